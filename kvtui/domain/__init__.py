@@ -1,0 +1,1 @@
+"""What kvtui talks about: paths, secrets, versions, metadata, capabilities, errors, references. No I/O."""

@@ -1,0 +1,130 @@
+"""JSON that comes out as it went in: key order, number literals, lone surrogates.
+
+`json` turns `1.10` into `1.1` and `1e400` into infinity. A store of secrets may not: what was not edited stays as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from json.encoder import encode_basestring, encode_basestring_ascii
+from typing import Any, TypeAlias
+
+from kvtui.domain.errors import InvalidInput
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+MAX_DEPTH = 200
+"""Nesting beyond this is refused: no secret needs it and Python's own recursion ends soon after."""
+
+
+class Number(float):
+    """A number whose literal is not what Python would write for it. Compares as a float, prints as it was read."""
+
+    __slots__ = ("literal",)
+    literal: str
+
+    def __new__(cls, literal: str) -> Number:
+        number = super().__new__(cls, literal)
+        number.literal = literal
+        return number
+
+    def __reduce__(self) -> tuple[type[Number], tuple[str]]:
+        return (Number, (self.literal,))
+
+
+def _parse_float(literal: str) -> float:
+    value = float(literal)
+    return value if repr(value) == literal else Number(literal)
+
+
+def _parse_int(literal: str) -> int | float:
+    if literal == "-0":
+        return Number(literal)
+    try:
+        return int(literal)
+    except ValueError:  # Python refuses integers of more than 4300 digits
+        raise InvalidInput("A number has too many digits.", hint="Store it as text.") from None
+
+
+def _refuse_constant(name: str) -> float:
+    raise InvalidInput(f"{name} is not JSON.", hint="Use a number, or text in quotes.")
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise InvalidInput("A map names the same key twice.", hint="Keep one of the two.")
+    return result
+
+
+def parse(text: str) -> Json:
+    """Parse one JSON value. Raises InvalidInput with line and column, never with the text itself."""
+    try:
+        value: Json = json.loads(
+            text,
+            parse_float=_parse_float,
+            parse_int=_parse_int,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object,
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidInput(f"Not JSON: {error.msg} at {where}.", hint="Check quotes, commas and brackets.") from None
+    except RecursionError:
+        raise InvalidInput(f"JSON is nested deeper than {MAX_DEPTH} levels.", hint="Flatten it.") from None
+    check_depth(value)
+    return value
+
+
+def check_depth(value: Json) -> None:
+    """Raise InvalidInput when lists and maps are nested deeper than MAX_DEPTH."""
+    layer: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        layer = [
+            child
+            for item in layer
+            if isinstance(item, (list, dict))
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, (list, dict))
+        ]
+        if not layer:
+            return
+    raise InvalidInput(f"JSON is nested deeper than {MAX_DEPTH} levels.", hint="Flatten it.")
+
+
+def dump(value: Json, *, indent: int | None = None, ascii_only: bool = True) -> str:
+    """Write one JSON value. ASCII keeps lone surrogates and is safe on any terminal."""
+    quote = encode_basestring_ascii if ascii_only else encode_basestring
+    return _write(value, quote, indent, 0)
+
+
+def _write(value: Json, quote: Callable[[str], str], indent: int | None, level: int) -> str:
+    if isinstance(value, str):
+        return quote(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Number):
+        return value.literal
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if not value:
+        return "{}" if isinstance(value, dict) else "[]"
+    if isinstance(value, dict):
+        items = [f"{quote(key)}: {_write(item, quote, indent, level + 1)}" for key, item in value.items()]
+        opening, closing = "{", "}"
+    else:
+        items = [_write(item, quote, indent, level + 1) for item in value]
+        opening, closing = "[", "]"
+    if indent is None:
+        return f"{opening}{', '.join(items)}{closing}"
+    pad = "\n" + " " * indent * (level + 1)
+    end = "\n" + " " * indent * level
+    return f"{opening}{pad}{(',' + pad).join(items)}{end}{closing}"
+
+
+def same(one: Json, other: Json) -> bool:
+    """Equal in type, literal and key order: 1, 1.0 and true are three different values."""
+    return dump(one) == dump(other)
