@@ -1,0 +1,229 @@
+"""The contract every store keeps, so that one tree and one set of commands work on all of them.
+
+A backend is an *open* store: made by its factory with whatever credential it needs, used from any thread, closed once.
+`kvtui.testing.conformance` proves every sentence below, both ways for each capability.
+
+Paths
+    As `kvtui.domain.path` has them. What exists is found by its exact path. Creating checks `check_new`; a name that
+    differs from an existing sibling only by normalisation is refused with AlreadyExists.
+Listing
+    `list` gives the direct children, sorted by code point, folders before secrets of the same name. A listing is complete
+    or says in `note` why it is not. A folder exists because of its children (or as an empty container). Listing a path
+    that is no folder, such as a leaf, raises NotFound. The root always exists. A secret whose current version is deleted
+    is still listed, with that state; one that was destroyed as a whole is not.
+Deleted, missing, empty
+    Reading a deleted or destroyed version returns a Secret in that state with no fields: no error. A path or version that
+    was never there raises NotFound. A secret without fields, or with an empty text as value, is not missing.
+Writing
+    A write replaces all fields and adds one version, atomically with its metadata patch: all of it is durable when the
+    call returns, or nothing happened. `expected` is the current version's number whatever its state, 0 for "must not
+    exist"; None writes over whatever is there. A mismatch raises Conflict and changes nothing. Version numbers grow by
+    one and are never used again.
+Deleting
+    `delete` without versions deletes the current one (again: no change); with versions just those. `undelete` reverses
+    it. `destroy` with versions drops their values and keeps the numbers; without versions the secret is gone as a whole.
+    Destroyed stays destroyed: undeleting it raises NotFound. Numbers that do not exist raise NotFound, nothing changed.
+Concurrent writers
+    Any number of threads and processes. Each call sees one state of the store and never half of another's write.
+Times
+    Aware UTC, set by the store. Errors: `kvtui.domain.errors`, without values. A write is sent once, never retried.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import NoReturn, Self
+
+from kvtui.domain.capability import BackendInfo, Capability
+from kvtui.domain.credential import Credential, KeySlot
+from kvtui.domain.errors import KvtuiError, NotFound, Unsupported
+from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
+from kvtui.domain.value import Fields, SecretValue
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of a bulk: the arguments of `Backend.write`."""
+
+    path: str
+    fields: Fields
+    metadata: MetadataPatch = MetadataPatch()
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The result of one write of a bulk: the new version, or the error that kept it from being written."""
+
+    path: str
+    version: Version | None = None
+    error: KvtuiError | None = None
+
+
+class Backend(ABC):
+    """An open store. Methods beyond the first five exist where `info().capabilities` says so, else raise Unsupported."""
+
+    @abstractmethod
+    def info(self) -> BackendInfo:
+        """What this store is and can do now. Cheap: no I/O."""
+
+    @abstractmethod
+    def list(self, folder: str = "") -> Listing:
+        """LIST. The direct children of a folder. Raises NotFound where there is no such folder."""
+
+    @abstractmethod
+    def read(self, path: str, version: int | None = None) -> Secret:
+        """READ (an old version: VERSIONS). Raises NotFound."""
+
+    @abstractmethod
+    def write(
+        self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
+    ) -> Version:
+        """WRITE. Adds a version with exactly these fields. Raises InvalidPath, Conflict, AlreadyExists, Unsupported
+        (more than one field without FIELDS, other than text without TYPED_VALUES or BYTES)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Forget keys and connections. Any later call but close raises Locked."""
+
+    def walk(self, folder: str = "") -> Iterator[Entry]:
+        """Every secret (no folder entries) below a folder, sorted by path. Raises NotFound. Streams."""
+        listing = self.list(folder)
+        rows = sorted(listing.entries, key=lambda entry: entry.path + "/" * entry.is_folder)
+        for entry in rows:
+            if entry.is_folder:
+                yield from self.walk(entry.path)
+            else:
+                yield entry
+
+    def index(self, folder: str = "") -> Iterator[Indexed]:
+        """INDEX. What may be searched of every secret below a folder, sorted by path, never a value. Streams."""
+        self._lacks(Capability.INDEX)
+
+    def metadata(self, path: str) -> Metadata:
+        """METADATA. Without reading a value. Raises NotFound."""
+        self._lacks(Capability.METADATA, path)
+
+    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
+        """EDIT_METADATA. Adds no version. Returns the metadata as it is then. Raises NotFound."""
+        self._lacks(Capability.EDIT_METADATA, path)
+
+    def versions(self, path: str) -> Sequence[Version]:
+        """VERSIONS. Ascending. Raises NotFound."""
+        self._lacks(Capability.VERSIONS, path)
+
+    def delete(self, path: str, versions: Sequence[int] = ()) -> None:
+        """DELETE. Restorable where UNDELETE is there too. Raises NotFound."""
+        self._lacks(Capability.DELETE, path)
+
+    def undelete(self, path: str, versions: Sequence[int] = ()) -> None:
+        """UNDELETE. Without versions the current one. A live version stays as it is. Raises NotFound."""
+        self._lacks(Capability.UNDELETE, path)
+
+    def destroy(self, path: str, versions: Sequence[int] = ()) -> None:
+        """DESTROY. For good. Raises NotFound."""
+        self._lacks(Capability.DESTROY, path)
+
+    def trash(self) -> Iterator[Deleted]:
+        """TRASH. Every secret with restorable versions, sorted by path."""
+        self._lacks(Capability.TRASH)
+
+    def move(self, source: str, target: str) -> None:
+        """MOVE. One secret with all its versions and metadata, atomically. Raises NotFound, AlreadyExists."""
+        self._lacks(Capability.MOVE, source)
+
+    def read_history(self, path: str) -> History:
+        """HISTORY. All versions with their fields, deleted ones too. Raises NotFound."""
+        self._lacks(Capability.HISTORY, path)
+
+    def write_history(self, history: History) -> None:
+        """HISTORY. Create a secret with these versions, states, times and metadata. Raises AlreadyExists."""
+        self._lacks(Capability.HISTORY, history.path)
+
+    def write_many(self, writes: Iterable[Write]) -> Iterator[Written]:
+        """WRITE, in bulk and lazily: each write is durable by the time the iterator ends or is closed. One result each,
+        in order; one that fails leaves the others alone. A backend may group several into one commit."""
+        for write in writes:
+            try:
+                version = self.write(write.path, write.fields, metadata=write.metadata, expected=write.expected)
+            except KvtuiError as error:
+                yield Written(write.path, error=error)
+            else:
+                yield Written(write.path, version)
+
+    def containers(self) -> Sequence[str]:
+        """CONTAINERS. Names of the top-level containers, empty ones too, sorted."""
+        self._lacks(Capability.CONTAINERS)
+
+    def create_container(self, name: str) -> None:
+        """CONTAINERS. Raises AlreadyExists, InvalidPath."""
+        self._lacks(Capability.CONTAINERS, name)
+
+    def delete_container(self, name: str) -> None:
+        """CONTAINERS. Raises NotFound, Conflict when it is not empty."""
+        self._lacks(Capability.CONTAINERS, name)
+
+    def change_token(self) -> int:
+        """CHANGE_SIGNAL. A number that differs after anybody, here or elsewhere, has changed the store. Cheap."""
+        self._lacks(Capability.CHANGE_SIGNAL)
+
+    def key_slots(self) -> Sequence[KeySlot]:
+        """KEY_SLOTS. What opens this store."""
+        self._lacks(Capability.KEY_SLOTS)
+
+    def add_key_slot(self, credential: Credential, label: str = "") -> KeySlot:
+        """KEY_SLOTS. Another way to open this store; see Credential for what makes which type of slot."""
+        self._lacks(Capability.KEY_SLOTS)
+
+    def add_recovery_key(self, label: str = "") -> tuple[KeySlot, SecretValue]:
+        """KEY_SLOTS. A new recovery key; its text is shown once and not kept."""
+        self._lacks(Capability.KEY_SLOTS)
+
+    def remove_key_slot(self, slot_id: str) -> None:
+        """KEY_SLOTS. Raises NotFound; InvalidInput for the last slot, which stays."""
+        self._lacks(Capability.KEY_SLOTS)
+
+    def replace_key_slot(self, old: Credential, new: Credential) -> KeySlot:
+        """KEY_SLOTS. Change the passphrase or key file that `old` is. Raises WrongCredential."""
+        self._lacks(Capability.KEY_SLOTS)
+
+    def export_page_key(self) -> SecretValue:
+        """KEY_SLOTS. The key that independent tools open the database with, as 64 hex digits of text."""
+        self._lacks(Capability.KEY_SLOTS)
+
+    def derive_key(self, purpose: str) -> bytes | None:
+        """A 32-byte key for local files about this store (journal), stable while the store lives; None where it has none."""
+        return None
+
+    def can(self, capability: Capability) -> bool:
+        return capability in self.info().capabilities
+
+    def _lacks(self, capability: Capability, path: str | None = None) -> NoReturn:
+        info = self.info()
+        reason = info.reasons.get(capability, f"This {info.kind} store cannot {capability.title}.")
+        raise Unsupported(reason, capability=capability.value, hint="See kvtui backends.", path=path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def missing(path: str) -> NotFound:
+    """The error for a path where nothing is."""
+    return NotFound("No such secret.", hint="See kvtui ls, or search for it.", path=path)
+
+
+def missing_folder(path: str) -> NotFound:
+    return NotFound("No such folder.", hint="See kvtui tree.", path=path)
+
+
+def missing_version(path: str, version: int) -> NotFound:
+    return NotFound(f"No version {version}.", hint="See kvtui versions PATH.", path=path, version=version)

@@ -1,0 +1,59 @@
+"""What a kind of store tells before it is open: its settings, what it can do at best, how to open and create one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from kvtui.domain.capability import Capability
+from kvtui.domain.credential import Created, Credential
+from kvtui.domain.errors import Unsupported
+from kvtui.backends.contract import Backend
+
+
+class StoreState(StrEnum):
+    MISSING = "missing"
+    """Nothing there yet; `create` makes it."""
+    LOCKED = "locked"
+    """`open` needs a credential."""
+    READY = "ready"
+    """`open` needs nothing more than the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key a profile of this kind may have. `type` is str, int or bool; `path` values get `~` expanded."""
+
+    name: str
+    type: type
+    help: str
+    required: bool = False
+    path: bool = False
+
+
+class BackendFactory(ABC):
+    """One kind of store, registered in the entry-point group `kvtui.backends` under its name."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    """What it is, in a few words, for the README's table."""
+    capabilities: ClassVar[frozenset[Capability]]
+    """What it can do at best; an open store says what it can do here."""
+    settings: ClassVar[Sequence[Setting]]
+
+    @abstractmethod
+    def probe(self, settings: Mapping[str, Any]) -> StoreState:
+        """Whether it is there and needs a credential. Raises PermissionDenied, Corrupt, Unavailable."""
+
+    @abstractmethod
+    def open(self, settings: Mapping[str, Any], credential: Credential | None = None) -> Backend:
+        """Raises WrongCredential, AuthenticationRequired, NotFound, Corrupt, PermissionDenied, Unavailable."""
+
+    def create(self, settings: Mapping[str, Any], credential: Credential) -> Created:
+        """Make a new, empty store. Raises AlreadyExists, Unsupported where stores are not made from here."""
+        raise Unsupported(
+            f"A {self.kind} store is not created from here.", capability="create", hint="Create it on its server."
+        )

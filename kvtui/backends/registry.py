@@ -1,0 +1,58 @@
+"""Kinds of stores by name: ours, and those other packages add in the entry-point group `kvtui.backends`.
+
+Ours are named here rather than as entry points: reading every installed package's metadata costs more than opening a vault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any
+
+from kvtui.backends.factory import BackendFactory
+from kvtui.domain.errors import InvalidInput, Unavailable
+
+GROUP = "kvtui.backends"
+
+_OURS: Mapping[str, str] = MappingProxyType(
+    {
+        "file": "kvtui.backends.file:FileFactory",
+        "memory": "kvtui.backends.memory:MemoryFactory",
+    }
+)
+
+
+def kinds() -> list[str]:
+    """Names of the installed kinds, sorted. Imports none of them; ours cannot be replaced."""
+    return sorted({*_OURS, *entry_points(group=GROUP).names})
+
+
+@cache
+def factory(kind: str) -> BackendFactory:
+    """The factory of one kind, importing just that one. Raises InvalidInput for an unknown kind, Unavailable for a broken one."""
+    try:
+        made = _load(kind)()
+    except (ImportError, AttributeError) as error:
+        raise Unavailable(
+            f"The backend {kind} cannot be loaded ({type(error).__name__}).",
+            hint="Reinstall the package it comes from.",
+            retryable=False,
+        ) from None
+    if not isinstance(made, BackendFactory):
+        raise Unavailable(f"The backend {kind} is not a BackendFactory.", hint="Tell its author.", retryable=False)
+    return made
+
+
+def _load(kind: str) -> Callable[[], Any]:
+    if kind in _OURS:
+        module, _, name = _OURS[kind].partition(":")
+        loaded: Callable[[], Any] = getattr(import_module(module), name)
+        return loaded
+    found = entry_points(group=GROUP, name=kind)
+    if not found:
+        raise InvalidInput(f"No backend is called {kind}.", hint=f"Installed are: {', '.join(kinds())}.")
+    point: Callable[[], Any] = next(iter(found)).load()
+    return point

@@ -1,0 +1,89 @@
+"""What a store can do here, with this token: data on the instance, asked before an action is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Capability(StrEnum):
+    """The value is the stable name; `title` is how the screen and the README call it."""
+
+    LIST = "list"
+    READ = "read"
+    WRITE = "write"
+    FIELDS = "fields"
+    TYPED_VALUES = "typed_values"
+    BYTES = "bytes"
+    METADATA = "metadata"
+    EDIT_METADATA = "edit_metadata"
+    VERSIONS = "versions"
+    DELETE = "delete"
+    UNDELETE = "undelete"
+    DESTROY = "destroy"
+    CHECK_AND_SET = "check_and_set"
+    HISTORY = "history"
+    MOVE = "move"
+    CONTAINERS = "containers"
+    TRASH = "trash"
+    INDEX = "index"
+    CHANGE_SIGNAL = "change_signal"
+    KEY_SLOTS = "key_slots"
+
+    @property
+    def title(self) -> str:
+        return _TITLES[self]
+
+
+_TITLES: Mapping[Capability, str] = MappingProxyType(
+    {
+        Capability.LIST: "list folders",
+        Capability.READ: "read values",
+        Capability.WRITE: "write and create",
+        Capability.FIELDS: "many fields per path",
+        Capability.TYPED_VALUES: "numbers, lists and maps as values",
+        Capability.BYTES: "bytes as values",
+        Capability.METADATA: "read metadata",
+        Capability.EDIT_METADATA: "write metadata",
+        Capability.VERSIONS: "list and read old versions",
+        Capability.DELETE: "delete",
+        Capability.UNDELETE: "undelete",
+        Capability.DESTROY: "destroy for good",
+        Capability.CHECK_AND_SET: "check-and-set",
+        Capability.HISTORY: "copy a secret with all its versions",
+        Capability.MOVE: "move and rename",
+        Capability.CONTAINERS: "empty containers",
+        Capability.TRASH: "list what can be undeleted",
+        Capability.INDEX: "search paths, descriptions and tags",
+        Capability.CHANGE_SIGNAL: "notice changes by others",
+        Capability.KEY_SLOTS: "manage passphrases and keys",
+    }
+)
+
+WRITING = frozenset(
+    {
+        Capability.WRITE,
+        Capability.EDIT_METADATA,
+        Capability.DELETE,
+        Capability.UNDELETE,
+        Capability.DESTROY,
+        Capability.MOVE,
+        Capability.CONTAINERS,
+    }
+)
+"""What a read-only profile never offers."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """What a store is and can do. `location` is safe to show: no token, no password in it."""
+
+    kind: str
+    location: str
+    capabilities: frozenset[Capability]
+    reasons: Mapping[Capability, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Why a capability is missing here, where there is more to say than that the store has none."""
+    read_only: bool = False
+    max_value_bytes: int | None = None

@@ -1,0 +1,35 @@
+"""What opens a store that is locked, and what a store says of the ways to open it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kvtui.domain.value import SecretValue
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A passphrase, a key file, or both together. A recovery key is given as the passphrase: it is told by its form."""
+
+    passphrase: SecretValue | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeySlot:
+    """One way to open a vault. `type`: passphrase, keyfile, passphrase+keyfile or recovery."""
+
+    id: str
+    type: str
+    label: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new store: where it is (safe to show) and its recovery key, shown once, where it has one."""
+
+    location: str
+    recovery_key: SecretValue | None

@@ -1,0 +1,118 @@
+"""Secrets, their versions and their listing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from kvtui.domain.metadata import Metadata, SecretType
+from kvtui.domain.value import Fields
+
+
+class VersionState(StrEnum):
+    LIVE = "live"
+    DELETED = "deleted"
+    """Restorable with undelete."""
+    DESTROYED = "destroyed"
+    """The values are gone; the number stays taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a secret: numbered from 1, never renumbered. Times are aware UTC."""
+
+    number: int
+    state: VersionState = VersionState.LIVE
+    created_at: datetime | None = None
+    created_by: str | None = None
+    deleted_at: datetime | None = None
+    deleted_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret as read at one version. `fields` is empty unless that version is live; empty is not missing."""
+
+    path: str
+    version: Version
+    fields: Fields
+    metadata: Metadata
+    current: int
+    """Number of the newest version, whatever its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version with what it holds, for history: a deleted one still has its fields, a destroyed one has None."""
+
+    version: Version
+    fields: Fields | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything of one secret, versions ascending: what a copy, an export or a backup carries."""
+
+    path: str
+    metadata: Metadata
+    versions: Sequence[StoredVersion]
+
+
+class EntryKind(StrEnum):
+    FOLDER = "folder"
+    SECRET = "secret"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a listing. A folder and a secret may share a name: two entries then, the folder first.
+
+    `type`, `state` are None where the store's listing does not tell; folders have neither.
+    """
+
+    path: str
+    kind: EntryKind
+    type: SecretType | None = None
+    state: VersionState | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_folder(self) -> bool:
+        return self.kind is EntryKind.FOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The direct children of a folder, sorted by code point of the name. Not complete: `note` says why."""
+
+    path: str
+    entries: Sequence[Entry]
+    complete: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A secret with restorable versions. `deleted_*` are of the latest deletion."""
+
+    path: str
+    versions: tuple[int, ...]
+    deleted_at: datetime | None
+    deleted_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What the search index holds of a secret: never a value."""
+
+    path: str
+    type: SecretType | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    owner: str | None = None
+    state: VersionState | None = None

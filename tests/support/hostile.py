@@ -1,0 +1,43 @@
+"""The corpus of hostile strings, `tests/data/hostile.json`: names, values, metadata and server answers from an enemy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+CORPUS = Path(__file__).parents[1] / "data" / "hostile.json"
+
+
+@dataclass(frozen=True, slots=True)
+class HostileString:
+    """One string with `repeat` already applied. `id` is short, ASCII and stable: use it as a test id."""
+
+    id: str
+    category: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"<{self.id}>"
+
+
+def _load() -> tuple[dict[str, str], list[HostileString]]:
+    corpus = json.loads(CORPUS.read_text(encoding="ascii"))
+    strings = [
+        HostileString(row["id"], row["category"], row["value"] * row.get("repeat", 1)) for row in corpus["strings"]
+    ]
+    return corpus["categories"], strings
+
+
+CATEGORIES, HOSTILE = _load()
+"""What is expected of each category, and all strings."""
+
+BY_CATEGORY: dict[str, list[HostileString]] = {
+    category: [entry for entry in HOSTILE if entry.category == category] for category in CATEGORIES
+}
+"""The strings of each category, in the corpus' order."""
+
+
+def hostile_id(entry: HostileString) -> str:
+    """For `pytest.mark.parametrize(..., ids=hostile_id)`."""
+    return entry.id
