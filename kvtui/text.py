@@ -20,7 +20,8 @@ MAX_MARKS = 4  # combining marks drawn on one character; real languages need no 
 
 # Runs that need no closer look: ASCII and blocks made of assigned, visible, free-standing letters only.
 _PLAIN = re.compile(
-    "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u2500-\u259f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]+"
+    "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u2500-\u259f"
+    "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]+"
 )
 # Drawn as one glyph with their neighbour by some terminals and as two by others: regional indicators, skin tones.
 _JOINING = re.compile("[\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]")

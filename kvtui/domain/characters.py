@@ -17,9 +17,9 @@ _IGNORABLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U0001bca0-\U0001bca3\U000e0000-\U000e0fff]"
 )
 # Not separators here, but they look like one.
-_SLASHES = frozenset("\u2044\u2215\u29f8\u2571\u27cb\u29f6\uff0f\u1735\u2cc6\u30ce\u4e3f\u3033") - {"\u30ce", "\u4e3f"}
+_SLASHES = frozenset("\u1735\u2044\u2215\u2571\u27cb\u29f6\u29f8\u2cc6\u3033\uff0f")
 # Letters of these scripts are drawn like Latin ones (UTS #39, confusables.txt).
-_LATIN_LIKE = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "GEORGIAN", "LOOKALIKE"})
+_LATIN_LIKE = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "GEORGIAN"})
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
 _SHARED_LETTERS = frozenset({"MODIFIER", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"})
 
@@ -63,13 +63,13 @@ def _mixed(segment: str) -> bool:
     if not _SLASHES.isdisjoint(segment):
         return True
     scripts = {script for script in map(_script, segment) if script}
-    if len(scripts) < 2:
-        return False
-    others = scripts - {"LATIN"}
-    if "LATIN" in scripts and others & _LATIN_LIKE:
+    if {"LATIN", "LOOKALIKE"} <= scripts:
         return True
-    others -= _EAST_ASIAN
-    return len(others) > 1 or bool(others and scripts & _EAST_ASIAN - {"LOOKALIKE"})
+    latin = bool(scripts & {"LATIN", "LOOKALIKE"})
+    others = scripts - {"LATIN", "LOOKALIKE"}
+    if latin and others & _LATIN_LIKE:
+        return True
+    return not others <= _EAST_ASIAN and len(others) > 1
 
 
 @lru_cache(maxsize=4096)

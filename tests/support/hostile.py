@@ -1,4 +1,4 @@
-"""The corpus of hostile strings, `tests/data/hostile.json`: names, values, metadata and server answers from an enemy."""
+"""The corpus of hostile strings, `tests/data/hostile.json`: names, values and server answers from an enemy."""
 
 from __future__ import annotations
 

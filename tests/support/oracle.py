@@ -1,7 +1,7 @@
 """The judge of what a terminal was sent: every control token must be one the program has a reason to send.
 
-Blind spot of `bad_tokens`: colour, cursor-position and mode sequences of a payload look like the program's own. So tests
-also require that no piece of a payload that starts with ESC stands in its row: `payload_slices_inside`.
+Blind spot of `bad_tokens`: colour, position and mode sequences of a payload look like the program's own. So tests also
+require that no piece of a payload that starts with ESC stands in its row: `payload_slices_inside`.
 """
 
 from __future__ import annotations
