@@ -1,0 +1,246 @@
+"""Changes: prepared, reviewed, then applied with a version check. A change set is several, applied one by one.
+
+    edit -> Change(base_version) -> review -> apply -> Applied (with how to undo it) or an error, nothing overwritten
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kvtui.backends.contract import Backend
+from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import AlreadyExists, Conflict, KvtuiError, NotFound
+from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.secret import History, Secret, Version, VersionState
+from kvtui.domain.value import Fields
+
+
+class Op(StrEnum):
+    SET = "set"
+    META = "meta"
+    DELETE = "delete"
+    UNDELETE = "undelete"
+    DESTROY = "destroy"
+    MOVE = "move"
+    COPY = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One intended change of one secret.
+
+    `base_version` is the current version the change was prepared on: 0 for "must not exist", None for no check.
+    `fields` belong to SET (all fields of the new version); `metadata` to SET and META; `to` to MOVE and COPY;
+    `versions` to DELETE, UNDELETE, DESTROY (empty: the current one; for DESTROY the whole secret).
+    """
+
+    op: Op
+    path: str
+    fields: Fields | None = None
+    metadata: MetadataPatch = MetadataPatch()
+    to: str | None = None
+    versions: tuple[int, ...] = ()
+    base_version: int | None = None
+
+    def describe(self) -> str:
+        """What will happen, in one line; the path is data and goes through show()."""
+        some = f" version{'s' * (len(self.versions) > 1)} {', '.join(map(str, self.versions))} of" if self.versions else ""
+        match self.op:
+            case Op.SET if self.base_version == 0:
+                return f"Create {self.path}"
+            case Op.SET if self.base_version is not None:
+                return f"Write version {self.base_version + 1} of {self.path}"
+            case Op.SET:
+                return f"Write {self.path}"
+            case Op.META:
+                return f"Change metadata of {self.path}"
+            case Op.MOVE | Op.COPY:
+                return f"{self.op.value.capitalize()} {self.path} to {self.to}"
+            case Op.DELETE | Op.UNDELETE:
+                return f"{self.op.value.capitalize()}{some} {self.path}"
+            case Op.DESTROY:
+                return f"Destroy{some} {self.path}" + ("" if self.versions else " with all its versions")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A change that happened. `version` is the new version of a SET. `undo` takes it back, None where nothing can."""
+
+    change: Change
+    version: Version | None
+    undo: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change of a set: exactly one of the two."""
+
+    change: Change
+    applied: Applied | None = None
+    error: KvtuiError | None = None
+
+
+def apply(backend: Backend, change: Change, *, overwrite: bool = False) -> Applied:
+    """Do one change. Raises Conflict when the secret is not at `base_version`; then nothing was changed.
+
+    `overwrite` lets COPY and MOVE add a version to an existing target.
+    """
+    match change.op:
+        case Op.SET:
+            return _set(backend, change)
+        case Op.META:
+            before = backend.metadata(change.path)
+            after = backend.write_metadata(change.path, change.metadata)
+            back = Change(Op.META, change.path, metadata=MetadataPatch.replacing(before, after))
+            return Applied(change, None, back)
+        case Op.DELETE | Op.UNDELETE:
+            return _flip(backend, change)
+        case Op.DESTROY:
+            _check_base(backend, change)
+            backend.destroy(change.path, change.versions)
+            return Applied(change, None, None)
+        case Op.MOVE:
+            return _move(backend, change, overwrite=overwrite)
+        case Op.COPY:
+            return _copy(backend, change, overwrite=overwrite)
+
+
+def _set(backend: Backend, change: Change) -> Applied:
+    before = _read_if_there(backend, change.path)
+    version = backend.write(
+        change.path, change.fields or {}, metadata=change.metadata, expected=change.base_version
+    )
+    undo = None
+    if before is None:
+        undo = Change(Op.DELETE, change.path, base_version=version.number)
+    elif before.version.state is VersionState.LIVE and before.current == version.number - 1:
+        after = change.metadata.apply(before.metadata)
+        undo = Change(
+            Op.SET,
+            change.path,
+            fields=before.fields,
+            metadata=MetadataPatch.replacing(before.metadata, after),
+            base_version=version.number,
+        )
+    elif before.current == version.number - 1:
+        undo = Change(Op.DELETE, change.path, base_version=version.number)
+    return Applied(change, version, undo)
+
+
+def _flip(backend: Backend, change: Change) -> Applied:
+    current = _check_base(backend, change)
+    numbers = change.versions or (current,)
+    wanted = VersionState.LIVE if change.op is Op.DELETE else VersionState.DELETED
+    if backend.can(Capability.VERSIONS):
+        touched = tuple(v.number for v in backend.versions(change.path) if v.number in numbers and v.state is wanted)
+    else:
+        touched = numbers
+    if change.op is Op.DELETE:
+        backend.delete(change.path, change.versions)
+        undoable = backend.can(Capability.UNDELETE)
+    else:
+        backend.undelete(change.path, change.versions)
+        undoable = True
+    back = Op.UNDELETE if change.op is Op.DELETE else Op.DELETE
+    undo = Change(back, change.path, versions=touched, base_version=current) if undoable and touched else None
+    return Applied(change, None, undo)
+
+
+def _check_base(backend: Backend, change: Change) -> int:
+    """The current version, after comparing it with the change's base."""
+    current = backend.read(change.path).current
+    if change.base_version is not None and current != change.base_version:
+        raise Conflict(
+            f"It is at version {current} now, not {change.base_version}.",
+            expected=change.base_version,
+            actual=current,
+            hint="Look at it again, then repeat.",
+            path=change.path,
+        )
+    return current
+
+
+def _move(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
+    target = _target(change)
+    _check_base(backend, change)
+    if overwrite and _read_if_there(backend, target) is not None:
+        copied = _copy(backend, change, overwrite=True)
+        backend.delete(change.path)
+        return Applied(change, copied.version, None)
+    backend.move(change.path, target)
+    return Applied(change, None, Change(Op.MOVE, target, to=change.path))
+
+
+def _copy(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
+    target = _target(change)
+    _check_base(backend, change)
+    existing = _read_if_there(backend, target)
+    if existing is not None and not overwrite:
+        raise AlreadyExists("The target exists.", hint="Choose another path, or overwrite it.", path=target)
+    if existing is None and backend.can(Capability.HISTORY):
+        history = backend.read_history(change.path)
+        backend.write_history(History(target, history.metadata, history.versions))
+        last = history.versions[-1].version.number if history.versions else None
+        return Applied(change, None, Change(Op.DESTROY, target, base_version=last))
+    secret = backend.read(change.path)
+    write = Change(
+        Op.SET,
+        target,
+        fields=secret.fields,
+        metadata=MetadataPatch.replacing(secret.metadata, existing.metadata if existing else None),
+        base_version=existing.current if existing else 0,
+    )
+    done = _set(backend, write)
+    return Applied(change, done.version, done.undo)
+
+
+def _target(change: Change) -> str:
+    return paths.check_new(change.to or "")
+
+
+def _read_if_there(backend: Backend, path: str) -> Secret | None:
+    try:
+        return backend.read(path)
+    except NotFound:
+        return None
+
+
+class ChangeSet:
+    """Staged changes, one for each path, in the order they were staged. What was applied leaves the set."""
+
+    def __init__(self) -> None:
+        self._changes: dict[str, Change] = {}
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(list(self._changes.values()))
+
+    @property
+    def paths(self) -> Mapping[str, Change]:
+        return self._changes
+
+    def stage(self, change: Change) -> None:
+        """Add a change; a later one for the same path takes its place but keeps the base it was prepared on."""
+        self._changes[change.path] = change
+
+    def unstage(self, path: str) -> None:
+        self._changes.pop(path, None)
+
+    def clear(self) -> None:
+        self._changes.clear()
+
+    def apply(self, backend: Backend) -> Iterator[Outcome]:
+        """Apply each, yielding as it goes; what fails stays staged, so applying again does exactly the rest."""
+        for change in self:
+            try:
+                applied = apply(backend, change)
+            except KvtuiError as error:
+                yield Outcome(change, error=error)
+            else:
+                self.unstage(change.path)
+                yield Outcome(change, applied)

@@ -1,0 +1,183 @@
+"""A session: one profile, opened and locked, and what people do with it. Every reveal, copy and write is journaled.
+
+Synchronous and usable from any thread; the screen calls it on worker threads. Reads run side by side, writes one by one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from kvtui.backends.contract import Backend
+from kvtui.backends.factory import StoreState
+from kvtui.backends.read_only import ReadOnlyBackend
+from kvtui.domain.capability import BackendInfo, Capability
+from kvtui.domain.credential import Created, Credential
+from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked
+from kvtui.domain.secret import Secret
+from kvtui.domain.value import SecretValue
+from kvtui.services import changes
+from kvtui.services.changes import Applied, Change, ChangeSet, Op, Outcome
+from kvtui.services.journal import Act, Journal, JournalEntry
+from kvtui.services.profiles import Profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ACTS = {
+    Op.SET: Act.WRITE,
+    Op.META: Act.META,
+    Op.DELETE: Act.DELETE,
+    Op.UNDELETE: Act.UNDELETE,
+    Op.DESTROY: Act.DESTROY,
+    Op.MOVE: Act.MOVE,
+    Op.COPY: Act.COPY_SECRET,
+}
+
+
+class Session:
+    """One profile and, while it is open, its store."""
+
+    def __init__(self, profile: Profile, *, state_dir: Path | None = None) -> None:
+        self.profile = profile
+        self.staged = ChangeSet()
+        self._state_dir = state_dir
+        self._backend: Backend | None = None
+        self._journal: Journal | None = None
+        self._undo: list[Change] = []
+        self._writing = threading.RLock()
+        self.on_lock: list[Callable[[], None]] = []
+
+    # -- open and close
+
+    @property
+    def is_open(self) -> bool:
+        return self._backend is not None
+
+    def probe(self) -> StoreState:
+        """Whether the store is there and needs a credential; see BackendFactory.probe."""
+        return self.profile.factory.probe(self.profile.settings)
+
+    def create(self, credential: Credential) -> Created:
+        """Make the profile's store; it is not opened. See BackendFactory.create."""
+        return self.profile.factory.create(self.profile.settings, credential)
+
+    def unlock(self, credential: Credential | None = None) -> None:
+        """Open the store. See BackendFactory.open for what it raises."""
+        backend = self.profile.factory.open(self.profile.settings, credential)
+        try:
+            journal = Journal.of(self.profile.name or backend.info().location, backend.derive_key("journal"), self._state_dir)
+        except BaseException:
+            backend.close()
+            raise
+        if self.profile.read_only:
+            backend = ReadOnlyBackend(backend)
+        self._backend, self._journal = backend, journal
+
+    def lock(self) -> None:
+        """Close the store and forget keys, staged changes and undo. Locking twice is fine."""
+        with self._writing:
+            backend, self._backend, self._journal = self._backend, None, None
+            self._undo.clear()
+            self.staged.clear()
+        if backend is not None:
+            backend.close()
+
+    @property
+    def backend(self) -> Backend:
+        """The open store. Raises Locked."""
+        if self._backend is None:
+            raise Locked("The vault is locked.", hint="Unlock it with its passphrase.")
+        return self._backend
+
+    @property
+    def journal(self) -> Journal:
+        if self._journal is None:
+            raise Locked("The vault is locked.", hint="Unlock it with its passphrase.")
+        return self._journal
+
+    # -- what can be done
+
+    def info(self) -> BackendInfo:
+        return self.backend.info()
+
+    def can(self, capability: Capability) -> bool:
+        return self._backend is not None and self._backend.can(capability)
+
+    def why_not(self, capability: Capability) -> str:
+        """The reason a capability is missing, for a greyed action; empty when it is there."""
+        if self._backend is None:
+            return "The vault is locked."
+        info = self._backend.info()
+        if capability in info.capabilities:
+            return ""
+        return info.reasons.get(capability, f"This {info.kind} store cannot {capability.title}.")
+
+    # -- reading
+
+    def disclose(self, act: Act, secret: Secret, field: str) -> SecretValue:
+        """The value of a field, for showing or copying: journaled first, and refused where it cannot be."""
+        if field not in secret.fields:
+            names = ", ".join(secret.fields) or "none"
+            raise InvalidInput(f"It has no field {field}.", hint=f"Its fields: {names}.", path=secret.path)
+        self.journal.record(act, secret.path, field=field, version=secret.version.number)
+        return secret.fields[field]
+
+    def activity(self, path: str, limit: int = 200) -> list[JournalEntry]:
+        """What was done with a secret from this machine, newest first."""
+        return self.journal.entries(path=path, limit=limit)
+
+    # -- writing
+
+    def apply(self, change: Change, *, overwrite: bool = False, act: Act | None = None) -> Applied:
+        """Do one change with its version check, journal it, remember how to undo it."""
+        with self._writing:
+            with self._journaled(act or _ACTS[change.op], change) as note:
+                applied = changes.apply(self.backend, change, overwrite=overwrite)
+                note(applied)
+            if applied.undo is not None:
+                self._undo.append(applied.undo)
+            else:
+                self._undo.clear()
+            return applied
+
+    def apply_staged(self) -> Iterator[Outcome]:
+        """Apply the staged changes one by one; what fails stays staged."""
+        for change in self.staged:
+            try:
+                applied = self.apply(change)
+            except KvtuiError as error:
+                yield Outcome(change, error=error)
+            else:
+                self.staged.unstage(change.path)
+                yield Outcome(change, applied)
+
+    @property
+    def undoable(self) -> Change | None:
+        """The change `undo` would do."""
+        return self._undo[-1] if self._undo else None
+
+    def undo(self) -> Applied:
+        """Take back my last change. Raises InvalidInput when there is none, Conflict when somebody wrote since."""
+        with self._writing:
+            if not self._undo:
+                raise InvalidInput("There is nothing to undo.", hint="Only your own changes since unlocking can be undone.")
+            change = self._undo[-1]
+            try:
+                applied = self._without_memory(change)
+            except Conflict:
+                self._undo.pop()
+                raise
+            self._undo.pop()
+            return applied
+
+    def _without_memory(self, change: Change) -> Applied:
+        with self._journaled(Act.UNDO, change) as note:
+            applied = changes.apply(self.backend, change)
+            note(applied)
+        return applied
+
+    def _journaled(self, act: Act, change: Change) -> AbstractContextManager[Callable[[Applied], None]]:
+        return self.journal.around(act, change.path, to=change.to)
