@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import Unsupported
-from kvtui.backends.contract import Backend
 
 
 class StoreState(StrEnum):

@@ -1,6 +1,7 @@
 """Kinds of stores by name: ours, and those other packages add in the entry-point group `kvtui.backends`.
 
-Ours are named here rather than as entry points: reading every installed package's metadata costs more than opening a vault.
+Ours are named here rather than as entry points: reading the metadata of every installed package costs more than
+opening a vault.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def kinds() -> list[str]:
 
 @cache
 def factory(kind: str) -> BackendFactory:
-    """The factory of one kind, importing just that one. Raises InvalidInput for an unknown kind, Unavailable for a broken one."""
+    """The factory of one kind, importing just that one. Raises InvalidInput for an unknown kind, Unavailable for a
+    broken one."""
     try:
         made = _load(kind)()
     except (ImportError, AttributeError) as error:

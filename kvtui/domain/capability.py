@@ -33,7 +33,7 @@ class Capability(StrEnum):
     KEY_SLOTS = "key_slots"
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]  # the words of a name, not its letters
         return _TITLES[self]
 
 

@@ -29,7 +29,7 @@ def decode_fields(data: bytes) -> dict[str, SecretValue]:
         rows = json_text.parse(data.decode("ascii"))
         if not isinstance(rows, list):
             raise TypeError
-        return {name: _decode_value(kind, value) for name, kind, value in rows}  # type: ignore[misc,str-unpack,union-attr]
+        return {name: _decode_value(kind, value) for name, kind, value in rows}  # type: ignore[misc,str-unpack]
     except (InvalidInput, ValueError, TypeError, KeyError):
         raise Corrupt("A stored value cannot be read.", hint="Run kvtui doctor.") from None
 
@@ -45,7 +45,7 @@ def _decode_value(kind: Json, value: Json) -> SecretValue:
 def to_bytes(value: SecretValue) -> bytes:
     """The bytes a value stands for outside (pipe, clipboard, file): text as UTF-8, bytes as they are, else JSON.
 
-    A lone surrogate has no UTF-8 form: it is written the way Python and WTF-8 do, so that reading it back gives it again.
+    A lone surrogate has no UTF-8 form: it is written as WTF-8 does.
     """
     plain = value.reveal()
     if isinstance(plain, bytes):

@@ -66,9 +66,7 @@ class Conflict(KvtuiError):
 
     kind = "Conflict"
 
-    def __init__(
-        self, message: str, *, expected: int, actual: int, hint: str = "", path: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, expected: int, actual: int, hint: str = "", path: str | None = None) -> None:
         super().__init__(message, hint=hint, path=path)
         self.expected = expected
         self.actual = actual

@@ -1,6 +1,6 @@
 """JSON that comes out as it went in: key order, number literals, lone surrogates.
 
-`json` turns `1.10` into `1.1` and `1e400` into infinity. A store of secrets may not: what was not edited stays as it was.
+`json` turns `1.10` into `1.1` and `1e400` into infinity. A store of secrets may not: what was not edited stays as is.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from kvtui.domain.errors import InvalidInput
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 MAX_DEPTH = 200
 """Nesting beyond this is refused: no secret needs it and Python's own recursion ends soon after."""
@@ -24,7 +24,7 @@ class Number(float):
     __slots__ = ("literal",)
     literal: str
 
-    def __new__(cls, literal: str) -> Number:
+    def __new__(cls, literal: str) -> Self:
         number = super().__new__(cls, literal)
         number.literal = literal
         return number

@@ -46,7 +46,7 @@ class Metadata:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     rotation: timedelta | None = None
-    custom: Mapping[str, str] = field(default=_EMPTY)
+    custom: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
 
 
 class Unset(Enum):
@@ -66,8 +66,8 @@ class MetadataPatch:
     type: SecretType | _Unset = UNSET
     description: str | _Unset = UNSET
     tags: tuple[str, ...] | _Unset = UNSET
-    owner: str | None | _Unset = UNSET
-    rotation: timedelta | None | _Unset = UNSET
+    owner: str | _Unset | None = UNSET
+    rotation: timedelta | _Unset | None = UNSET
     custom: Mapping[str, str | None] | _Unset = UNSET
 
     def __bool__(self) -> bool:
@@ -107,7 +107,7 @@ class MetadataPatch:
             tags=metadata.tags if metadata.tags != old.tags else UNSET,
             owner=metadata.owner if metadata.owner != old.owner else UNSET,
             rotation=metadata.rotation if metadata.rotation != old.rotation else UNSET,
-            custom=custom if custom else UNSET,
+            custom=custom or UNSET,
         )
 
 

@@ -1,8 +1,8 @@
 """Paths: `segment/segment/name`, as plain strings in one canonical form.
 
-`""` is the root folder. A path has no empty segment, no `.` or `..`, no leading or trailing slash. A *new* path also has
-no control, bidirectional or invisible character (security: such names look like others). Old names of that kind, met in
-a store, are read and shown escaped. Paths sort by code point.
+`""` is the root folder. A path has no empty segment, no `.` or `..`, no leading or trailing slash. A *new* path also
+has no control, bidirectional or invisible character (security: such names look like others). Old names of that kind,
+met in a store, are read and shown escaped. Paths sort by code point.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ from urllib.parse import quote, unquote
 from kvtui.domain import path as paths
 from kvtui.domain.errors import InvalidInput
 
-_FORM = re.compile(r"kv://(?P<profile>[^/#?]*)/(?P<path>[^#?]+)(?:#(?P<field>[^?]+))?(?:\?version=(?P<version>\d{1,9}))?")
+_FORM = re.compile(
+    r"kv://(?P<profile>[^/#?]*)/(?P<path>[^#?]+)(?:#(?P<field>[^?]+))?(?:\?version=(?P<version>\d{1,9}))?"
+)
 _SAFE = "-._~!$&()*+,;=:@"
 
 

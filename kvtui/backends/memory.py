@@ -1,0 +1,425 @@
+"""The reference backend: a store in this process, every promise of the contract kept in the plainest way.
+
+It holds nothing on disk and is gone with the process. Several `MemoryBackend`s on one `MemoryStore` are connections to
+the same store, as processes are to a file. Fields are kept encoded, so nobody who wrote or read them can change them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from threading import RLock
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from kvtui.backends.contract import Backend, missing, missing_folder, missing_version
+from kvtui.backends.factory import BackendFactory, Setting, StoreState
+from kvtui.domain import path as paths
+from kvtui.domain.capability import BackendInfo, Capability
+from kvtui.domain.codec import decode_fields, encode_fields
+from kvtui.domain.credential import Credential
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound
+from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.secret import (
+    Deleted,
+    Entry,
+    EntryKind,
+    History,
+    Indexed,
+    Listing,
+    Secret,
+    StoredVersion,
+    Version,
+    VersionState,
+)
+from kvtui.domain.value import Fields, ValueType
+
+ALL = frozenset(Capability) - {Capability.KEY_SLOTS}
+"""What this backend can do: everything, but it has no key slots, as nothing is locked."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One version; `data` is its encoded fields, None once destroyed."""
+
+    version: Version
+    data: bytes | None
+
+
+@dataclass(slots=True)
+class _Held:
+    """One secret; versions ascending, so the last is the current one."""
+
+    metadata: Metadata
+    versions: dict[int, _Kept]
+
+    @property
+    def current(self) -> Version:
+        return self.versions[next(reversed(self.versions))].version
+
+
+class MemoryStore:
+    """The data behind one or more connections. `histories` are there from the start, whatever their names look like:
+    so a store holds what other programs wrote into it."""
+
+    def __init__(self, histories: Iterable[History] = ()) -> None:
+        self.lock = RLock()
+        self.secrets: dict[str, _Held] = {}
+        self.containers: set[str] = set()
+        self.changes = 0
+        self.key = secrets.token_bytes(32)
+        for history in histories:
+            self.secrets[paths.check(history.path)] = _from_history(history)
+
+
+class MemoryBackend(Backend):
+    """A connection. `capabilities` switches the others off; `clock` gives aware UTC; `user` is who writes."""
+
+    def __init__(
+        self,
+        store: MemoryStore | None = None,
+        *,
+        capabilities: Iterable[Capability] = ALL,
+        clock: Callable[[], datetime] = _now,
+        user: str | None = None,
+        location: str = "memory",
+    ) -> None:
+        self._store = store or MemoryStore()
+        self._info = BackendInfo(kind="memory", location=location, capabilities=ALL.intersection(capabilities))
+        self._clock = clock
+        self._user = user
+        self._closed = False
+
+    def connect(self) -> MemoryBackend:
+        """Another connection to the same store."""
+        info = self._info
+        return MemoryBackend(
+            self._store, capabilities=info.capabilities, clock=self._clock, user=self._user, location=info.location
+        )
+
+    def info(self) -> BackendInfo:
+        if self._closed:
+            raise Locked("This store is closed.", hint="Open it again.")
+        return self._info
+
+    def close(self) -> None:
+        self._closed = True
+
+    def list(self, folder: str = "") -> Listing:
+        folder = paths.check_folder(folder)
+        with self._using(Capability.LIST, folder) as held:
+            below = self._below(folder)
+            children: dict[tuple[str, bool], Entry] = {}
+            if not folder:
+                children = {(name, False): Entry(name, EntryKind.FOLDER) for name in self._store.containers}
+            for path in below:
+                first, slash, _ = paths.relative(path, folder).partition("/")
+                child = paths.join(folder, first)
+                if slash:
+                    children[child, False] = Entry(child, EntryKind.FOLDER)
+                else:
+                    children[child, True] = _entry(path, held[path])
+        return Listing(folder, tuple(children[key] for key in sorted(children)))
+
+    def walk(self, folder: str = "") -> Iterator[Entry]:
+        folder = paths.check_folder(folder)
+        with self._using(Capability.LIST, folder) as held:
+            return iter([_entry(path, held[path]) for path in sorted(self._below(folder))])
+
+    def index(self, folder: str = "") -> Iterator[Indexed]:
+        folder = paths.check_folder(folder)
+        with self._using(Capability.INDEX, folder) as held:
+            return iter([_indexed(path, held[path]) for path in sorted(self._below(folder))])
+
+    def read(self, path: str, version: int | None = None) -> Secret:
+        with self._using(Capability.READ, path):
+            secret = self._find(path)
+            if version is not None and not self.can(Capability.VERSIONS):
+                self._lacks(Capability.VERSIONS, path)
+            current = secret.current.number
+            kept = _version(path, secret, current if version is None else version)
+            live = kept.version.state is VersionState.LIVE and kept.data is not None
+            fields = decode_fields(kept.data) if live and kept.data else {}
+            return Secret(path, kept.version, fields, secret.metadata, current)
+
+    def write(
+        self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
+    ) -> Version:
+        data = encode_fields(fields)
+        with self._using(Capability.WRITE, path) as held:
+            self._check_holdable(path, fields, metadata, expected)
+            secret = held.get(paths.check(path))
+            current = secret.current.number if secret else 0
+            if secret is None:
+                self._check_new(path)
+            if expected is not None and expected != current:
+                raise _conflict(path, expected, current)
+            now = self._clock()
+            if secret is None:
+                secret = held[path] = _Held(Metadata(created_at=now, created_by=self._user), {})
+            version = Version(current + 1, created_at=now, created_by=self._user)
+            secret.versions[version.number] = _Kept(version, data)
+            secret.metadata = replace(metadata.apply(secret.metadata), updated_at=now)
+            self._store.changes += 1
+            return version
+
+    def metadata(self, path: str) -> Metadata:
+        with self._using(Capability.METADATA, path):
+            return self._find(path).metadata
+
+    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
+        with self._using(Capability.EDIT_METADATA, path):
+            secret = self._find(path)
+            secret.metadata = replace(patch.apply(secret.metadata), updated_at=self._clock())
+            self._store.changes += 1
+            return secret.metadata
+
+    def versions(self, path: str) -> Sequence[Version]:
+        with self._using(Capability.VERSIONS, path):
+            return tuple(kept.version for kept in self._find(path).versions.values())
+
+    def delete(self, path: str, versions: Sequence[int] = ()) -> None:
+        with self._using(Capability.DELETE, path):
+            if not self.can(Capability.UNDELETE):  # then "deleted" would promise what cannot be done
+                self._destroy(path, versions)
+                return
+            for kept in self._chosen(path, versions):
+                if kept.version.state is VersionState.LIVE:
+                    now = self._clock()
+                    kept.version = replace(
+                        kept.version, state=VersionState.DELETED, deleted_at=now, deleted_by=self._user
+                    )
+                    self._store.changes += 1
+
+    def undelete(self, path: str, versions: Sequence[int] = ()) -> None:
+        with self._using(Capability.UNDELETE, path):
+            chosen = self._chosen(path, versions)
+            for kept in chosen:
+                if kept.version.state is VersionState.DESTROYED:
+                    number = kept.version.number
+                    raise NotFound(
+                        f"Version {number} is destroyed.",
+                        hint="Nothing brings it back.",
+                        path=path,
+                        state="destroyed",
+                        version=number,
+                    )
+            for kept in chosen:
+                if kept.version.state is VersionState.DELETED:
+                    kept.version = replace(kept.version, state=VersionState.LIVE, deleted_at=None, deleted_by=None)
+                    self._store.changes += 1
+
+    def destroy(self, path: str, versions: Sequence[int] = ()) -> None:
+        with self._using(Capability.DESTROY, path):
+            self._destroy(path, versions)
+
+    def trash(self) -> Iterator[Deleted]:
+        with self._using(Capability.TRASH) as held:
+            found = []
+            for path in sorted(held):
+                versions = [kept.version for kept in held[path].versions.values()]
+                deleted = [version for version in versions if version.state is VersionState.DELETED]
+                if deleted:
+                    last = max(deleted, key=lambda version: version.deleted_at or datetime.min.replace(tzinfo=UTC))
+                    numbers = tuple(version.number for version in deleted)
+                    found.append(Deleted(path, numbers, last.deleted_at, last.deleted_by))
+        return iter(found)
+
+    def move(self, source: str, target: str) -> None:
+        with self._using(Capability.MOVE, source) as held:
+            self._find(source)
+            self._check_free(target)
+            held[target] = held.pop(source)
+            self._store.changes += 1
+
+    def read_history(self, path: str) -> History:
+        with self._using(Capability.HISTORY, path):
+            secret = self._find(path)
+            versions = tuple(
+                StoredVersion(kept.version, None if kept.data is None else decode_fields(kept.data))
+                for kept in secret.versions.values()
+            )
+            return History(path, secret.metadata, versions)
+
+    def write_history(self, history: History) -> None:
+        with self._using(Capability.HISTORY, history.path) as held:
+            secret = _from_history(history)
+            self._check_free(history.path)
+            held[history.path] = secret
+            self._store.changes += 1
+
+    def containers(self) -> Sequence[str]:
+        with self._using(Capability.CONTAINERS) as held:
+            folders = {path.partition("/")[0] for path in held if "/" in path}
+            return tuple(sorted(folders | self._store.containers))
+
+    def create_container(self, name: str) -> None:
+        with self._using(Capability.CONTAINERS, name):
+            paths.check_new(name)
+            if "/" in name:
+                raise InvalidPath("A container has no slash in its name.", hint="Name one top folder.", path=name)
+            if name in self.containers():
+                raise AlreadyExists("This container exists.", hint="Use it, or choose another name.", path=name)
+            self._refuse_twins(name)
+            self._store.containers.add(name)
+            self._store.changes += 1
+
+    def delete_container(self, name: str) -> None:
+        with self._using(Capability.CONTAINERS, name) as held:
+            if name not in self.containers():
+                raise missing_folder(name)
+            if inside := sum(paths.is_under(path, name) for path in held):
+                raise Conflict(
+                    f"The container holds secrets ({inside}).",
+                    expected=0,
+                    actual=inside,
+                    hint="Move or destroy them first.",
+                    path=name,
+                )
+            self._store.containers.remove(name)
+            self._store.changes += 1
+
+    def change_token(self) -> int:
+        with self._using(Capability.CHANGE_SIGNAL):
+            return self._store.changes
+
+    def derive_key(self, purpose: str) -> bytes | None:
+        self.info()
+        return hmac.digest(self._store.key, purpose.encode(), "sha256")
+
+    @contextmanager
+    def _using(self, capability: Capability, path: str | None = None) -> Iterator[dict[str, _Held]]:
+        """The secrets, with nobody else at them. Raises Locked, Unsupported."""
+        with self._store.lock:
+            if not self.can(capability):
+                self._lacks(capability, path)
+            yield self._store.secrets
+
+    def _find(self, path: str) -> _Held:
+        secret = self._store.secrets.get(paths.check(path))
+        if secret is None:
+            raise missing(path)
+        return secret
+
+    def _below(self, folder: str) -> Sequence[str]:
+        found = [path for path in self._store.secrets if paths.is_under(path, folder)]
+        if not found and folder and folder not in self._store.containers:
+            raise missing_folder(folder)
+        return found
+
+    def _chosen(self, path: str, versions: Sequence[int]) -> Sequence[_Kept]:
+        secret = self._find(path)
+        return [_version(path, secret, number) for number in versions or [secret.current.number]]
+
+    def _destroy(self, path: str, versions: Sequence[int]) -> None:
+        chosen = self._chosen(path, versions)
+        if versions:
+            for kept in chosen:
+                kept.version = replace(kept.version, state=VersionState.DESTROYED)
+                kept.data = None
+        else:
+            del self._store.secrets[path]
+        self._store.changes += 1
+
+    def _check_free(self, path: str) -> None:
+        if paths.check(path) in self._store.secrets:
+            raise AlreadyExists("A secret is already there.", hint="Choose another path.", path=path)
+        self._check_new(path)
+
+    def _check_new(self, path: str) -> None:
+        self._refuse_twins(paths.check_new(path))
+
+    def _refuse_twins(self, path: str) -> None:
+        """Raise AlreadyExists when a name along the path is there already in another normal form."""
+        for old in self._store.secrets:
+            if old.isascii() or unicodedata.is_normalized("NFC", old):
+                continue
+            for existing, new in zip(old.split("/"), path.split("/"), strict=False):
+                if existing != new:
+                    if unicodedata.normalize("NFC", existing) == new:
+                        raise AlreadyExists(
+                            "A name that looks the same is already there.", hint="Use that one.", path=path
+                        )
+                    break
+
+    def _check_holdable(self, path: str, fields: Fields, patch: MetadataPatch, expected: int | None) -> None:
+        """Raise Unsupported for what this store, with its capabilities, cannot keep."""
+        types = {value.type for value in fields.values()}
+        needed = {
+            Capability.FIELDS: len(fields) > 1,
+            Capability.BYTES: ValueType.BYTES in types,
+            Capability.TYPED_VALUES: bool(types - {ValueType.TEXT, ValueType.BYTES}),
+            Capability.EDIT_METADATA: bool(patch),
+            Capability.CHECK_AND_SET: expected is not None,
+        }
+        for capability, asked in needed.items():
+            if asked and not self.can(capability):
+                self._lacks(capability, path)
+
+
+def _version(path: str, secret: _Held, number: int) -> _Kept:
+    if number not in secret.versions:
+        raise missing_version(path, number)
+    return secret.versions[number]
+
+
+def _conflict(path: str, expected: int, actual: int) -> Conflict:
+    return Conflict(
+        f"The current version is {actual}, not {expected}." if actual else "There is no such secret (any more).",
+        expected=expected,
+        actual=actual,
+        hint="Read it again and repeat the change.",
+        path=path,
+    )
+
+
+def _entry(path: str, secret: _Held) -> Entry:
+    return Entry(path, EntryKind.SECRET, type=secret.metadata.type, state=secret.current.state)
+
+
+def _indexed(path: str, secret: _Held) -> Indexed:
+    known = secret.metadata
+    return Indexed(path, known.type, known.description, known.tags, known.owner, secret.current.state)
+
+
+def _from_history(history: History) -> _Held:
+    """Raises InvalidInput unless versions ascend from 1 and just the destroyed ones have no fields."""
+    numbers = [stored.version.number for stored in history.versions]
+    if not numbers or numbers[0] < 1 or numbers != sorted(set(numbers)):
+        raise InvalidInput("Versions must ascend from 1.", hint="Restore them in order.")
+    if any((one.fields is None) != (one.version.state is VersionState.DESTROYED) for one in history.versions):
+        raise InvalidInput("Just a destroyed version has no fields.", hint="Restore it as destroyed.")
+    versions = {
+        stored.version.number: _Kept(stored.version, None if stored.fields is None else encode_fields(stored.fields))
+        for stored in history.versions
+    }
+    return _Held(replace(history.metadata, custom=MappingProxyType(dict(history.metadata.custom))), versions)
+
+
+class MemoryFactory(BackendFactory):
+    """Stores by name, for as long as the process lives."""
+
+    kind: ClassVar[str] = "memory"
+    title: ClassVar[str] = "in memory, gone with the program"
+    capabilities: ClassVar[frozenset[Capability]] = ALL
+    settings: ClassVar[Sequence[Setting]] = (Setting("name", str, "Profiles of one name share their secrets."),)
+
+    def __init__(self) -> None:
+        self._stores: dict[str, MemoryStore] = {}
+
+    def probe(self, settings: Mapping[str, Any]) -> StoreState:
+        return StoreState.READY
+
+    def open(self, settings: Mapping[str, Any], credential: Credential | None = None) -> Backend:
+        name = str(settings.get("name", ""))
+        store = self._stores.setdefault(name, MemoryStore())
+        return MemoryBackend(store, location=f"memory:{name}" if name else "memory")
