@@ -7,13 +7,13 @@ Paths
     As `kvtui.domain.path` has them. What exists is found by its exact path. Creating checks `check_new`; a name that
     differs from an existing sibling only by normalisation is refused with AlreadyExists.
 Listing
-    `list` gives the direct children, sorted by code point, folders before secrets of the same name. A listing is complete
-    or says in `note` why it is not. A folder exists because of its children (or as an empty container). Listing a path
-    that is no folder, such as a leaf, raises NotFound. The root always exists. A secret whose current version is deleted
-    is still listed, with that state; one that was destroyed as a whole is not.
+    `list` gives the direct children, sorted by code point, folders before secrets of the same name. A listing is
+    complete or says in `note` why it is not. A folder exists because of its children (or as an empty container).
+    Listing a path that is no folder, such as a leaf, raises NotFound. The root always exists. A secret whose current
+    version is deleted is still listed, with that state; one that was destroyed as a whole is not.
 Deleted, missing, empty
-    Reading a deleted or destroyed version returns a Secret in that state with no fields: no error. A path or version that
-    was never there raises NotFound. A secret without fields, or with an empty text as value, is not missing.
+    Reading a deleted or destroyed version returns a Secret in that state with no fields: no error. A path or version
+    that was never there raises NotFound. A secret without fields, or with an empty text as value, is not missing.
 Writing
     A write replaces all fields and adds one version, atomically with its metadata patch: all of it is durable when the
     call returns, or nothing happened. `expected` is the current version's number whatever its state, 0 for "must not
@@ -21,8 +21,9 @@ Writing
     one and are never used again.
 Deleting
     `delete` without versions deletes the current one (again: no change); with versions just those. `undelete` reverses
-    it. `destroy` with versions drops their values and keeps the numbers; without versions the secret is gone as a whole.
-    Destroyed stays destroyed: undeleting it raises NotFound. Numbers that do not exist raise NotFound, nothing changed.
+    it; a store without UNDELETE deletes for good. `destroy` with versions drops their values and keeps the numbers;
+    without versions the secret is gone as a whole. Destroyed stays destroyed: undeleting it raises NotFound. Numbers
+    that do not exist raise NotFound, nothing changed.
 Concurrent writers
     Any number of threads and processes. Each call sees one state of the store and never half of another's write.
 Times
@@ -65,7 +66,7 @@ class Written:
 
 
 class Backend(ABC):
-    """An open store. Methods beyond the first five exist where `info().capabilities` says so, else raise Unsupported."""
+    """An open store. What `info().capabilities` lacks raises Unsupported."""
 
     @abstractmethod
     def info(self) -> BackendInfo:
@@ -84,7 +85,8 @@ class Backend(ABC):
         self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
     ) -> Version:
         """WRITE. Adds a version with exactly these fields. Raises InvalidPath, Conflict, AlreadyExists, Unsupported
-        (more than one field without FIELDS, other than text without TYPED_VALUES or BYTES)."""
+        (more than one field without FIELDS, other than text without TYPED_VALUES or BYTES, metadata without
+        EDIT_METADATA, `expected` without CHECK_AND_SET), InvalidInput for what is no JSON."""
 
     @abstractmethod
     def close(self) -> None:
@@ -196,7 +198,7 @@ class Backend(ABC):
         self._lacks(Capability.KEY_SLOTS)
 
     def derive_key(self, purpose: str) -> bytes | None:
-        """A 32-byte key for local files about this store (journal), stable while the store lives; None where it has none."""
+        """A 32-byte key for local files about this store (journal), stable while it lives; None where it has none."""
         return None
 
     def can(self, capability: Capability) -> bool:

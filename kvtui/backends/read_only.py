@@ -1,0 +1,127 @@
+"""A store that is only read, whatever its token could do: writes are refused here, before the store hears of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NoReturn
+
+from kvtui.backends.contract import Backend, Write, Written
+from kvtui.domain.capability import WRITING, BackendInfo
+from kvtui.domain.credential import Credential, KeySlot
+from kvtui.domain.errors import PermissionDenied
+from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
+from kvtui.domain.value import Fields, SecretValue
+
+_REASON = "This profile is read-only."
+
+
+class ReadOnlyBackend(Backend):
+    """Everything that reads goes to the inner store, everything that writes raises PermissionDenied."""
+
+    def __init__(self, inner: Backend) -> None:
+        self._inner = inner
+
+    def info(self) -> BackendInfo:
+        info = self._inner.info()
+        refused = {capability: _REASON for capability in WRITING & info.capabilities}
+        return replace(
+            info,
+            capabilities=info.capabilities - WRITING,
+            reasons=MappingProxyType({**info.reasons, **refused}),
+            read_only=True,
+        )
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def list(self, folder: str = "") -> Listing:
+        return self._inner.list(folder)
+
+    def walk(self, folder: str = "") -> Iterator[Entry]:
+        return self._inner.walk(folder)
+
+    def index(self, folder: str = "") -> Iterator[Indexed]:
+        return self._inner.index(folder)
+
+    def read(self, path: str, version: int | None = None) -> Secret:
+        return self._inner.read(path, version)
+
+    def metadata(self, path: str) -> Metadata:
+        return self._inner.metadata(path)
+
+    def versions(self, path: str) -> Sequence[Version]:
+        return self._inner.versions(path)
+
+    def trash(self) -> Iterator[Deleted]:
+        return self._inner.trash()
+
+    def read_history(self, path: str) -> History:
+        return self._inner.read_history(path)
+
+    def containers(self) -> Sequence[str]:
+        return self._inner.containers()
+
+    def change_token(self) -> int:
+        return self._inner.change_token()
+
+    def key_slots(self) -> Sequence[KeySlot]:
+        return self._inner.key_slots()
+
+    def export_page_key(self) -> SecretValue:
+        return self._inner.export_page_key()
+
+    def derive_key(self, purpose: str) -> bytes | None:
+        return self._inner.derive_key(purpose)
+
+    def write(
+        self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
+    ) -> Version:
+        self._refuse(path)
+
+    def write_many(self, writes: Iterable[Write]) -> Iterator[Written]:
+        self._refuse()
+
+    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
+        self._refuse(path)
+
+    def write_history(self, history: History) -> None:
+        self._refuse(history.path)
+
+    def delete(self, path: str, versions: Sequence[int] = ()) -> None:
+        self._refuse(path)
+
+    def undelete(self, path: str, versions: Sequence[int] = ()) -> None:
+        self._refuse(path)
+
+    def destroy(self, path: str, versions: Sequence[int] = ()) -> None:
+        self._refuse(path)
+
+    def move(self, source: str, target: str) -> None:
+        self._refuse(source)
+
+    def create_container(self, name: str) -> None:
+        self._refuse(name)
+
+    def delete_container(self, name: str) -> None:
+        self._refuse(name)
+
+    def add_key_slot(self, credential: Credential, label: str = "") -> KeySlot:
+        self._refuse()
+
+    def add_recovery_key(self, label: str = "") -> tuple[KeySlot, SecretValue]:
+        self._refuse()
+
+    def remove_key_slot(self, slot_id: str) -> None:
+        self._refuse()
+
+    def replace_key_slot(self, old: Credential, new: Credential) -> KeySlot:
+        self._refuse()
+
+    def _refuse(self, path: str | None = None) -> NoReturn:
+        self._inner.info()  # a closed store is Locked, not read-only
+        raise PermissionDenied(
+            "This profile is read-only, so nothing is written.", hint="Open it without read_only.", path=path
+        )
