@@ -26,7 +26,7 @@ class ReadOnlyBackend(Backend):
 
     def info(self) -> BackendInfo:
         info = self._inner.info()
-        refused = {capability: _REASON for capability in WRITING & info.capabilities}
+        refused = dict.fromkeys(WRITING & info.capabilities, _REASON)
         return replace(
             info,
             capabilities=info.capabilities - WRITING,

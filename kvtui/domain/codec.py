@@ -12,13 +12,18 @@ from kvtui.domain.value import Fields, SecretValue
 
 
 def encode_fields(fields: Fields) -> bytes:
-    """Fields as ASCII JSON `[[name, kind, value], …]`, kind `j` (JSON) or `b` (base64 of bytes), in order."""
+    """Fields as ASCII JSON `[[name, kind, value], …]`, kind `j` (JSON) or `b` (base64 of bytes), in order.
+
+    Raises InvalidInput for what would not be read back the same.
+    """
     rows: list[Json] = []
     for name, value in fields.items():
+        json_text.check_text(name)
         plain = value.reveal()
         if isinstance(plain, bytes):
             rows.append([name, "b", base64.b64encode(plain).decode("ascii")])
         else:
+            json_text.check(plain)
             rows.append([name, "j", plain])
     return json_text.dump(rows).encode("ascii")
 
@@ -26,7 +31,7 @@ def encode_fields(fields: Fields) -> bytes:
 def decode_fields(data: bytes) -> dict[str, SecretValue]:
     """The reverse of encode_fields. Raises Corrupt on anything else, without quoting it."""
     try:
-        rows = json_text.parse(data.decode("ascii"))
+        rows = json_text.parse(data.decode("ascii"), max_depth=json_text.MAX_DEPTH + 2)
         if not isinstance(rows, list):
             raise TypeError
         return {name: _decode_value(kind, value) for name, kind, value in rows}  # type: ignore[misc,str-unpack]

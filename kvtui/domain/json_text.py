@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, Self, TypeAlias
@@ -16,6 +18,9 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 MAX_DEPTH = 200
 """Nesting beyond this is refused: no secret needs it and Python's own recursion ends soon after."""
+_MAX_BITS = 14_000
+"""Below the 4300 digits Python reads."""
+_SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 class Number(float):
@@ -58,7 +63,7 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return result
 
 
-def parse(text: str) -> Json:
+def parse(text: str, *, max_depth: int = MAX_DEPTH) -> Json:
     """Parse one JSON value. Raises InvalidInput with line and column, never with the text itself."""
     try:
         value: Json = json.loads(
@@ -72,15 +77,48 @@ def parse(text: str) -> Json:
         where = f"line {error.lineno}, column {error.colno}"
         raise InvalidInput(f"Not JSON: {error.msg} at {where}.", hint="Check quotes, commas and brackets.") from None
     except RecursionError:
-        raise InvalidInput(f"JSON is nested deeper than {MAX_DEPTH} levels.", hint="Flatten it.") from None
-    check_depth(value)
+        raise InvalidInput(f"JSON is nested deeper than {max_depth} levels.", hint="Flatten it.") from None
+    check_depth(value, max_depth)
     return value
 
 
-def check_depth(value: Json) -> None:
-    """Raise InvalidInput when lists and maps are nested deeper than MAX_DEPTH."""
+def check(value: Any) -> None:
+    """Raise InvalidInput unless `parse(dump(value))` gives the value again, literal for literal."""
+    if isinstance(value, str):
+        check_text(value)
+        return
+    check_depth(value)
+    rest: list[Any] = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            check_text(item)
+        elif isinstance(item, dict):
+            rest += [*item.keys(), *item.values()]
+            if not all(isinstance(key, str) for key in item):
+                raise InvalidInput("The keys of a map are text.", hint="Quote them.")
+        elif isinstance(item, list):
+            rest += item
+        elif isinstance(item, float):
+            if not (isinstance(item, Number) or math.isfinite(item)):
+                raise InvalidInput("A number is infinite or none at all.", hint="Store it as text.")
+        elif isinstance(item, int):
+            if item.bit_length() > _MAX_BITS:
+                raise InvalidInput("A number has too many digits.", hint="Store it as text.")
+        elif item is not None:
+            raise InvalidInput(f"A value cannot hold a {type(item).__name__}.", hint="Use JSON values.")
+
+
+def check_text(text: str) -> None:
+    """Raise InvalidInput for text that JSON would change: a pair of surrogates that is not one character."""
+    if not text.isascii() and _SPLIT_PAIR.search(text):
+        raise InvalidInput("A text holds a character in two halves.", hint="Decode it as UTF-16 first.")
+
+
+def check_depth(value: Json, max_depth: int = MAX_DEPTH) -> None:
+    """Raise InvalidInput when lists and maps are nested deeper than `max_depth`."""
     layer: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(max_depth + 1):
         layer = [
             child
             for item in layer
@@ -90,7 +128,7 @@ def check_depth(value: Json) -> None:
         ]
         if not layer:
             return
-    raise InvalidInput(f"JSON is nested deeper than {MAX_DEPTH} levels.", hint="Flatten it.")
+    raise InvalidInput(f"JSON is nested deeper than {max_depth} levels.", hint="Flatten it.")
 
 
 def dump(value: Json, *, indent: int | None = None, ascii_only: bool = True) -> str:
