@@ -1,0 +1,1 @@
+"""Dialogs: one question each. They return what was decided; the main screen does it."""

@@ -1,0 +1,92 @@
+"""The app underneath every screen: nothing a stored text holds can command the terminal or the program, nothing leaks.
+
+Overrides hooks of Textual 8.2 that are not stable API, which is why the minor version is pinned and `tests/ui/safety`
+covers each: line filters, `_broker_event`, `_fatal_error`, `copy_to_clipboard`, screenshots.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.segment import Segment
+from rich.text import Text
+from textual import events
+from textual.app import App, ReturnType, SystemCommand
+from textual.color import Color
+from textual.dom import DOMNode
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from kvtui.hardening import describe
+from kvtui.text import sanitize
+
+
+class SinkFilter(LineFilter):
+    """The last net: drops control, format and line-separator characters and links from every drawn segment."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
+        return [_clean(segment) for segment in segments]
+
+
+def _clean(segment: Segment) -> Segment:
+    text, style, control = segment
+    safe = sanitize(text)
+    if style is not None and style.link:
+        style = style.update_link(None)
+    elif safe == text:
+        return segment
+    return Segment(safe, style, control)
+
+
+class SafeApp(App[ReturnType]):
+    """An App that shows nothing raw, runs no action out of text, and says nothing of values when it crashes."""
+
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self) -> None:
+        super().__init__(watch_css=False)
+        self._sink = SinkFilter()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._sink]
+
+    async def _broker_event(self, event_name: str, event: events.Event, default_namespace: DOMNode) -> bool:  # noqa: ARG002
+        """Style metadata never runs an action: we use none, so whatever asks for one came from data."""
+        return False
+
+    def _fatal_error(self) -> None:
+        """Leave with the exception's type and our own frames; no message and no locals, either may hold a value."""
+        error = sys.exc_info()[1]
+        self._exit_renderables.append(Text(describe(error) if error else "kvtui: internal error"))
+        self._close_messages_no_wait()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """None of Textual's own: the palette is made from our table of actions, and has no screenshot."""
+        return ()
+
+    def copy_to_clipboard(self, text: str) -> None:  # noqa: ARG002
+        """Refused: whatever a widget wants to copy goes through the timed clipboard, by an action of its own."""
+        self.bell()
+
+    def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:  # noqa: ARG002
+        """Refused: a picture of the screen could show a value."""
+        self.bell()
+
+    def deliver_screenshot(
+        self,
+        filename: str | None = None,  # noqa: ARG002
+        path: str | None = None,  # noqa: ARG002
+        time_format: str | None = None,  # noqa: ARG002
+    ) -> str | None:
+        self.bell()
+        return None
+
+    def save_screenshot(
+        self,
+        filename: str | None = None,  # noqa: ARG002
+        path: str | None = None,  # noqa: ARG002
+        time_format: str | None = None,  # noqa: ARG002
+    ) -> str:
+        raise PermissionError("kvtui writes no screenshots")

@@ -1,0 +1,1 @@
+"""Whole screens: unlock, first run, main."""
