@@ -1,0 +1,193 @@
+"""The journal: what was done with which secret, when and by whom, kept in this machine's state folder. Never a value.
+
+Sealed with a key from the store where it has one; see `kvtui.services.sealed_log` for what shows and what does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from kvtui.domain.errors import KvtuiError
+from kvtui.services.sealed_log import LogCheck, LogWriter, SealedLog, subkey
+
+if TYPE_CHECKING:
+    from kvtui.services.changes import Applied
+
+DONE = "done"
+"""The result of what worked; of what did not, it is the error's kind."""
+
+_PLAIN_NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,63}")
+
+
+class Act(StrEnum):
+    REVEAL = "reveal"
+    COPY = "copy"
+    READ = "read"
+    EXPORT = "export"
+    IMPORT = "import"
+    WRITE = "write"
+    META = "meta"
+    DELETE = "delete"
+    UNDELETE = "undelete"
+    DESTROY = "destroy"
+    MOVE = "move"
+    COPY_SECRET = "copy_secret"  # noqa: S105
+    ROTATE = "rotate"
+    ROLLBACK = "rollback"
+    UNDO = "undo"
+    KEY = "key"
+    UNLOCK = "unlock"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One act. `at` is aware UTC, `actor` the login name, `to` the target of a copy or move."""
+
+    at: datetime
+    actor: str
+    act: Act
+    path: str
+    field: str | None = None
+    version: int | None = None
+    to: str | None = None
+    result: str = DONE
+
+
+JournalCheck: TypeAlias = LogCheck
+
+
+class Journal:
+    """The journal of one store. Any number of threads and processes may write it."""
+
+    def __init__(self, log: SealedLog) -> None:
+        self._log = log
+        self._actor = _login()
+
+    @classmethod
+    def of(cls, name: str, key: bytes | None, state_dir: Path | None = None) -> Journal:
+        """The journal of a store: found by its key, so that a vault has one whatever profile opens it, else by name.
+
+        Touches no file. `state_dir` defaults to the platform's.
+        """
+        if state_dir is None:
+            from kvtui import locations  # noqa: PLC0415 - platformdirs is not needed where the folder is given
+
+            state_dir = locations.state_dir()
+        if key is not None:
+            base = subkey(key, "name").hex()[:32]
+        elif _PLAIN_NAME.fullmatch(name):
+            base = name
+        else:
+            base = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return cls(SealedLog(state_dir / "journal" / f"{base}.jsonl", key))
+
+    @property
+    def file(self) -> Path:
+        return self._log.file
+
+    def record(
+        self,
+        act: Act,
+        path: str,
+        *,
+        field: str | None = None,
+        version: int | None = None,
+        to: str | None = None,
+        result: str = DONE,
+    ) -> None:
+        """Add one entry. Raises PermissionDenied or Unavailable when it cannot be written."""
+        with self._log.opened() as log:
+            self._append(log, JournalEntry(datetime.now(UTC), self._actor, act, path, field, version, to, result))
+
+    @contextmanager
+    def around(self, act: Act, path: str, *, to: str | None = None) -> Iterator[Callable[[Applied], None]]:
+        """Journal what the body does: refused beforehand where it could not be journaled, one entry after it.
+
+        The body calls what it is given with what was applied. Raises PermissionDenied or Unavailable.
+        """
+        version: int | None = None
+
+        def note(applied: Applied) -> None:
+            nonlocal version
+            version = applied.version.number if applied.version else None
+
+        def entry(result: str) -> JournalEntry:
+            return JournalEntry(datetime.now(UTC), self._actor, act, path, None, version, to, result)
+
+        with self._log.opened() as log:
+            log.refuse_when_full()
+            try:
+                yield note
+            except BaseException as error:
+                try:
+                    self._append(log, entry(error.kind if isinstance(error, KvtuiError) else KvtuiError.kind))
+                except KvtuiError as unwritten:
+                    error.add_note(unwritten.message)
+                raise
+            self._append(log, entry(DONE))
+
+    def entries(self, path: str | None = None, limit: int = 200) -> list[JournalEntry]:
+        """The newest first: at most `limit`, of one path (as source or target) or of all.
+
+        Lines that cannot be read are left out: `verify` is what tells about them. Raises PermissionDenied, Unavailable.
+        """
+        found: list[JournalEntry] = []
+        for row in self._log.newest():
+            if len(found) >= limit:
+                break
+            entry = _entry(row)
+            if entry is not None and path in {None, entry.path, entry.to}:
+                found.append(entry)
+        return found
+
+    def verify(self) -> JournalCheck:
+        """Go through the whole journal. Raises PermissionDenied or Unavailable when it cannot be read."""
+        return self._log.verify()
+
+    @staticmethod
+    def _append(log: LogWriter, entry: JournalEntry) -> None:
+        row = {
+            "at": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "actor": entry.actor,
+            "act": entry.act.value,
+            "path": entry.path,
+            "field": entry.field,
+            "version": entry.version,
+            "to": entry.to,
+            "result": entry.result,
+        }
+        log.append({name: value for name, value in row.items() if value is not None})
+
+
+def _entry(row: dict[str, Any]) -> JournalEntry | None:
+    try:
+        return JournalEntry(
+            at=datetime.fromisoformat(row["at"]).astimezone(UTC),
+            actor=str(row["actor"]),
+            act=Act(row["act"]),
+            path=str(row["path"]),
+            field=row.get("field"),
+            version=row.get("version"),
+            to=row.get("to"),
+            result=str(row["result"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _login() -> str:
+    """Who runs this, by the system's account list: the environment could say anything."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
