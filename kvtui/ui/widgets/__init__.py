@@ -1,0 +1,1 @@
+"""Widgets of kvtui's own: the path tree and the diff."""
