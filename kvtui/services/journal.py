@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from kvtui import locations
 from kvtui.domain.errors import KvtuiError
 from kvtui.services.sealed_log import LogCheck, LogWriter, SealedLog, subkey
 
@@ -79,17 +80,14 @@ class Journal:
 
         Touches no file. `state_dir` defaults to the platform's.
         """
-        if state_dir is None:
-            from kvtui import locations  # noqa: PLC0415 - platformdirs is not needed where the folder is given
-
-            state_dir = locations.state_dir()
         if key is not None:
             base = subkey(key, "name").hex()[:32]
         elif _PLAIN_NAME.fullmatch(name):
             base = name
         else:
             base = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return cls(SealedLog(state_dir / "journal" / f"{base}.jsonl", key))
+        folder = (state_dir or locations.state_dir()) / "journal"
+        return cls(SealedLog(folder / f"{base}.jsonl", key))
 
     @property
     def file(self) -> Path:

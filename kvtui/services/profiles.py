@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from kvtui import locations
 from kvtui.backends import registry
-from kvtui.backends.factory import BackendFactory
+from kvtui.backends.factory import BackendFactory, Setting
+from kvtui.config import Config, ProfileConfig, program
 from kvtui.domain.capability import Capability
+from kvtui.domain.errors import InvalidInput, Unavailable
 
 DEFAULT_NAME = "personal"
+
+_COLOURS = frozenset({"red", "yellow", "green", "blue", "magenta", "cyan", "white", "black"})
+_COMMON = (
+    Setting("read_only", bool, "refuse every change"),
+    Setting("colour", str, f"one of {', '.join(sorted(_COLOURS))}"),
+    Setting("banner", str, "text always shown, such as PRODUCTION"),
+    Setting("after_rotate", list, "program run after a rotation, the new value on its input"),
+    Setting("remember", bool, "keep names of paths between runs"),
+)
+_KINDS_OF_VALUE = {str: "a text", int: "a whole number", bool: "true or false", list: "a list of texts", dict: "a map"}
+_MAX_NUMBER = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +56,122 @@ class Profile:
 def vault_profile(directory: Path, *, name: str = "", read_only: bool = False) -> Profile:
     """A profile for a vault named directly (`--vault DIR`, `KVTUI_VAULT`)."""
     return Profile(name=name, kind="file", settings=MappingProxyType({"path": directory}), read_only=read_only)
+
+
+class Profiles:
+    """All profiles of this run, and which of them is current. A vault named directly is current and has no name."""
+
+    def __init__(self, profiles: Mapping[str, Profile], current: Profile) -> None:
+        self._profiles = dict(profiles)
+        self.current = current
+
+    @property
+    def names(self) -> list[str]:
+        """In the order of the configuration."""
+        return list(self._profiles)
+
+    def get(self, name: str) -> Profile:
+        """The profile of a name; "" is the current one. Raises InvalidInput when there is none."""
+        if not name:
+            return self.current
+        if name not in self._profiles:
+            near = difflib.get_close_matches(name, self._profiles, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Profiles are: {', '.join(self._profiles) or 'none'}."
+            raise InvalidInput(f"There is no profile {name}.", hint=hint)
+        return self._profiles[name]
+
+    def parse_address(self, text: str) -> tuple[Profile | None, str]:
+        """`PROFILE:path` as profile and path; None where it names no profile, as a path may hold a colon itself."""
+        name, colon, path = text.partition(":")
+        if colon and name in self._profiles:
+            return self._profiles[name], path
+        return None, text
+
+
+def load(
+    config: Config,
+    *,
+    environ: Mapping[str, str],
+    vault: Path | None = None,
+    name: str | None = None,
+    read_only: bool = False,
+) -> Profiles:
+    """The profiles of a configuration. What is current: `vault`, `name`, KVTUI_VAULT, KVTUI_PROFILE, the
+    configuration's default, its only profile; without any configured, a vault in the data folder.
+
+    `read_only` makes all of them so. Raises InvalidInput for unknown or wrong settings and names.
+    """
+    if vault is not None and name is not None:
+        raise InvalidInput("A profile and a vault were both named.", hint="Give only one of --profile and --vault.")
+    if config.profiles:
+        profiles = {each.name: _profile(config, each) for each in config.profiles.values()}
+    else:
+        profiles = {DEFAULT_NAME: vault_profile(locations.default_vault(), name=DEFAULT_NAME)}
+    if read_only:
+        profiles = {key: replace(profile, read_only=True) for key, profile in profiles.items()}
+    if vault is None and name is None and environ.get("KVTUI_VAULT"):
+        vault = Path(environ["KVTUI_VAULT"])
+    if vault is not None:
+        return Profiles(profiles, vault_profile(vault.expanduser().absolute(), read_only=read_only))
+    wanted = name or environ.get("KVTUI_PROFILE") or config.default
+    if not wanted and len(profiles) > 1 and DEFAULT_NAME not in profiles:
+        raise InvalidInput(
+            "No profile was named and the configuration has no default.",
+            hint=f"Use --profile with one of: {', '.join(profiles)}.",
+        )
+    first = DEFAULT_NAME if DEFAULT_NAME in profiles else next(iter(profiles))
+    found = Profiles(profiles, profiles[first])
+    found.current = found.get(wanted or first)
+    return found
+
+
+def _profile(config: Config, written: ProfileConfig) -> Profile:
+    settings = _settings_of(config, written)
+    known = {setting.name: setting for setting in (*_COMMON, *settings)}
+    values: dict[str, Any] = {}
+    for key, value in written.settings.items():
+        line = written.lines[key]
+        if key not in known:
+            config.refuse_key(line, key, known, f"The profile {written.name} ({written.backend})")
+        values[key] = _value(config, written, known[key], value, line)
+    for setting in settings:
+        if setting.required and setting.name not in values:
+            hint = f"Add {setting.name}: {setting.help}."
+            config.refuse(written.line, f"The profile {written.name} has no {setting.name}.", hint)
+    common = {setting.name: values.pop(setting.name) for setting in _COMMON if setting.name in values}
+    return Profile(written.name, written.backend, MappingProxyType(values), **common)
+
+
+def _settings_of(config: Config, written: ProfileConfig) -> tuple[Setting, ...]:
+    try:
+        return tuple(registry.factory(written.backend).settings)
+    except InvalidInput as error:
+        near = difflib.get_close_matches(written.backend, registry.kinds(), n=1)
+        hint = f"Did you mean {near[0]}?" if near else error.hint
+        config.refuse(written.line, f"The profile {written.name}: {error.message}", hint)
+    except Unavailable:
+        # A broken backend of one profile is no reason not to use another; opening this one tells.
+        common = {setting.name for setting in _COMMON}
+        return tuple(Setting(key, type(value), "") for key, value in written.settings.items() if key not in common)
+
+
+def _value(config: Config, written: ProfileConfig, setting: Setting, value: Any, line: int) -> Any:
+    where = f"profiles.{written.name}.{setting.name}"
+    if setting.name == "after_rotate":
+        return program(config, value, line, where)
+    if type(value) is not setting.type:
+        config.refuse(line, f"{where} must be {_KINDS_OF_VALUE[setting.type]}.", _help(setting))
+    if isinstance(value, int) and not 0 <= value <= _MAX_NUMBER:
+        config.refuse(line, f"{where} must be from 0 to {_MAX_NUMBER}.", _help(setting))
+    if setting.type is str and not value:
+        config.refuse(line, f"{where} is empty.", _help(setting))
+    if setting.name == "colour" and value not in _COLOURS:
+        config.refuse(line, f"{where} is no colour known here.", _help(setting))
+    if setting.path and isinstance(value, str):
+        base = config.path.parent if config.path else Path()
+        return (base / Path(value).expanduser()).absolute()
+    return value
+
+
+def _help(setting: Setting) -> str:
+    return f"{setting.name}: {setting.help}." if setting.help else "Correct it."

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kvtui import locations
 from kvtui.domain.errors import KvtuiError, PermissionDenied, Unavailable
 
 
@@ -85,7 +86,7 @@ class SealedLog:
         Raises PermissionDenied or Unavailable.
         """
         with _told(self.file):
-            _make_folder(self.file.parent)
+            _private_folder(self.file.parent)
             log = _open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             try:
                 head = _open(self._head, os.O_RDWR | os.O_CREAT)
@@ -335,9 +336,11 @@ def _backwards(file: int, size: int) -> Iterator[bytes]:
         yield rest
 
 
-def _make_folder(folder: Path) -> None:
-    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
-        missing.mkdir(mode=0o700, exist_ok=True)
+def _private_folder(folder: Path) -> None:
+    try:
+        locations.private_dir(folder)
+    except (PermissionDenied, Unavailable) as error:
+        raise type(error)(f"The journal cannot be written: {error.message}", hint=error.hint) from error
 
 
 def _open(file: Path, flags: int) -> int:
