@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -93,6 +95,18 @@ def test_hostile_lengths_stay_within_a_few_milliseconds(text: str) -> None:
         estimate(text)
         durations.append(time.perf_counter() - start)
     assert min(durations) < 0.02  # measured 1 ms; the bar is 100 ms
+
+
+def test_every_hostile_string_is_judged_within_the_bar() -> None:
+    strings = json.loads((Path(__file__).parent.parent / "data" / "hostile.json").read_text("utf-8"))["strings"]
+    assert strings
+    for entry in strings:
+        text = entry["value"] * entry.get("repeat", 1)
+        start = time.perf_counter()
+        strength = estimate(text)
+        warning = warn_passphrase(text)
+        assert time.perf_counter() - start < 0.1
+        assert f"{strength}{strength.advice}{warning}".isprintable()
 
 
 @settings(max_examples=300, deadline=None)
