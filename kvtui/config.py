@@ -161,7 +161,7 @@ class _Reader:
         found: dict[str, _At] = {}
         for key_node, value_node in node.value:
             key = key_node.value
-            at = key__line(node.start_mark)
+            at = _line(key_node.start_mark)
             if not isinstance(key_node, yaml.ScalarNode) or not isinstance(key, str):
                 self._config.refuse(at, "A key must be a plain name.", "Write it as name: value.")
             if key in found:
