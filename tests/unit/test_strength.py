@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 
 from kvtui.services.generator import Recipe, entropy_bits, generate
 from kvtui.services.strength import LOOKED_AT, estimate, warn_passphrase
+from tests.support.hostile import HOSTILE
 
 
 @pytest.mark.parametrize(
@@ -98,15 +97,13 @@ def test_hostile_lengths_stay_within_a_few_milliseconds(text: str) -> None:
 
 
 def test_every_hostile_string_is_judged_within_the_bar() -> None:
-    strings = json.loads((Path(__file__).parent.parent / "data" / "hostile.json").read_text("utf-8"))["strings"]
-    assert strings
-    for entry in strings:
-        text = entry["value"] * entry.get("repeat", 1)
+    assert HOSTILE
+    for entry in HOSTILE:
         start = time.perf_counter()
-        strength = estimate(text)
-        warning = warn_passphrase(text)
-        assert time.perf_counter() - start < 0.1
-        assert f"{strength}{strength.advice}{warning}".isprintable()
+        strength = estimate(entry.value)
+        warning = warn_passphrase(entry.value)
+        assert time.perf_counter() - start < 0.1, entry
+        assert f"{strength}{strength.advice}{warning}".isprintable(), entry
 
 
 @settings(max_examples=300, deadline=None)
