@@ -1,0 +1,12 @@
+"""The whole suite in one class to inherit from."""
+
+from __future__ import annotations
+
+from kvtui.testing.lifecycle import LifecycleConformance
+from kvtui.testing.reading import ReadingConformance
+from kvtui.testing.store import StoreConformance
+from kvtui.testing.writing import WritingConformance
+
+
+class BackendConformance(ReadingConformance, WritingConformance, LifecycleConformance, StoreConformance):
+    """Inherit, give `make`, and every promise of the contract is a test of yours."""

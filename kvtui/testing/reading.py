@@ -1,0 +1,267 @@
+"""Paths, listing and reading."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from kvtui.backends.contract import Backend
+from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import AlreadyExists, InvalidPath, NotFound
+from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
+from kvtui.domain.secret import EntryKind, History, StoredVersion, Version, VersionState
+from kvtui.testing.cruel import ALLOWED_NAMES, FORBIDDEN_NAMES
+from kvtui.testing.suite import Suite, holds, need, one
+
+BAD_PATHS = ("", "/", "/app", "app/", "app//db", ".", "..", "app/./db", "app/..", "../app")
+
+
+class ReadingConformance(Suite):
+    # Paths
+
+    @pytest.mark.parametrize("path", BAD_PATHS)
+    def test_reading_what_cannot_be_a_path_raises_invalid_path(self, store: Backend, path: str) -> None:
+        need(store, Capability.READ)
+        with pytest.raises(InvalidPath):
+            store.read(path)
+
+    @pytest.mark.parametrize("path", BAD_PATHS)
+    def test_writing_what_cannot_be_a_path_raises_invalid_path(self, store: Backend, path: str) -> None:
+        need(store, Capability.WRITE)
+        with pytest.raises(InvalidPath):
+            store.write(path, one("x"))
+        if store.can(Capability.LIST):
+            assert not store.list().entries
+
+    @pytest.mark.parametrize("folder", ["/", "/app", "app//db", ".", "app/..", "app//"])
+    def test_listing_what_cannot_be_a_folder_raises(self, store: Backend, folder: str) -> None:
+        need(store, Capability.LIST)
+        if folder == "/":
+            assert store.list(folder).path == ""  # the root, with its forgiven slash
+            return
+        with pytest.raises(InvalidPath):
+            store.list(folder)
+
+    @pytest.mark.parametrize("name", FORBIDDEN_NAMES, ids=ascii)
+    def test_creating_a_forbidden_name_raises_invalid_path(self, store: Backend, name: str) -> None:
+        need(store, Capability.WRITE)
+        for path in (name, f"app/{name}", f"{name}/password"):
+            with pytest.raises(InvalidPath):
+                store.write(path, one("x"))
+        if store.can(Capability.LIST):
+            assert not store.list().entries
+
+    def test_cruel_names_come_back_as_they_were(self, store: Backend) -> None:
+        need(store, Capability.LIST, Capability.READ)
+        given = self.seed(store)
+        for number, name in enumerate(ALLOWED_NAMES):
+            given.write(f"{name}/{name}", one(str(number)))
+        assert [entry.path for entry in store.list().entries] == sorted(ALLOWED_NAMES)
+        for number, name in enumerate(ALLOWED_NAMES):
+            assert [entry.name for entry in store.list(name).entries] == [name]
+            assert holds(store.read(f"{name}/{name}"), one(str(number)))
+
+    def test_the_longest_path_is_kept(self, store: Backend) -> None:
+        need(store, Capability.LIST, Capability.READ)
+        path = "/".join(["d" * 511] * 8)
+        assert len(path) == paths.MAX_BYTES - 1
+        self.seed(store).write(path, one("x"))
+        assert holds(store.read(path), one("x"))
+        assert [entry.path for entry in store.walk()] == [path]
+
+    def test_a_path_that_is_too_long_raises_invalid_path(self, store: Backend) -> None:
+        need(store, Capability.WRITE)
+        with pytest.raises(InvalidPath):
+            store.write("/".join(["d" * 511] * 8) + "/dd", one("x"))
+
+    @pytest.mark.parametrize("near", ["App/db", "app/DB", "app/d", "app/db ", "app", "app/db/x", "app/d_", "app/d%"])
+    def test_a_path_that_is_nearly_right_is_not_found(self, store: Backend, near: str) -> None:
+        need(store, Capability.READ)
+        self.seed(store).write("app/db", one("x"))
+        with pytest.raises(NotFound):
+            store.read(near)
+
+    @pytest.mark.parametrize("name", [name for name in FORBIDDEN_NAMES if len(name) <= 512], ids=ascii)
+    def test_an_old_name_is_found_by_its_exact_path_whatever_it_looks_like(self, name: str) -> None:
+        store = self.plant(_history(f"{name}/{name}"))
+        if store is None:
+            pytest.skip("no other program writes into this store")
+        with store:
+            assert [entry.path for entry in store.list().entries] == [name]
+            assert [entry.path for entry in store.list(name).entries] == [f"{name}/{name}"]
+            assert holds(store.read(f"{name}/{name}"), one("old"))
+            if store.can(Capability.WRITE):
+                store.write(f"{name}/{name}", one("new"))
+                assert holds(store.read(f"{name}/{name}"), one("new"))
+
+    @pytest.mark.parametrize("path", ["caf\u00e9", "caf\u00e9/x", "caf\u00e9/\u212b"])
+    def test_a_name_that_differs_only_by_normalisation_raises_already_exists(self, path: str) -> None:
+        store = self.plant(_history(unicodedata.normalize("NFD", path)))
+        if store is None:
+            pytest.skip("no other program writes into this store")
+        with store:
+            need(store, Capability.WRITE)
+            with pytest.raises(AlreadyExists):
+                store.write(unicodedata.normalize("NFC", path), one("x"))
+            store.write("cafe", one("x"))
+
+    # Listing
+
+    def test_an_empty_store_has_an_empty_root(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        listing = store.list()
+        assert (listing.path, list(listing.entries)) == ("", [])
+        assert list(store.walk()) == []
+
+    def test_a_listing_has_the_direct_children_sorted_by_code_point(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        given = self.seed(store)
+        names = ["z", "a", "Z", "a-b", "a b", "\u00e9", "10", "9", "\U0001f511", "\uac00"]
+        for name in names:
+            given.write(f"app/{name}", one("x"))
+        given.write("app/a/deep/er", one("x"))
+        given.write("application/a", one("x"))
+        listing = store.list("app")
+        assert listing.path == "app"
+        rows = [(entry.name, entry.kind) for entry in listing.entries]
+        assert rows == sorted([*((name, EntryKind.SECRET) for name in names), ("a", EntryKind.FOLDER)])
+        assert all(entry.path == f"app/{entry.name}" for entry in listing.entries)
+
+    def test_a_listing_is_complete_or_says_why_it_is_not(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        self.seed(store).write("app/db", one("x"))
+        for folder in ("", "app"):
+            listing = store.list(folder)
+            assert listing.complete == (not listing.note)
+
+    def test_a_folder_stands_before_the_secret_of_its_name(self, store: Backend) -> None:
+        need(store, Capability.LIST, Capability.READ)
+        given = self.seed(store)
+        given.write("app", one("secret"))
+        given.write("app/db", one("child"))
+        assert [(entry.path, entry.kind) for entry in store.list().entries] == [
+            ("app", EntryKind.FOLDER),
+            ("app", EntryKind.SECRET),
+        ]
+        assert holds(store.read("app"), one("secret"))
+        assert holds(store.read("app/db"), one("child"))
+
+    def test_listing_a_leaf_raises_not_found(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        self.seed(store).write("app/db", one("x"))
+        with pytest.raises(NotFound):
+            store.list("app/db")
+        with pytest.raises(NotFound):
+            list(store.walk("app/db"))
+
+    @pytest.mark.parametrize("folder", ["nothing", "ap", "app/d", "App"])
+    def test_listing_no_folder_raises_not_found(self, store: Backend, folder: str) -> None:
+        need(store, Capability.LIST)
+        self.seed(store).write("app/db", one("x"))
+        with pytest.raises(NotFound):
+            store.list(folder)
+        with pytest.raises(NotFound):
+            list(store.walk(folder))
+
+    def test_one_slash_after_a_folder_is_forgiven(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        self.seed(store).write("app/db", one("x"))
+        assert store.list("app/") == store.list("app")
+
+    def test_folders_have_neither_type_nor_state(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        self.seed(store).write("app/db", one("x"))
+        (folder,) = store.list().entries
+        assert folder.is_folder
+        assert (folder.type, folder.state) == (None, None)
+
+    def test_a_listed_type_and_state_are_those_of_the_secret(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        given = self.seed(store)
+        if given.can(Capability.EDIT_METADATA):
+            given.write("db", one("x"), metadata=MetadataPatch(type=SecretType.TOKEN))
+        else:
+            given.write("db", one("x"))
+        (entry,) = store.list().entries
+        assert entry.state in (VersionState.LIVE, None)
+        if given.can(Capability.EDIT_METADATA):
+            assert entry.type in (SecretType.TOKEN, None)
+
+    def test_walk_gives_every_secret_below_sorted_by_path(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        given = self.seed(store)
+        everything = ["a", "a-b", "a-b/c", "a/b", "a/b/c", "a/b-c", "a0", "b/\U0001f511", "b/\uffdc"]
+        for path in everything:
+            given.write(path, one("x"))
+        assert [entry.path for entry in store.walk()] == sorted(everything)
+        assert [entry.path for entry in store.walk("a")] == ["a/b", "a/b-c", "a/b/c"]
+        assert not any(entry.is_folder for entry in store.walk())
+
+    # Reading
+
+    def test_reading_what_was_never_there_raises_not_found(self, store: Backend) -> None:
+        need(store, Capability.READ)
+        with pytest.raises(NotFound) as caught:
+            store.read("app/db")
+        assert caught.value.path == "app/db"
+        assert caught.value.state is None
+
+    def test_reading_a_folder_raises_not_found(self, store: Backend) -> None:
+        need(store, Capability.READ)
+        self.seed(store).write("app/db", one("x"))
+        with pytest.raises(NotFound):
+            store.read("app")
+
+    def test_a_secret_without_fields_is_not_missing(self, store: Backend) -> None:
+        need(store, Capability.READ, Capability.FIELDS)
+        self.seed(store).write("app/db", {})
+        secret = store.read("app/db")
+        assert secret.version.state is VersionState.LIVE
+        assert not secret.fields
+
+    def test_an_empty_text_is_not_missing(self, store: Backend) -> None:
+        need(store, Capability.READ)
+        self.seed(store).write("app/db", one(""))
+        secret = store.read("app/db")
+        assert secret.version.state is VersionState.LIVE
+        assert holds(secret, one(""))
+
+    def test_a_secret_tells_its_path_version_and_metadata(self, store: Backend) -> None:
+        need(store, Capability.READ)
+        written = self.seed(store).write("app/db", one("x"))
+        secret = store.read("app/db")
+        assert (secret.path, secret.current, secret.version.number) == ("app/db", written.number, written.number)
+        if store.can(Capability.METADATA):
+            assert secret.metadata == store.metadata("app/db")
+
+    def test_old_versions_are_read_by_number(self, store: Backend) -> None:
+        need(store, Capability.READ, Capability.VERSIONS)
+        given = self.seed(store)
+        for text in ("first", "second", "third"):
+            given.write("app/db", one(text))
+        for number, text in enumerate(("first", "second", "third"), start=1):
+            secret = store.read("app/db", number)
+            assert (secret.version.number, secret.current) == (number, 3)
+            assert holds(secret, one(text))
+
+    @pytest.mark.parametrize("version", [0, -1, 2, 10**9])
+    def test_a_version_that_was_never_there_raises_not_found(self, store: Backend, version: int) -> None:
+        need(store, Capability.READ, Capability.VERSIONS)
+        self.seed(store).write("app/db", one("x"))
+        with pytest.raises(NotFound) as caught:
+            store.read("app/db", version)
+        assert caught.value.version == version
+
+    def test_what_was_read_can_be_changed_without_changing_the_store(self, store: Backend) -> None:
+        need(store, Capability.READ)
+        self.seed(store).write("app/db", one("x"))
+        fields = store.read("app/db").fields
+        if isinstance(fields, dict):
+            fields.clear()
+        assert holds(store.read("app/db"), one("x"))
+
+
+def _history(path: str) -> History:
+    return History(path, Metadata(), (StoredVersion(Version(1), one("old")),))

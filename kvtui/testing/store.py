@@ -1,0 +1,409 @@
+"""The store as a whole: containers, index, change signal, key slots, capabilities, closing, durability, concurrency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from types import MappingProxyType
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from kvtui.backends.contract import Backend
+from kvtui.domain.capability import Capability
+from kvtui.domain.credential import Credential
+from kvtui.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    InvalidPath,
+    Locked,
+    NotFound,
+    Unsupported,
+    WrongCredential,
+)
+from kvtui.domain.metadata import MetadataPatch, SecretType
+from kvtui.domain.secret import VersionState
+from kvtui.domain.value import SecretValue
+from kvtui.testing.lifecycle import OLD
+from kvtui.testing.machine import BackendMachine
+from kvtui.testing.suite import Suite, holds, need, one, refusal
+
+_SLOT = Credential(passphrase=SecretValue("another passphrase"))
+_PATCH = MetadataPatch(description="x")
+
+READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingProxyType(
+    {
+        Capability.LIST: (lambda store: store.list(), lambda store: list(store.walk())),
+        Capability.READ: (lambda store: store.read("app/db"),),
+        Capability.VERSIONS: (lambda store: store.versions("app/db"), lambda store: store.read("app/db", 1)),
+        Capability.METADATA: (lambda store: store.metadata("app/db"),),
+        Capability.HISTORY: (lambda store: store.read_history("app/db"),),
+        Capability.TRASH: (lambda store: list(store.trash()),),
+        Capability.INDEX: (lambda store: list(store.index()),),
+        Capability.CHANGE_SIGNAL: (lambda store: store.change_token(),),
+        Capability.KEY_SLOTS: (lambda store: store.key_slots(), lambda store: store.export_page_key()),
+    }
+)
+WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingProxyType(
+    {
+        Capability.WRITE: (lambda store: store.write("app/db", one("x")),),
+        Capability.FIELDS: (lambda store: store.write("app/db", {"a": SecretValue("x"), "b": SecretValue("y")}),),
+        Capability.TYPED_VALUES: (lambda store: store.write("app/db", one(1)),),
+        Capability.BYTES: (lambda store: store.write("app/db", one(b"x")),),
+        Capability.EDIT_METADATA: (
+            lambda store: store.write_metadata("app/db", _PATCH),
+            lambda store: store.write("app/db", one("x"), metadata=_PATCH),
+        ),
+        Capability.CHECK_AND_SET: (lambda store: store.write("app/db", one("x"), expected=1),),
+        Capability.DELETE: (lambda store: store.delete("app/db"),),
+        Capability.UNDELETE: (lambda store: store.undelete("app/db"),),
+        Capability.DESTROY: (lambda store: store.destroy("app/db"), lambda store: store.destroy("app/db", [1])),
+        Capability.MOVE: (lambda store: store.move("app/db", "app/other"),),
+        Capability.HISTORY: (lambda store: store.write_history(OLD),),
+        Capability.CONTAINERS: (
+            lambda store: store.create_container("box"),
+            lambda store: store.delete_container("app"),
+        ),
+        Capability.KEY_SLOTS: (
+            lambda store: store.add_key_slot(_SLOT),
+            lambda store: store.add_recovery_key(),
+            lambda store: store.remove_key_slot("1"),
+            lambda store: store.replace_key_slot(_SLOT, _SLOT),
+        ),
+    }
+)
+"""What needs which capability."""
+
+
+class StoreConformance(Suite):
+    # Capabilities
+
+    @pytest.mark.parametrize("capability", list(Capability))
+    def test_what_is_missing_raises_unsupported_with_its_name(self, store: Backend, capability: Capability) -> None:
+        if store.can(capability):
+            pytest.skip("this store has it")
+        self._refuses(store, capability)
+
+    @pytest.mark.parametrize("capability", list(Capability))
+    def test_what_is_switched_off_raises_unsupported_with_its_name(self, capability: Capability) -> None:
+        store = self.without(capability)
+        if store is None:
+            pytest.skip("this store cannot switch it off")
+        with store:
+            assert not store.can(capability)
+            self._refuses(store, capability)
+
+    def _refuses(self, store: Backend, capability: Capability) -> None:
+        given = self.seed(store)
+        if given.can(Capability.WRITE):
+            given.write("app/db", one("x"))
+        read_only = store.info().read_only
+        calls = [*READS.get(capability, ()), *(() if read_only else WRITES.get(capability, ()))]
+        if capability is Capability.CONTAINERS and not read_only:
+            calls.append(lambda store: store.containers())
+        for call in calls:
+            with pytest.raises(Unsupported) as caught:
+                call(store)
+            assert caught.value.capability == capability.value
+            assert caught.value.message
+        if given.can(Capability.WRITE) and store.can(Capability.READ):
+            assert holds(store.read("app/db"), one("x"))
+
+    @pytest.mark.parametrize("capability", list(WRITES))
+    def test_a_read_only_store_refuses_what_writes(self, store: Backend, capability: Capability) -> None:
+        if not store.info().read_only:
+            pytest.skip("this store is written")
+        given = self.seed(store)
+        given.write("app/db", one("x"))
+        before = given.change_token() if given.can(Capability.CHANGE_SIGNAL) else 0
+        for call in WRITES[capability]:
+            with pytest.raises(refusal(store)):
+                call(store)
+        assert holds(store.read("app/db"), one("x"))
+        if given.can(Capability.CHANGE_SIGNAL):
+            assert given.change_token() == before
+
+    def test_info_is_plain_data_that_tells_why_something_is_missing(self, store: Backend) -> None:
+        info = store.info()
+        assert info == store.info()
+        assert info.kind
+        assert info.location
+        assert info.capabilities <= frozenset(Capability)
+        assert not info.capabilities & info.reasons.keys()
+        assert all(store.can(capability) == (capability in info.capabilities) for capability in Capability)
+
+    # Containers
+
+    def test_an_empty_container_is_a_folder(self, store: Backend) -> None:
+        need(store, Capability.CONTAINERS, Capability.LIST)
+        store.create_container("box")
+        assert list(store.containers()) == ["box"]
+        assert [(entry.path, entry.is_folder) for entry in store.list().entries] == [("box", True)]
+        assert not store.list("box").entries
+        assert not list(store.walk("box"))
+
+    def test_top_level_folders_are_containers_too_and_sorted(self, store: Backend) -> None:
+        need(store, Capability.CONTAINERS)
+        for name in ("z", "\u00e9", "a"):
+            store.create_container(name)
+        store.write("m/n/o", one("x"))
+        store.write("leaf", one("x"))
+        assert list(store.containers()) == ["a", "m", "z", "\u00e9"]
+
+    def test_a_container_outlives_its_last_secret(self, store: Backend) -> None:
+        need(store, Capability.CONTAINERS, Capability.LIST, Capability.DESTROY)
+        store.create_container("box")
+        store.write("box/a", one("x"))
+        store.destroy("box/a")
+        assert list(store.containers()) == ["box"]
+        assert not store.list("box").entries
+
+    def test_creating_a_container_that_is_there_raises_already_exists(self, store: Backend) -> None:
+        need(store, Capability.CONTAINERS)
+        store.create_container("box")
+        store.write("folder/a", one("x"))
+        for name in ("box", "folder"):
+            with pytest.raises(AlreadyExists):
+                store.create_container(name)
+
+    @pytest.mark.parametrize("name", ["", "a/b", "/", "..", "new\u202ename", "e\u0301"])
+    def test_a_container_with_a_bad_name_raises_invalid_path(self, store: Backend, name: str) -> None:
+        need(store, Capability.CONTAINERS)
+        with pytest.raises(InvalidPath):
+            store.create_container(name)
+        assert not store.containers()
+
+    def test_just_an_empty_container_is_deleted(self, store: Backend) -> None:
+        need(store, Capability.CONTAINERS, Capability.DELETE, Capability.DESTROY)
+        store.create_container("box")
+        store.write("box/a", one("x"))
+        store.delete("box/a")
+        with pytest.raises(Conflict):
+            store.delete_container("box")
+        store.destroy("box/a")
+        store.delete_container("box")
+        assert not store.containers()
+        with pytest.raises(NotFound):
+            store.delete_container("box")
+
+    # Index
+
+    def test_the_index_has_what_may_be_searched(self, store: Backend) -> None:
+        need(store, Capability.INDEX, Capability.DELETE, Capability.UNDELETE)
+        given = self.seed(store)
+        patch = MetadataPatch(type=SecretType.TOKEN, description="of staging", tags=("t", "u"), owner="me")
+        given.write("b", one("x"), metadata=patch)
+        given.write("a/b", one("x"))
+        given.write("a", one("x"))
+        given.delete("a")
+        rows = list(store.index())
+        assert [row.path for row in rows] == ["a", "a/b", "b"]
+        assert (rows[2].type, rows[2].description, rows[2].tags) == (SecretType.TOKEN, "of staging", ("t", "u"))
+        assert rows[2].owner == "me"
+        assert [row.state for row in rows] == [VersionState.DELETED, VersionState.LIVE, VersionState.LIVE]
+        assert [row.path for row in store.index("a")] == ["a/b"]
+
+    def test_the_index_of_no_folder_raises_not_found(self, store: Backend) -> None:
+        need(store, Capability.INDEX)
+        self.seed(store).write("a/b", one("x"))
+        for folder in ("a/b", "nothing"):
+            with pytest.raises(NotFound):
+                list(store.index(folder))
+
+    # Change signal
+
+    def test_the_change_token_differs_after_every_change_and_only_then(self, store: Backend) -> None:
+        need(store, Capability.CHANGE_SIGNAL, Capability.READ)
+        given = self.seed(store)
+        changes: list[Callable[[], object]] = [
+            lambda: given.write("a", one("x")),
+            lambda: given.write_metadata("a", MetadataPatch(description="d")),
+            lambda: given.delete("a"),
+            lambda: given.undelete("a"),
+            lambda: given.move("a", "b"),
+            lambda: given.create_container("box"),
+            lambda: given.destroy("b"),
+        ]
+        seen = [store.change_token()]
+        for change in changes:
+            try:
+                change()
+            except Unsupported:
+                continue
+            seen.append(store.change_token())
+            if store.can(Capability.LIST):
+                list(store.walk())
+            assert store.change_token() == seen[-1]
+        assert len(set(seen)) == len(seen)
+
+    def test_the_change_token_notices_others(self, store: Backend) -> None:
+        need(store, Capability.CHANGE_SIGNAL)
+        other = self.second(self.seed(store))
+        if other is None:
+            pytest.skip("there is just one connection to this store")
+        with other:
+            before = store.change_token()
+            other.write("a", one("x"))
+            assert store.change_token() != before
+
+    # Key slots
+
+    def test_key_slots_are_added_and_removed_but_the_last_stays(self, store: Backend) -> None:
+        need(store, Capability.KEY_SLOTS)
+        if store.info().read_only:
+            pytest.skip("this store is read-only")
+        before = list(store.key_slots())
+        assert before
+        added = store.add_key_slot(_SLOT, "spare")
+        recovery, key = store.add_recovery_key("paper")
+        assert (added.type, added.label) == ("passphrase", "spare")
+        assert (recovery.type, recovery.label) == ("recovery", "paper")
+        assert not key.same_as(SecretValue(""))
+        assert {slot.id for slot in store.key_slots()} == {slot.id for slot in (*before, added, recovery)}
+        for slot in (*before, recovery):
+            store.remove_key_slot(slot.id)
+        assert [slot.id for slot in store.key_slots()] == [added.id]
+        with pytest.raises(InvalidInput):
+            store.remove_key_slot(added.id)
+        with pytest.raises(NotFound):
+            store.remove_key_slot("no-such-slot")
+
+    def test_replacing_a_credential_that_opens_nothing_raises_wrong_credential(self, store: Backend) -> None:
+        need(store, Capability.KEY_SLOTS)
+        if store.info().read_only:
+            pytest.skip("this store is read-only")
+        before = list(store.key_slots())
+        with pytest.raises(WrongCredential):
+            store.replace_key_slot(Credential(passphrase=SecretValue("not it")), _SLOT)
+        assert list(store.key_slots()) == before
+
+    def test_derived_keys_differ_by_purpose_and_stay(self, store: Backend) -> None:
+        key = store.derive_key("journal")
+        if key is None:
+            pytest.skip("this store has no key")
+        assert len(key) == 32
+        assert store.derive_key("journal") == key
+        assert store.derive_key("other") != key
+
+    # Closing and reopening
+
+    def test_a_closed_store_is_locked_and_closes_again(self) -> None:
+        store = self.make()
+        store.close()
+        store.close()
+        calls = [call for table in (READS, WRITES) for calls in table.values() for call in calls]
+        for call in (lambda store: store.info(), lambda store: store.derive_key("x"), *calls):
+            with pytest.raises(Locked):
+                call(store)
+
+    def test_what_was_written_is_there_after_reopening(self) -> None:
+        store = self.make()
+        given = self.seed(store)
+        given.write("app/db", one("first"))
+        given.write("app/db", one("second"))
+        if given.can(Capability.DELETE) and given.can(Capability.UNDELETE):
+            given.write("gone", one("x"))
+            given.delete("gone")
+        before = list(store.walk())
+        key = store.derive_key("journal")
+        store.close()
+        again = self.reopen(store)
+        if again is None:
+            pytest.skip("this store does not outlive its connection")
+        with again:
+            assert list(again.walk()) == before
+            assert holds(again.read("app/db"), one("second"))
+            assert again.derive_key("journal") == key
+
+    # Concurrency
+
+    def test_another_connection_sees_what_was_written(self, store: Backend) -> None:
+        need(store, Capability.READ)
+        other = self.second(store)
+        if other is None:
+            pytest.skip("there is just one connection to this store")
+        with other:
+            given = self.seed(store)
+            for text in ("first", "second"):
+                given.write("app/db", one(text))
+                assert holds(other.read("app/db"), one(text))
+
+    @pytest.mark.parametrize("connections", [1, 2])
+    def test_no_update_is_lost_between_threads(self, store: Backend, connections: int) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET, Capability.TYPED_VALUES)
+        other = self.second(store) if connections == 2 else store
+        if other is None:
+            pytest.skip("there is just one connection to this store")
+        store.write("counter", one([]), expected=0)
+        threads, turns = 4, 10
+        start = Barrier(threads)
+
+        def count(thread: int) -> None:
+            backend = (store, other)[thread % 2]
+            start.wait()
+            for turn in range(turns):
+                while True:
+                    current = backend.read("counter").current
+                    try:
+                        backend.write("counter", one([thread, turn]), expected=current)
+                    except Conflict:
+                        continue
+                    break
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(count, range(threads)))
+        if other is not store:
+            other.close()
+        assert store.read("counter").current == threads * turns + 1
+        if store.can(Capability.VERSIONS):
+            for thread in range(threads):
+                for turn in range(turns):
+                    wanted = one([thread, turn])
+                    found = sum(
+                        holds(store.read("counter", number), wanted) for number in range(2, threads * turns + 2)
+                    )
+                    assert found == 1
+
+    def test_a_reader_never_sees_half_of_a_write(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.EDIT_METADATA, Capability.FIELDS)
+        states = [
+            ({"a": SecretValue(text), "b": SecretValue(text)}, MetadataPatch(description=text)) for text in ("1", "2")
+        ]
+        store.write("app/db", states[0][0], metadata=states[0][1])
+        turns = 25
+
+        def write() -> None:
+            for turn in range(turns):
+                fields, patch = states[turn % 2]
+                store.write("app/db", fields, metadata=patch)
+
+        with ThreadPoolExecutor(2) as pool:
+            writing = pool.submit(write)
+            while not writing.done():
+                secret = store.read("app/db")
+                fields = states[int(secret.metadata.description) - 1][0]
+                assert holds(secret, fields)
+            writing.result()
+
+    # Everything at random
+
+    def test_random_changes_leave_the_store_as_the_model_says(self) -> None:
+        probe = self.make()
+        writable = probe.can(Capability.WRITE) and probe.can(Capability.READ) and probe.can(Capability.LIST)
+        probe.close()
+        if not writable:
+            pytest.skip("this store cannot be written and read")
+        machine = type("Machine", (BackendMachine,), {"make": staticmethod(self.make)})
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=self.machine_examples,
+                stateful_step_count=30,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

@@ -1,0 +1,83 @@
+"""What the parts of the suite share: the hooks a tested backend gives, its facts, and few words for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kvtui.backends.contract import Backend
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import KvtuiError, PermissionDenied, Unsupported
+from kvtui.domain.json_text import Json
+from kvtui.domain.secret import History, Secret
+from kvtui.domain.value import Fields, SecretValue
+
+
+class Suite:
+    """Hooks and facts. Only `make` is needed; each other hook lets more be proved."""
+
+    keeps_field_order = True
+    """Fact: the fields of a secret come back in the order they were written in."""
+    clock_skew = timedelta(seconds=5)
+    """Fact: how far the store's clock may be from ours. None of the tests needs it to move."""
+    machine_examples = 30
+    """How many random histories to try. Slow stores take fewer."""
+
+    def make(self) -> Backend:
+        """A fresh, empty store. Called often; what it makes is closed by the suite."""
+        raise NotImplementedError
+
+    def seed(self, backend: Backend) -> Backend:
+        """Through what the store behind `backend` is filled for a test. Another one for a read-only backend."""
+        return backend
+
+    def reopen(self, backend: Backend) -> Backend | None:
+        """The same store opened again after `backend` was closed; None where it does not outlive its connection."""
+        return None
+
+    def second(self, backend: Backend) -> Backend | None:
+        """Another connection to the same store."""
+        return None
+
+    def without(self, capability: Capability) -> Backend | None:
+        """A fresh, empty store of this kind that lacks one capability."""
+        return None
+
+    def plant(self, history: History) -> Backend | None:
+        """A fresh store into which another program wrote this secret, whatever its name looks like."""
+        return None
+
+    @pytest.fixture
+    def store(self) -> Iterator[Backend]:
+        backend = self.make()
+        yield backend
+        backend.close()
+
+
+def need(backend: Backend, *capabilities: Capability) -> None:
+    """Skip the test unless the store has these."""
+    missing = [capability for capability in capabilities if not backend.can(capability)]
+    if missing:
+        pytest.skip(f"this store lacks: {', '.join(missing)}")
+
+
+def refusal(backend: Backend) -> type[KvtuiError]:
+    """What a missing capability raises: a read-only profile refuses writes, other stores do not know them."""
+    return PermissionDenied if backend.info().read_only else Unsupported
+
+
+def one(value: Json | bytes) -> Mapping[str, SecretValue]:
+    """The fields of a secret with one value."""
+    return {"value": SecretValue(value)}
+
+
+def holds(secret: Secret, fields: Fields) -> bool:
+    """Whether a secret has just these fields, in any order."""
+    return set(secret.fields) == set(fields) and all(secret.fields[name].same_as(fields[name]) for name in fields)
+
+
+def is_recent(moment: datetime | None, skew: timedelta) -> bool:
+    """Whether a time is aware, in UTC and about now."""
+    return moment is not None and moment.utcoffset() == timedelta(0) and abs(datetime.now(UTC) - moment) <= skew

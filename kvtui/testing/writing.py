@@ -1,0 +1,270 @@
+"""Writing: versions, values, metadata, check-and-set, bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from types import MappingProxyType
+
+import pytest
+
+from kvtui.backends.contract import Backend, Write
+from kvtui.domain import json_text
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, NotFound
+from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
+from kvtui.domain.secret import VersionState
+from kvtui.domain.value import SecretValue, same_fields
+from kvtui.testing.cruel import BYTES, JSON_LITERALS, TEXTS
+from kvtui.testing.suite import Suite, holds, is_recent, need, one
+
+EVERYTHING = MetadataPatch(
+    type=SecretType.API_KEY,
+    description="of the staging database",
+    tags=("prod", "db"),
+    owner="team-a",
+    rotation=timedelta(days=90),
+    custom=MappingProxyType({"ticket": "OPS-1", "": "empty key"}),
+)
+
+
+class WritingConformance(Suite):
+    # Versions
+
+    def test_each_write_adds_one_version(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.VERSIONS)
+        assert [store.write("app/db", one("x")).number for _ in range(3)] == [1, 2, 3]
+        assert [version.number for version in store.versions("app/db")] == [1, 2, 3]
+
+    def test_a_write_replaces_all_fields(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.FIELDS)
+        store.write("app/db", {"user": SecretValue("u"), "password": SecretValue("p")})
+        store.write("app/db", {"password": SecretValue("q")})
+        assert holds(store.read("app/db"), {"password": SecretValue("q")})
+
+    def test_times_are_aware_utc_and_set_by_the_store(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.VERSIONS, Capability.METADATA)
+        version = store.write("app/db", one("x"))
+        assert is_recent(version.created_at, self.clock_skew)
+        assert store.versions("app/db")[0] == version
+        metadata = store.metadata("app/db")
+        assert is_recent(metadata.created_at, self.clock_skew)
+        assert is_recent(metadata.updated_at, self.clock_skew)
+
+    def test_writing_leaves_other_secrets_alone(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ)
+        for path in ("app", "app/db", "app/db/x"):
+            store.write(path, one(path))
+        store.write("app/db", one("changed"))
+        assert holds(store.read("app"), one("app"))
+        assert holds(store.read("app/db/x"), one("app/db/x"))
+
+    # Values
+
+    def test_cruel_texts_come_back_code_point_for_code_point(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ)
+        for text in TEXTS:
+            store.write("app/db", one(text))
+            assert holds(store.read("app/db"), one(text)), ascii(text[:40])
+
+    def test_cruel_field_names_come_back_in_order(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.FIELDS)
+        fields = {text: SecretValue(str(number)) for number, text in enumerate(TEXTS)}
+        store.write("app/db", fields)
+        read = store.read("app/db")
+        assert same_fields(read.fields, fields) if self.keeps_field_order else holds(read, fields)
+
+    def test_field_order_is_kept_through_a_rewrite(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.FIELDS)
+        if not self.keeps_field_order:
+            pytest.skip("this store has no order of fields")
+        for names in ("zab", "abz", "bza"):
+            store.write("app/db", {name: SecretValue(name) for name in names})
+            assert list(store.read("app/db").fields) == list(names)
+
+    @pytest.mark.parametrize("literal", JSON_LITERALS, ids=lambda text: text[:20])
+    def test_json_values_come_back_literal_for_literal(self, store: Backend, literal: str) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
+        value = SecretValue(json_text.parse(literal))
+        store.write("app/db", {"value": value})
+        (read,) = store.read("app/db").fields.values()
+        assert read.type is value.type
+        assert read.same_as(value)
+
+    @pytest.mark.parametrize("data", BYTES)
+    def test_bytes_come_back_as_bytes(self, store: Backend, data: bytes) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.BYTES)
+        store.write("app/db", one(data))
+        assert holds(store.read("app/db"), one(data))
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("-inf")], {1: "x"}, [b"x"], "\ud83d\ude00"])
+    def test_what_is_no_json_raises_invalid_input_and_writes_nothing(self, store: Backend, value: object) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
+        with pytest.raises(InvalidInput):
+            store.write("app/db", {"value": SecretValue(value)})  # type: ignore[arg-type]
+        with pytest.raises(NotFound):
+            store.read("app/db")
+
+    def test_a_value_of_a_megabyte_is_kept(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ)
+        limit = store.info().max_value_bytes
+        text = "0123456789abcdef" * (min(limit or 2**20, 2**20) // 16)
+        store.write("app/db", one(text))
+        assert holds(store.read("app/db"), one(text))
+
+    def test_a_list_changed_after_it_was_written_does_not_change_the_store(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
+        numbers: list[json_text.Json] = [1, 2]
+        store.write("app/db", {"value": SecretValue(numbers)})
+        numbers.append(3)
+        assert holds(store.read("app/db"), one([1, 2]))
+
+    # Metadata
+
+    def test_metadata_is_written_with_the_version(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
+        store.write("app/db", one("x"), metadata=EVERYTHING)
+        assert _same_apart_from_times(store.metadata("app/db"), EVERYTHING.apply(Metadata()))
+
+    def test_a_write_without_metadata_keeps_it(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
+        store.write("app/db", one("x"), metadata=EVERYTHING)
+        store.write("app/db", one("y"))
+        assert _same_apart_from_times(store.metadata("app/db"), EVERYTHING.apply(Metadata()))
+
+    def test_editing_metadata_adds_no_version_and_keeps_what_is_not_named(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA, Capability.VERSIONS)
+        store.write("app/db", one("x"), metadata=EVERYTHING)
+        patch = MetadataPatch(owner=None, custom=MappingProxyType({"ticket": None, "new": "pair"}))
+        returned = store.write_metadata("app/db", patch)
+        assert returned == store.metadata("app/db")
+        assert _same_apart_from_times(returned, patch.apply(EVERYTHING.apply(Metadata())))
+        assert len(store.versions("app/db")) == 1
+
+    def test_cruel_metadata_comes_back(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
+        store.write("app/db", one("x"))
+        for text in TEXTS:
+            tags = (text, "plain") if text.strip() else ("plain",)
+            patch = MetadataPatch(description=text, tags=tags, owner=text, custom=MappingProxyType({text: text}))
+            store.write_metadata("app/db", patch)
+            kept = store.metadata("app/db")
+            assert (kept.description, kept.tags, kept.owner) == (text, tags, text), ascii(text[:40])
+            assert kept.custom[text] == text
+
+    def test_metadata_of_what_is_not_there_raises_not_found(self, store: Backend) -> None:
+        need(store, Capability.METADATA)
+        self.seed(store).write("app/db", one("x"))
+        with pytest.raises(NotFound):
+            store.metadata("app")
+        if store.can(Capability.EDIT_METADATA):
+            with pytest.raises(NotFound):
+                store.write_metadata("app", EVERYTHING)
+
+    # Check-and-set
+
+    def test_expected_zero_means_must_not_exist(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
+        store.write("app/db", one("mine"), expected=0)
+        with pytest.raises(Conflict) as caught:
+            store.write("app/db", one("theirs"), expected=0)
+        assert (caught.value.expected, caught.value.actual) == (0, 1)
+        assert holds(store.read("app/db"), one("mine"))
+
+    def test_write_with_stale_version_raises_conflict_and_changes_nothing(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
+        editable = store.can(Capability.EDIT_METADATA)
+        for text in ("first", "second"):
+            store.write("app/db", one(text))
+        before = store.read("app/db").metadata
+        for stale in (1, 3, -1):
+            patch = EVERYTHING if editable else MetadataPatch()
+            with pytest.raises(Conflict) as caught:
+                store.write("app/db", one("lost"), metadata=patch, expected=stale)
+            assert (caught.value.expected, caught.value.actual) == (stale, 2)
+            assert caught.value.path == "app/db"
+        after = store.read("app/db")
+        assert holds(after, one("second"))
+        assert (after.current, after.metadata) == (2, before)
+
+    def test_write_with_current_version_succeeds(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
+        store.write("app/db", one("first"))
+        assert store.write("app/db", one("second"), expected=1).number == 2
+        assert holds(store.read("app/db"), one("second"))
+
+    def test_expecting_a_version_of_what_is_not_there_raises_conflict(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
+        with pytest.raises(Conflict) as caught:
+            store.write("app/db", one("x"), expected=1)
+        assert (caught.value.expected, caught.value.actual) == (1, 0)
+        with pytest.raises(NotFound):
+            store.read("app/db")
+
+    def test_a_deleted_secret_still_has_its_version_number(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET, Capability.DELETE, Capability.UNDELETE)
+        store.write("app/db", one("x"))
+        store.delete("app/db")
+        with pytest.raises(Conflict) as caught:
+            store.write("app/db", one("y"), expected=0)
+        assert caught.value.actual == 1
+        assert store.write("app/db", one("y"), expected=1).number == 2
+        assert store.read("app/db").version.state is VersionState.LIVE
+
+    # Bulk
+
+    def test_bulk_gives_one_result_each_in_order_and_failures_leave_the_others_alone(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ)
+        results = list(
+            store.write_many(
+                [
+                    Write("a", one("1")),
+                    Write("bad//path", one("x")),
+                    Write("b", one("2")),
+                    Write("a", one("3")),
+                    Write("new\u202ename", one("x")),
+                ]
+            )
+        )
+        assert [result.path for result in results] == ["a", "bad//path", "b", "a", "new\u202ename"]
+        assert [type(result.error) for result in results] == [
+            type(None),
+            InvalidPath,
+            type(None),
+            type(None),
+            InvalidPath,
+        ]
+        assert all((result.version is None) == (result.error is not None) for result in results)
+        assert holds(store.read("a"), one("3"))
+        assert holds(store.read("b"), one("2"))
+
+    def test_bulk_checks_versions_one_by_one(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
+        writes = [Write("a", one(str(expected)), expected=expected) for expected in (0, 1, 1, 2)]
+        results = list(store.write_many(writes))
+        assert [result.version.number if result.version else 0 for result in results] == [1, 2, 0, 3]
+        assert isinstance(results[2].error, Conflict)
+        assert holds(store.read("a"), one("2"))
+
+    def test_bulk_is_lazy_and_durable_once_closed(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ)
+        taken = []
+
+        def source() -> Iterator[Write]:
+            for number in range(100_000):
+                taken.append(number)
+                yield Write(f"bulk/{number}", one("x"))
+
+        bulk = store.write_many(source())
+        first = next(bulk)
+        bulk.close()  # type: ignore[attr-defined]
+        assert first.path == "bulk/0"
+        assert len(taken) < 100_000
+        assert holds(store.read("bulk/0"), one("x"))
+
+
+def _same_apart_from_times(one_: Metadata, other: Metadata) -> bool:
+    names = ("type", "description", "tags", "owner", "rotation")
+    return all(getattr(one_, name) == getattr(other, name) for name in names) and dict(one_.custom) == dict(
+        other.custom
+    )

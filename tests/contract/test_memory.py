@@ -1,0 +1,70 @@
+"""The reference backend keeps the contract, with everything switched on and with each thing switched off."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from kvtui.backends.contract import Backend
+from kvtui.backends.factory import StoreState
+from kvtui.backends.memory import ALL, MemoryBackend, MemoryFactory, MemoryStore
+from kvtui.domain.capability import Capability
+from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.secret import History
+from kvtui.domain.value import SecretValue
+from kvtui.testing import BackendConformance
+
+
+class TestMemory(BackendConformance):
+    def make(self) -> Backend:
+        return MemoryBackend(user="ann")
+
+    def second(self, backend: Backend) -> Backend:
+        assert isinstance(backend, MemoryBackend)
+        return backend.connect()
+
+    def reopen(self, backend: Backend) -> Backend:
+        assert isinstance(backend, MemoryBackend)
+        return backend.connect()
+
+    def without(self, capability: Capability) -> Backend:
+        return MemoryBackend(capabilities=ALL - {capability})
+
+    def plant(self, history: History) -> Backend:
+        return MemoryBackend(MemoryStore([history]))
+
+
+class TestMemoryWithOneTextPerPath(BackendConformance):
+    """A store like the plainest HTTP ones."""
+
+    machine_examples = 10
+
+    def make(self) -> Backend:
+        return MemoryBackend(
+            capabilities={Capability.LIST, Capability.READ, Capability.WRITE, Capability.DELETE, Capability.DESTROY}
+        )
+
+
+def test_versions_and_metadata_tell_who_wrote_and_when() -> None:
+    moments = iter([datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)])
+    store = MemoryBackend(clock=lambda: next(moments), user="ann")
+    first = store.write("a", {"value": SecretValue("x")})
+    store.write("a", {"value": SecretValue("y")})
+    store.write_metadata("a", MetadataPatch(description="d"))
+    store.delete("a")
+    assert (first.created_at, first.created_by) == (datetime(2024, 1, 1, tzinfo=UTC), "ann")
+    metadata = store.metadata("a")
+    assert (metadata.created_at, metadata.created_by) == (first.created_at, "ann")
+    assert metadata.updated_at == datetime(2024, 1, 3, tzinfo=UTC)
+    deleted = store.versions("a")[1]
+    assert (deleted.deleted_at, deleted.deleted_by) == (datetime(2024, 1, 4, tzinfo=UTC), "ann")
+
+
+def test_stores_of_one_name_are_one_store_and_others_are_not() -> None:
+    factory = MemoryFactory()
+    assert factory.probe({"name": "a"}) is StoreState.READY
+    opened: Callable[[Mapping[str, Any]], Backend] = factory.open
+    opened({"name": "a"}).write("x", {"value": SecretValue("1")})
+    assert [entry.path for entry in opened({"name": "a"}).walk()] == ["x"]
+    assert not list(opened({"name": "b"}).walk())
+    assert not list(opened({}).walk())
+    assert opened({"name": "a"}).info().location == "memory:a"
