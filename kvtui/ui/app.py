@@ -1,0 +1,272 @@
+"""The application: which screen is up, the session behind it, locking, the clipboard, themes. Screens do the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from textual import events, on, work
+from textual.screen import Screen
+
+from kvtui.actions import Action, Keymap, Scope
+from kvtui.backends.factory import StoreState
+from kvtui.clipboard import Clipboard, CopyResult
+from kvtui.clock import suspended_clock
+from kvtui.config import Config
+from kvtui.domain.errors import KvtuiError
+from kvtui.locations import themes_dir
+from kvtui.services.profiles import Profile, Profiles
+from kvtui.services.session import Session
+from kvtui.ui.keymap import bindings, overrides
+from kvtui.ui.safety import SafeApp
+from kvtui.ui.screens.create import CreateScreen
+from kvtui.ui.screens.main import MainScreen, Place
+from kvtui.ui.screens.problem import ProblemScreen
+from kvtui.ui.screens.unlock import UnlockScreen
+from kvtui.ui.show import show
+from kvtui.ui.themes import load_theme
+
+DEFAULT_THEME = "kvtui-dark"
+
+
+class KvtuiApp(SafeApp[int]):
+    """One window on one profile at a time. `session` may come in open, as the demo's does."""
+
+    CSS_PATH = "kvtui.tcss"
+    TITLE = "kvtui"
+    BINDINGS = bindings(Scope.APP)
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        config: Config,
+        *,
+        path: str | None = None,
+        session: Session | None = None,
+        clock: Callable[[], float] = suspended_clock,
+    ) -> None:
+        super().__init__()
+        self.profiles, self.config = profiles, config
+        self.keys = Keymap(config.keymap)
+        self.session = session or Session(profiles.current)
+        self.clipboard_tool = Clipboard()
+        self._clock = clock
+        self._last_input = clock()
+        self._places: dict[str, Place] = {self.session.profile.name: Place(cursor=path)} if path else {}
+        self._note = ""
+        self.set_keymap(overrides(self.keys))
+
+    # -- start and end
+
+    def get_default_screen(self) -> Screen[Any]:
+        return Screen(id="blank")
+
+    def on_mount(self) -> None:
+        self._use_theme(self.config.ui.theme or DEFAULT_THEME)
+        self._handle_signals()
+        self.set_interval(1.0, self._tick)
+        self.enter()
+
+    def _handle_signals(self) -> None:
+        """Leave cleanly on signals Textual does not handle; mask before being stopped."""
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave, 128 + number)
+        drivers_own = signal.getsignal(signal.SIGTSTP)
+
+        def stop(number: int, frame: Any) -> None:
+            self._mask()
+            self.call_later(self.action_app_lock)
+            if callable(drivers_own):
+                drivers_own(number, frame)
+
+        signal.signal(signal.SIGTSTP, stop)
+
+    def _leave(self, code: int) -> None:
+        self._mask()
+        self.clipboard_tool.clear_now()
+        self.exit(code, return_code=code)
+
+    def action_suspend_process(self) -> None:
+        self._mask()
+        super().action_suspend_process()
+
+    async def action_app_quit(self) -> None:
+        """Quit; ask first when something is staged."""
+        if isinstance(self.screen, MainScreen) and len(self.session.staged):
+            self.screen.ask_to_quit()
+            return
+        await self._close_session()
+        self.exit(0)
+
+    action_quit = action_app_quit
+    action_help_quit = action_app_quit
+
+    async def _close_session(self) -> None:
+        await asyncio.to_thread(self.session.lock)
+
+    # -- which screen
+
+    @work(exclusive=True, group="enter", exit_on_error=False, description="open profile")
+    async def enter(self) -> None:
+        """Show what the current session needs: creation, a passphrase, or the tree."""
+        session = self.session
+        try:
+            state = StoreState.READY if session.is_open else await asyncio.to_thread(session.probe)
+            if state is StoreState.READY and not session.is_open:
+                await asyncio.to_thread(session.unlock)
+        except KvtuiError as error:
+            await self._show(ProblemScreen(session.profile.name, error))
+            return
+        if state is StoreState.MISSING:
+            await self._show(CreateScreen(session))
+        elif state is StoreState.LOCKED:
+            await self._show(UnlockScreen(session, note=self._note))
+        else:
+            await self._show_main()
+
+    async def _show(self, screen: Screen[Any]) -> None:
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        await self.switch_screen(screen)
+
+    async def _show_main(self) -> None:
+        self._last_input = self._clock()
+        place = self._places.pop(self.session.profile.name, None)
+        await self._show(MainScreen(self.session, self.config.ui, place))
+
+    @on(UnlockScreen.Unlocked)
+    @on(CreateScreen.Done)
+    async def _opened(self) -> None:
+        self._note = ""
+        await self._show_main()
+
+    @on(ProblemScreen.Retry)
+    def _retry(self) -> None:
+        self.enter()
+
+    async def switch_profile(self, profile: Profile) -> None:
+        """Lock this profile and open another one."""
+        self._remember_place()
+        await self._close_session()
+        self.session, self._note = Session(profile), ""
+        self.enter()
+
+    # -- locking
+
+    async def action_app_lock(self, note: str = "Locked.") -> None:
+        """Drop keys, values and screens; ask for the passphrase again."""
+        if not self.session.is_open or isinstance(self.screen, UnlockScreen):
+            return
+        self._remember_place()
+        self._note = note
+        await self._show(Screen(id="blank"))
+        self.clipboard_tool.clear_now()
+        await self._close_session()
+        self.enter()
+
+    def _remember_place(self) -> None:
+        main = self._main
+        if main is not None:
+            self._places[self.session.profile.name] = main.place()
+
+    @property
+    def _main(self) -> MainScreen | None:
+        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
+
+    def _mask(self) -> None:
+        if (main := self._main) is not None:
+            main.mask()
+
+    @property
+    def lock_seconds(self) -> float | None:
+        """Idle time left before the vault locks itself, in seconds; None for never."""
+        if not self.config.ui.lock_minutes or not self.session.is_open:
+            return None
+        return self.config.ui.lock_minutes * 60 - (self._clock() - self._last_input)
+
+    async def _tick(self) -> None:
+        left = self.lock_seconds
+        if left is not None and left <= 0:
+            await self.action_app_lock("Locked after being idle.")
+        elif (main := self._main) is not None:
+            main.tick(left)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Input postpones the lock; input that comes after its time (sleep, suspend) only locks."""
+        if isinstance(event, (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)):
+            left = self.lock_seconds
+            if left is not None and left <= 0:
+                await self.action_app_lock("Locked after being idle.")
+                return
+            self._last_input = self._clock()
+        await super().on_event(event)
+
+    def on_app_blur(self) -> None:
+        if self.config.ui.mask_on_blur:
+            self._mask()
+
+    # -- the rest
+
+    def copy(self, value: bytes) -> CopyResult:
+        """Copy for a limited time; blocking, so call it on a thread. Raises Unavailable."""
+        return self.clipboard_tool.copy(value, self.config.ui.clipboard_seconds, self._write_terminal)
+
+    def _write_terminal(self, sequence: str) -> None:
+        if self._driver is not None:
+            self.call_from_thread(self._driver.write, sequence)
+
+    def _use_theme(self, name: str) -> None:
+        theme = load_theme(name, themes_dir())
+        if theme is None:
+            theme = load_theme(DEFAULT_THEME)
+            self.notify(f"There is no theme {show(name).plain}. See T for those there are.", severity="warning", markup=False)
+        if theme is not None:
+            self.register_theme(theme)
+            self.theme = theme.name
+
+    def action_app_theme(self) -> None:
+        from kvtui.ui.dialogs.theme import ThemeDialog  # noqa: PLC0415 - reads every theme file; not before it is asked for
+
+        self.push_screen(ThemeDialog())
+
+    def action_app_help(self) -> None:
+        from kvtui.ui.dialogs.help import HelpDialog  # noqa: PLC0415
+
+        self.push_screen(HelpDialog(self.keys, self.screen))
+
+    def action_app_palette(self) -> None:
+        from kvtui.ui.dialogs.palette import PaletteDialog  # noqa: PLC0415
+
+        screen = self.screen
+
+        def run(action: Action | None) -> None:
+            if action is not None:
+                screen.call_later(screen.run_action, action.method if action.scope is not Scope.APP else f"app.{action.method}")
+
+        self.push_screen(PaletteDialog(self.keys, self.why_not), run)
+
+    def why_not(self, action: Action) -> str:
+        """Why an action cannot be done here and now; empty when it can."""
+        if action.scope is Scope.APP:
+            return ""
+        main = self._main
+        return main.why_not(action) if main is not None else "The vault is locked."
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in {"app_palette", "app_help", "app_theme"} and len(self.screen_stack) > 1:
+            return False
+        return super().check_action(action, parameters)
+
+
+def run(profiles: Profiles, config: Config, *, path: str | None = None, session: Session | None = None) -> int:
+    """Open the screen; returns the exit code. Raises InvalidInput for a keymap that cannot work."""
+    app = KvtuiApp(profiles, config, path=path, session=session)
+    result = app.run(mouse=config.ui.mouse)
+    sys.stdout.flush()
+    return app.return_code or result or 0

@@ -1,0 +1,218 @@
+"""Getting about: rows, panes, filter, marks, going to a path, finding, bookmarks, profiles."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.widgets import Input, Tabs
+
+from kvtui.domain import path as paths
+from kvtui.domain.errors import NotFound
+from kvtui.domain.secret import EntryKind
+from kvtui.services.bookmarks import Bookmarks
+from kvtui.ui.screens.workbench import TABS, Workbench
+from kvtui.ui.widgets.path_tree import PathTree
+from kvtui.ui.widgets.row_list import RowList
+
+
+class Browsing(Workbench):
+    """The keys that change nothing but the view."""
+
+    @property
+    def _list(self) -> PathTree | RowList:
+        """What the movement keys move."""
+        return self.focused if isinstance(self.focused, (PathTree, RowList)) else self.tree
+
+    def action_nav_down(self) -> None:
+        self._list.move(1)
+
+    def action_nav_up(self) -> None:
+        self._list.move(-1)
+
+    def action_nav_top(self) -> None:
+        self._list.to_top()
+
+    def action_nav_bottom(self) -> None:
+        self._list.to_bottom()
+
+    def action_nav_half_down(self) -> None:
+        self._list.page(0.5)
+
+    def action_nav_half_up(self) -> None:
+        self._list.page(-0.5)
+
+    def action_nav_page_down(self) -> None:
+        self._list.page(1)
+
+    def action_nav_page_up(self) -> None:
+        self._list.page(-1)
+
+    def action_nav_left(self) -> None:
+        """Fold in the tree; in the detail, the tab to the left, and from the first one back to the tree."""
+        if isinstance(self._list, PathTree):
+            self.tree.fold()
+        elif self.tab == TABS[0]:
+            self.tree.focus()
+        else:
+            self.query_one("#tabs", Tabs).action_previous_tab()
+
+    def action_nav_right(self) -> None:
+        """Unfold in the tree, from a secret into the detail; there the tab to the right."""
+        if isinstance(self._list, PathTree):
+            self.tree.unfold()
+        elif self.tab != TABS[-1]:
+            self.query_one("#tabs", Tabs).action_next_tab()
+
+    def action_nav_open(self) -> None:
+        self._list.choose()
+
+    def action_nav_back(self) -> None:
+        """Leave the innermost thing that can be left."""
+        if self.cancel_work():
+            self.say("Cancelled.")
+        elif self.fields.revealed:
+            self.mask()
+        elif self.has_class("-filtering"):
+            self._end_filter()
+        elif not isinstance(self._list, PathTree):
+            self.tree.focus()
+        elif self.tree.marked:
+            self.tree.clear_marks()
+
+    def action_pane_next(self) -> None:
+        (self.pane if isinstance(self._list, PathTree) else self.tree).focus()
+
+    action_pane_previous = action_pane_next
+
+    def action_pane_fields(self) -> None:
+        self._to_tab("fields")
+
+    def action_pane_metadata(self) -> None:
+        self._to_tab("metadata")
+
+    def action_pane_versions(self) -> None:
+        self._to_tab("versions")
+
+    def action_pane_activity(self) -> None:
+        self._to_tab("activity")
+
+    action_secret_versions = action_pane_versions
+
+    def _to_tab(self, name: str) -> None:
+        self.show_tab(name)
+        self.query_one(f"#pane-{name}").focus()
+
+    # In a narrow window the tree and the detail take turns: the one with the focus is shown.
+
+    def on_descendant_focus(self) -> None:
+        self.set_class(isinstance(self.focused, RowList), "-detail")
+
+    # -- filter
+
+    def action_tree_filter(self) -> None:
+        self.add_class("-filtering")
+        self.query_one("#filter", Input).focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter(self, event: Input.Changed) -> None:
+        self.tree.set_filter(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _keep_filter(self) -> None:
+        self.tree.focus()
+
+    def _end_filter(self) -> None:
+        self.remove_class("-filtering")
+        self.query_one("#filter", Input).value = ""
+        self.tree.focus()
+
+    # -- marks and folds
+
+    def action_tree_mark(self) -> None:
+        if self.tab == "versions" and self.focused is self.version_list:
+            self._mark_version()
+        else:
+            self.tree.toggle_mark()
+
+    def _mark_version(self) -> None:
+        number = self.version_list.version
+        if number is not None:
+            self.marked_versions ^= {number}
+            self.show_versions()
+            self.version_list.move(1)
+
+    def action_tree_mark_all(self) -> None:
+        self.tree.mark_all_shown()
+
+    def action_tree_fold_all(self) -> None:
+        self.tree.fold_all()
+
+    def action_tree_refresh(self) -> None:
+        self.work(self.reload(), "tree", "read again")
+
+    # -- going somewhere
+
+    def action_tree_goto(self) -> None:
+        from kvtui.ui.dialogs.goto import GotoDialog  # noqa: PLC0415 - dialogs load when first asked for
+
+        start = self.secret.path if self.secret else self.folder_here
+        self.app.push_screen(GotoDialog(start), self._arrive)
+
+    def action_find_everywhere(self) -> None:
+        from kvtui.ui.dialogs.find import FindDialog  # noqa: PLC0415
+
+        self.app.push_screen(FindDialog(self.session), self._arrive)
+
+    def _arrive(self, path: str | None) -> None:
+        if path is not None:
+            self.work(self._go_and_tell(path), "tree", "go to a path")
+
+    async def _go_and_tell(self, path: str) -> None:
+        try:
+            await self.go_to(path)
+        except NotFound as error:
+            self.problem(error)
+        else:
+            self.tree.focus()
+
+    @property
+    def folder_here(self) -> str:
+        """The folder under the cursor, or the one the secret under the cursor is in."""
+        path, kind = self.tree.at_cursor
+        if path is None:
+            return ""
+        return path if kind is EntryKind.FOLDER else paths.parent(path)
+
+    @property
+    def bookmarks(self) -> Bookmarks:
+        return Bookmarks(self.session.profile.name)
+
+    def action_bookmark_list(self) -> None:
+        from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
+
+        rows = [(path, path) for path in self.bookmarks.paths()]
+        self.app.push_screen(PickDialog("Bookmarks", rows, empty="No bookmarks yet. B bookmarks this path."), self._arrive)
+
+    def action_bookmark_add(self) -> None:
+        path, _ = self.tree.at_cursor
+        if path is not None:
+            added = self.bookmarks.toggle(path)
+            self.say(f"{'Bookmarked' if added else 'No longer bookmarked:'} {path}")
+
+    def action_profile_switch(self) -> None:
+        from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
+
+        profiles = self.app.profiles
+        rows = [(name, f"{name}  ({profiles.get(name).kind})") for name in profiles.names]
+
+        def switch(name: str | None) -> None:
+            if name is not None and name != self.session.profile.name:
+                self.app.call_later(self.app.switch_profile, profiles.get(name))
+
+        self.app.push_screen(PickDialog("Profiles", rows), switch)
+
+    def cancel_work(self) -> bool:
+        """Cancel whatever can be cancelled; True when something was."""
+        cancellable = [worker for worker in self.workers if worker.group == "long" and not worker.is_finished]
+        for worker in cancellable:
+            worker.cancel()
+        return bool(cancellable)

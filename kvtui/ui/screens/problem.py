@@ -1,0 +1,55 @@
+"""When a store cannot be opened at all: what happened, what to do, and a way to try again."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, Static
+
+from kvtui.domain.errors import KvtuiError
+from kvtui.ui.show import say, show
+
+
+class ProblemScreen(Screen[None]):
+    """Nothing was changed; the vault's files are as they were."""
+
+    DEFAULT_CSS = """
+    ProblemScreen {
+        align: center middle;
+        & > Vertical {
+            width: 72; max-width: 96%; height: auto; padding: 1 2;
+            border: round $error; border-title-color: $text-error; background: $surface;
+        }
+        #problem-hint { color: $text-muted; margin-top: 1; }
+        Horizontal { height: 1; margin-top: 1; }
+        Button { width: auto; height: 1; border: none; padding: 0 2; margin-right: 2; }
+    }
+    """
+
+    class Retry(Message):
+        """Try to open it again."""
+
+    def __init__(self, profile: str, error: KvtuiError) -> None:
+        super().__init__()
+        self._profile, self._error = profile, error
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "This vault cannot be opened"
+            yield Static(say("Profile [b]$name[/b]", name=self._profile))
+            yield Static(show(self._error.message), id="problem-message", markup=False)
+            yield Static(show(self._error.hint), id="problem-hint", markup=False)
+            with Horizontal():
+                yield Button("Try again", id="retry", variant="primary")
+                yield Button("Quit", id="leave")
+
+    @on(Button.Pressed, "#retry")
+    def _again(self) -> None:
+        self.post_message(self.Retry())
+
+    @on(Button.Pressed, "#leave")
+    def _leave(self) -> None:
+        self.app.exit(1)

@@ -1,0 +1,166 @@
+"""Looking at values: reveal, copy, copy as, compare."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from textual import on
+
+from kvtui.domain import codec
+from kvtui.domain.errors import InvalidInput
+from kvtui.domain.secret import EntryKind, Secret, VersionState
+from kvtui.services.copy_as import Form
+from kvtui.services.diff import compare_fields, compare_metadata
+from kvtui.services.journal import Act
+from kvtui.ui.screens.browsing import Browsing
+from kvtui.ui.widgets.panes import FieldsPane, VersionsPane
+
+
+class Reading(Browsing):
+    """Every value shown or copied is journaled first, and refused where it cannot be."""
+
+    @property
+    def live_secret(self) -> Secret:
+        """The secret in the detail, with its values. Raises InvalidInput where there is none."""
+        if self.secret is None:
+            raise InvalidInput("No secret is selected.", hint="Put the cursor on one.")
+        if self.secret.version.state is not VersionState.LIVE:
+            raise InvalidInput(
+                f"Version {self.secret.version.number} is {self.secret.version.state.value}.",
+                hint="Choose another version with v, or undelete it with U.",
+            )
+        return self.secret
+
+    def field_of(self, secret: Secret) -> str:
+        """The field under the cursor. Raises InvalidInput where there is none."""
+        if not secret.fields:
+            raise InvalidInput("This secret has no fields.", hint="Add one with e.")
+        name = self.fields.field
+        return name if name in secret.fields else next(iter(secret.fields))
+
+    # -- reveal
+
+    def action_secret_reveal(self) -> None:
+        self.work(self._reveal(all_fields=False), "reveal", "reveal")
+
+    def action_secret_reveal_all(self) -> None:
+        self.work(self._reveal(all_fields=True), "reveal", "reveal")
+
+    @on(FieldsPane.Chosen, "#pane-fields")
+    def _field_chosen(self) -> None:
+        self.action_secret_reveal()
+
+    async def _reveal(self, *, all_fields: bool) -> None:
+        secret = self.live_secret
+        field = self.field_of(secret)
+        names = list(secret.fields) if all_fields else [field]
+        if set(names) <= set(self.fields.revealed):
+            self.mask()
+            return
+        self.show_tab("fields")
+        for name in names:
+            value = await self.call(self.session.disclose, Act.REVEAL, secret, name)
+            if self.secret is secret and self.app.screen is self:
+                self.fields.reveal(name, value)
+        self.start_reveal_timer()
+
+    # -- copy
+
+    def action_secret_copy(self) -> None:
+        self.work(self._copy(), "copy", "copy")
+
+    async def _copy(self) -> None:
+        secret = self.live_secret
+        field = self.field_of(secret)
+        value = await self.call(self.session.disclose, Act.COPY, secret, field)
+        await self.to_clipboard(codec.to_bytes(value), f"{field} of {secret.path}", secret=True)
+
+    async def to_clipboard(self, data: bytes, what: str, *, secret: bool) -> None:
+        """Copy, and say what became of it; a value is cleared after a while."""
+        result = await self.call(self.app.copy, data)
+        self.say(f"{what}: {result.message}")
+
+    def action_secret_copy_as(self) -> None:
+        path, kind = self.tree.at_cursor
+        if self.secret is None and path is not None and kind is EntryKind.FOLDER:
+            self.work(self.to_clipboard(path.encode("utf-8", "surrogatepass"), "Path", secret=False), "copy", "copy")
+            return
+        if self.secret is None:
+            return
+        from kvtui.services.copy_as import forms  # noqa: PLC0415 - loads yaml's writer
+        from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
+
+        secret = self.secret
+        field = self.fields.field
+        offered = {form.name: form for form in forms(secret, field, self.session.profile.name)}
+        rows = [(name, form.title) for name, form in offered.items()]
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.work(self._copy_form(secret, offered[name]), "copy", "copy")
+
+        self.app.push_screen(PickDialog("Copy as…", rows), chosen)
+
+    async def _copy_form(self, secret: Secret, form: Form) -> None:
+        for field in form.fields:
+            await self.call(self.session.disclose, Act.COPY, secret, field)
+        await self.to_clipboard(form.render(), f"{form.title} of {secret.path}", secret=bool(form.fields))
+
+    # -- versions
+
+    @on(VersionsPane.Chosen, "#pane-versions")
+    def _version_chosen(self) -> None:
+        """Show that version's fields."""
+        number = self.version_list.version
+        if self.secret is not None and number is not None:
+            self.work(self._open_version(self.secret.path, number), "detail", "read a version")
+
+    async def _open_version(self, path: str, number: int) -> None:
+        await self.read_secret(path, number)
+        self.show_tab("fields")
+
+    # -- compare
+
+    def action_secret_diff(self) -> None:
+        """Two marked secrets; else two marked versions; else the version under the cursor with the one before it."""
+        self.work(self._diff(), "detail", "compare")
+
+    async def _diff(self) -> None:
+        read = self.session.backend.read
+        marked = [path for path, kind in self.tree.marked if kind is EntryKind.SECRET]
+        if len(marked) == 2:
+            old, new = [await self.call(read, path) for path in sorted(marked)]
+            self._show_diff(old, new, f"{old.path} → {new.path}")
+            return
+        if self.secret is None:
+            raise InvalidInput("Nothing to compare.", hint="Mark two secrets with space, or choose a secret.")
+        path = self.secret.path
+        numbers = sorted(self.marked_versions)
+        if len(numbers) != 2:
+            here = (self.version_list.version if self.tab == "versions" else None) or self.secret.version.number
+            numbers = [here - 1, here] if here == self.secret.current else [here, self.secret.current]
+        if numbers[0] < 1:
+            raise InvalidInput("There is only one version.", hint="Mark two secrets with space to compare them.")
+        old, new = [await self.call(read, path, number) for number in numbers]
+        self._show_diff(old, new, f"{path}: version {numbers[0]} → {numbers[1]}")
+
+    def _show_diff(self, old: Secret, new: Secret, title: str) -> None:
+        from kvtui.ui.dialogs.diff import DiffDialog  # noqa: PLC0415
+
+        for secret in (old, new):
+            if secret.version.state is not VersionState.LIVE:
+                raise InvalidInput(
+                    f"Version {secret.version.number} is {secret.version.state.value}.",
+                    hint="Only live versions can be compared.",
+                    path=secret.path,
+                )
+        fields = compare_fields(old.fields, new.fields)
+        metadata = compare_metadata(old.metadata, new.metadata) if old.path != new.path else []
+        disclose = partial(self._disclose_both, old, new)
+        self.app.push_screen(DiffDialog(title, fields, metadata, disclose))
+
+    def _disclose_both(self, old: Secret, new: Secret) -> None:
+        """Journal the reveal of both sides; runs on a thread."""
+        for secret in (old, new):
+            for field in secret.fields:
+                self.session.disclose(Act.REVEAL, secret, field)

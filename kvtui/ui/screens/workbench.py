@@ -1,0 +1,351 @@
+"""The main screen's ground: layout, panes, loading, and how work is done off the event loop.
+
+    PathTree posts -> a worker reads on a thread -> the panes show; errors end in one place, `problem`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher, Footer, Input, Static, Tab, Tabs
+
+from kvtui.actions import BY_ID, Action, Scope
+from kvtui.clock import utc_now
+from kvtui.config import UiConfig
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import KvtuiError
+from kvtui.domain.secret import EntryKind, Secret, Version, VersionState
+from kvtui.services.session import Session
+from kvtui.ui.keymap import bindings
+from kvtui.ui.show import show, show_name
+from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, VersionsPane
+from kvtui.ui.widgets.path_tree import PathTree, TreeState
+from kvtui.ui.widgets.row_list import RowList
+from kvtui.ui.widgets.status import StatusLine
+
+if TYPE_CHECKING:
+    from kvtui.ui.app import KvtuiApp
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TABS = ("fields", "metadata", "versions", "activity")
+SMALLEST = (24, 8)
+"""Columns and rows below which the screen says so, and shows nothing."""
+SETTLE_SECONDS = 0.05
+"""How long the cursor rests on a secret before it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody was, to come back to after a lock: a path to go to, or the whole state of the tree."""
+
+    cursor: str | None = None
+    tree: TreeState | None = None
+    tab: str = "fields"
+
+
+class Workbench(Screen[None]):
+    """Tree and detail of one open session."""
+
+    BINDINGS = bindings(Scope.MAIN)
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (70, "-normal"), (120, "-wide")]
+
+    app: KvtuiApp
+
+    def __init__(self, session: Session, ui: UiConfig, place: Place | None = None) -> None:
+        super().__init__()
+        self.session, self.ui = session, ui
+        self.secret: Secret | None = None
+        self.versions: Sequence[Version] = ()
+        self.marked_versions: set[int] = set()
+        self._place = place or Place()
+        self._reveal_timer: Timer | None = None
+        self._settle_timer: Timer | None = None
+        self._change_token: int | None = None
+        self._looking = False
+
+    # -- layout
+
+    def compose(self) -> ComposeResult:
+        profile = self.session.profile
+        if profile.banner:
+            banner = Static(show_name(profile.banner), id="banner", markup=False)
+            if profile.colour:
+                banner.styles.background = profile.colour
+            yield banner
+        with Horizontal(id="workbench"):
+            with Vertical(id="tree-side"):
+                yield Input(id="filter", placeholder="filter")
+                yield PathTree(id="tree")
+            with Vertical(id="detail"):
+                yield Static(id="title", markup=False)
+                tabs = Tabs(*(Tab(name.capitalize(), id=name) for name in TABS), id="tabs")
+                tabs.can_focus = False
+                yield tabs
+                with ContentSwitcher(id="panes", initial="pane-fields"):
+                    yield FieldsPane(id="pane-fields")
+                    yield MetadataPane(id="pane-metadata")
+                    yield VersionsPane(id="pane-versions")
+                    yield ActivityPane(id="pane-activity")
+        yield Static("This terminal is too small. kvtui needs 24 columns and 8 rows.", id="too-small", markup=False)
+        yield Footer(id="keys", show_command_palette=False)
+        yield StatusLine(id="status")
+
+    def on_mount(self) -> None:
+        info = self.session.info()
+        status = self.status
+        status.profile, status.backend, status.read_only = self.session.profile.name, info.kind, info.read_only
+        status.staged = len(self.session.staged)
+        self.tree.focus()
+        self.show_title()
+        self.tick(self.app.lock_seconds)
+        self.work(self._first_load(), "tree", "read the tree")
+
+    @property
+    def tree(self) -> PathTree:
+        return self.query_one("#tree", PathTree)
+
+    @property
+    def fields(self) -> FieldsPane:
+        return self.query_one("#pane-fields", FieldsPane)
+
+    @property
+    def version_list(self) -> VersionsPane:
+        return self.query_one("#pane-versions", VersionsPane)
+
+    @property
+    def status(self) -> StatusLine:
+        return self.query_one("#status", StatusLine)
+
+    @property
+    def tab(self) -> str:
+        return self.query_one("#tabs", Tabs).active or "fields"
+
+    @property
+    def pane(self) -> RowList:
+        """The visible pane of the detail."""
+        return self.query_one(f"#pane-{self.tab}", RowList)
+
+    def on_resize(self, event: events.Resize) -> None:
+        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+        if small and not self.has_class("-too-small"):
+            self.mask()
+        self.set_class(small, "-too-small")
+        self.set_class(event.size.height < 16, "-short")
+
+    # -- work off the event loop
+
+    async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run something blocking on a thread."""
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    def work(self, job: Coroutine[Any, Any, None], group: str, what: str, *, exclusive: bool = True) -> None:
+        """Run a job beside the screen. Exclusive: a later one in its group takes its place (reads only)."""
+        self.run_worker(
+            self._guarded(job), group=group, description=what, exclusive=exclusive, exit_on_error=True, name=what
+        )
+
+    async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
+        try:
+            await job
+        except KvtuiError as error:
+            self.problem(error)
+
+    def problem(self, error: KvtuiError) -> None:
+        """Say what happened and what to do."""
+        self.say(str(error), failed=True)
+        self.app.notify(show(str(error)).plain[:500], severity="error", markup=False, timeout=8)
+
+    def say(self, message: str, *, failed: bool = False) -> None:
+        """The last thing that happened, in the status line."""
+        self.status.failed = failed
+        self.status.message = message
+
+    # -- the tree
+
+    async def _first_load(self) -> None:
+        await self.load_folder("")
+        if self._place.tree is not None:
+            await self.tree.restore(self._place.tree, self.load_folder)
+        elif self._place.cursor:
+            await self.go_to(self._place.cursor)
+        self.show_tab(self._place.tab)
+
+    async def load_folder(self, folder: str) -> None:
+        """Read one folder and put its children into the tree; an error is shown at that folder."""
+        try:
+            listing = await self.call(self.session.backend.list, folder)
+        except KvtuiError as error:
+            self.tree.show_error(folder, str(error))
+        else:
+            self.tree.show_listing(listing)
+
+    @on(PathTree.NodeOpened)
+    def _node_opened(self, event: PathTree.NodeOpened) -> None:
+        self.work(self.load_folder(event.path), f"folder {event.path}", "list a folder")
+
+    @on(PathTree.CursorMoved)
+    def _cursor_moved(self, event: PathTree.CursorMoved) -> None:
+        if self._settle_timer is not None:
+            self._settle_timer.stop()
+        if event.path is not None and event.kind is EntryKind.SECRET:
+            path = event.path
+            self.mask()
+            self._settle_timer = self.set_timer(SETTLE_SECONDS, lambda: self.open_secret(path))
+        else:
+            self.show_secret(None)
+
+    @on(PathTree.SecretSelected)
+    def _secret_selected(self, event: PathTree.SecretSelected) -> None:
+        self.open_secret(event.path)
+        self.pane.focus()
+
+    @on(PathTree.MarksChanged)
+    def _marks_changed(self) -> None:
+        self.status.marked = len(self.tree.marked)
+
+    async def go_to(self, path: str) -> None:
+        """Put the cursor on a path, loading the folders above it."""
+        await self.tree.reveal_path(path, self.load_folder)
+
+    async def reload(self) -> None:
+        """Read again whatever is shown; open folders, cursor and marks stay."""
+        for folder in ["", *self.tree.open_folders]:
+            await self.load_folder(folder)
+        if self.secret is not None:
+            await self.read_secret(self.secret.path)
+
+    # -- the detail
+
+    def open_secret(self, path: str) -> None:
+        if self.secret is None or self.secret.path != path:
+            self.work(self.read_secret(path), "detail", "read a secret")
+
+    async def read_secret(self, path: str, version: int | None = None) -> None:
+        """Read a secret and show it masked."""
+        secret = await self.call(self.session.backend.read, path, version)
+        self.show_secret(secret)
+        await self.fill_tab()
+
+    def show_secret(self, secret: Secret | None) -> None:
+        if secret is None or self.secret is None or secret.path != self.secret.path:
+            self.marked_versions.clear()
+        self.secret, self.versions = secret, ()
+        self._stop_reveal_timer()
+        self.fields.show_secret(secret)
+        self.query_one("#pane-metadata", MetadataPane).show_metadata(
+            secret.metadata if secret else None, secret.version if secret else None, self.now
+        )
+        self.version_list.show_versions((), 0, (), self.now)
+        self.query_one("#pane-activity", ActivityPane).show_entries((), self.now)
+        self.show_title()
+        self.refresh_bindings()
+
+    async def fill_tab(self) -> None:
+        """Read what the visible tab needs beyond the secret itself."""
+        secret = self.secret
+        if secret is None:
+            return
+        if self.tab == "versions" and self.session.can(Capability.VERSIONS):
+            self.versions = await self.call(self.session.backend.versions, secret.path)
+            self.show_versions()
+        elif self.tab == "activity":
+            entries = await self.call(self.session.activity, secret.path)
+            self.query_one("#pane-activity", ActivityPane).show_entries(entries, self.now)
+
+    def show_versions(self) -> None:
+        if self.secret is not None:
+            self.version_list.show_versions(self.versions, self.secret.current, self.marked_versions, self.now)
+
+    def show_title(self) -> None:
+        title = Content.styled("Nothing selected", "$text-muted")
+        if self.secret is not None:
+            state = self.secret.version.state
+            title = show_name(self.secret.path).stylize("bold")
+            if state is not VersionState.LIVE:
+                title += Content.styled(f"  {state.value}", "$text-warning")
+            if self.secret.version.number != self.secret.current:
+                title += Content.styled(f"  version {self.secret.version.number} of {self.secret.current}", "$text-accent")
+        self.query_one("#title", Static).update(title)
+
+    def show_tab(self, name: str) -> None:
+        self.query_one("#tabs", Tabs).active = name
+
+    @on(Tabs.TabActivated, "#tabs")
+    def _tab_activated(self, event: Tabs.TabActivated) -> None:
+        name = event.tab.id or "fields"
+        if name != "fields":
+            self.mask()
+        had_focus = isinstance(self.focused, RowList)
+        self.query_one("#panes", ContentSwitcher).current = f"pane-{name}"
+        if had_focus:
+            self.pane.focus()
+        self.work(self.fill_tab(), "detail", "fill a tab")
+
+    @property
+    def now(self) -> datetime:
+        return utc_now()
+
+    # -- masking
+
+    def mask(self) -> None:
+        """Hide every revealed value now."""
+        self._stop_reveal_timer()
+        self.fields.mask()
+
+    def start_reveal_timer(self) -> None:
+        self._stop_reveal_timer()
+        self._reveal_timer = self.set_timer(self.ui.reveal_seconds, self.mask)
+
+    def _stop_reveal_timer(self) -> None:
+        if self._reveal_timer is not None:
+            self._reveal_timer.stop()
+            self._reveal_timer = None
+
+    def on_screen_suspend(self) -> None:
+        self.mask()
+
+    # -- every second
+
+    def tick(self, lock_left: float | None) -> None:
+        """The lock's countdown, and a look whether somebody else changed the store."""
+        if lock_left is not None:
+            self.status.lock_left = int(lock_left) // 60 if lock_left >= 60 else -int(lock_left)
+        if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
+            self.work(self._look_for_changes(), "watch", "look for changes")
+
+    async def _look_for_changes(self) -> None:
+        self._looking = True
+        try:
+            token = await self.call(self.session.backend.change_token)
+            if self._change_token is not None and token != self._change_token:
+                await self.reload()
+            self._change_token = token
+        finally:
+            self._looking = False
+
+    def place(self) -> Place:
+        return Place(tree=self.tree.state(), tab=self.tab)
+
+    # -- what can be done
+
+    def why_not(self, action: Action) -> str:
+        """Why an action is greyed here; empty when it can be done."""
+        return self.session.why_not(action.needs) if action.needs is not None else ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        known = BY_ID.get(action.replace("_", ".", 1))
+        if known is not None and known.scope is Scope.MAIN and self.why_not(known):
+            return None
+        return super().check_action(action, parameters)

@@ -1,0 +1,225 @@
+"""The tabs of the detail: fields, metadata, versions, activity. Each turns domain data into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from textual.content import Content
+
+from kvtui.domain import codec
+from kvtui.domain.metadata import Metadata, format_duration
+from kvtui.domain.secret import Secret, Version, VersionState
+from kvtui.domain.value import SecretValue, ValueType
+from kvtui.services.journal import JournalEntry
+from kvtui.ui.show import MASK, show, show_name
+from kvtui.ui.widgets.row_list import Row, RowList
+
+SHOWN_LINES = 2_000
+SHOWN_CHARACTERS = 200_000
+"""A revealed value longer than either is cut on the screen (never when copied), so that keys stay answered."""
+
+
+class FieldsPane(RowList):
+    """One row a field: name, type, and the mask or the revealed value."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, empty="No secret selected.")
+        self._secret: Secret | None = None
+        self._revealed: dict[str, SecretValue] = {}
+
+    @property
+    def revealed(self) -> Collection[str]:
+        return self._revealed.keys()
+
+    @property
+    def field(self) -> str | None:
+        """Name of the field under the cursor."""
+        return self.key if self._secret is not None and self._secret.fields else None
+
+    def show_secret(self, secret: Secret | None) -> None:
+        """Show a secret, masked."""
+        self._secret = secret
+        self._revealed.clear()
+        self._draw()
+
+    def reveal(self, field: str, value: SecretValue) -> None:
+        self._revealed[field] = value
+        self._draw()
+
+    def mask(self) -> None:
+        """Hide whatever is revealed."""
+        if self._revealed:
+            self._revealed.clear()
+            self._draw()
+
+    def mask_field(self, field: str) -> None:
+        self._revealed.pop(field, None)
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+        super().on_resize()
+
+    def _draw(self) -> None:
+        secret = self._secret
+        if secret is None:
+            self._empty = "No secret selected."
+            self.set_rows(())
+            return
+        if secret.version.state is not VersionState.LIVE:
+            self._empty = _state_note(secret)
+        else:
+            self._empty = "This secret has no fields."
+        name_width = min(24, max((len(name) for name in secret.fields), default=0)) + 2
+        self.set_rows([Row(name, self._lines(name, value, name_width)) for name, value in secret.fields.items()])
+
+    def _lines(self, name: str, value: SecretValue, name_width: int) -> Sequence[Content]:
+        label = show_name(name).stylize("bold")
+        label += Content(" " * max(1, name_width - label.cell_length))
+        kind = "" if value.type is ValueType.TEXT else f"{value.type.value} "
+        revealed = self._revealed.get(name)
+        if revealed is None:
+            return [label + Content.styled(kind, "$text-muted") + Content(MASK)]
+        return _revealed_lines(label, kind, revealed, max(10, self.scrollable_content_region.width))
+
+
+def _revealed_lines(label: Content, kind: str, value: SecretValue, width: int) -> Sequence[Content]:
+    text = codec.to_text(value)
+    kind = "base64 " if value.type is ValueType.BYTES else kind
+    cut = len(text) > SHOWN_CHARACTERS
+    lines = text[:SHOWN_CHARACTERS].split("\n")
+    if len(lines) > SHOWN_LINES:
+        lines, cut = lines[:SHOWN_LINES], True
+    first = label + Content.styled(kind, "$text-muted")
+    style = "$text-accent"
+    shown = [show(line).stylize(style) for line in lines]
+    if len(shown) == 1 and not cut and first.cell_length + shown[0].cell_length <= width:
+        return [first + (shown[0] if text else Content.styled("(empty)", "$text-muted"))]
+    rows = [first]
+    for line in shown:
+        rows += [Content("  ") + piece for piece in (line.fold(width - 3) or [Content("")])]
+    if cut:
+        rows.append(Content.styled(f"  … cut here; y copies all {len(text):,} characters", "$text-warning"))
+    return rows
+
+
+def _state_note(secret: Secret) -> str:
+    number = secret.version.number
+    if secret.version.state is VersionState.DELETED:
+        return f"Version {number} is deleted. Press U to undelete it."
+    return f"Version {number} was destroyed: its values are gone."
+
+
+class MetadataPane(RowList):
+    """What is known besides the values; i edits it."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, empty="No secret selected.")
+
+    def show_metadata(self, metadata: Metadata | None, version: Version | None, now: datetime) -> None:
+        self.set_rows([] if metadata is None else [Row(n, [_pair(n, c)]) for n, c in _metadata(metadata, version, now)])
+
+
+def _metadata(metadata: Metadata, version: Version | None, now: datetime) -> list[tuple[str, Content]]:
+    nothing = Content.styled("–", "$text-muted")
+    rows = [
+        ("Type", Content(metadata.type.value)),
+        ("Description", show(metadata.description) if metadata.description else nothing),
+        ("Tags", Content(" ").join(show_name(f"#{tag}") for tag in metadata.tags) if metadata.tags else nothing),
+        ("Owner", show_name(metadata.owner) if metadata.owner else nothing),
+        ("Rotation", Content(f"every {format_duration(metadata.rotation)}") if metadata.rotation else nothing),
+        ("Created", Content(when(metadata.created_at, now))),
+        ("Created by", show_name(metadata.created_by) if metadata.created_by else nothing),
+        ("Updated", Content(when(metadata.updated_at, now))),
+    ]
+    if version is not None:
+        rows.append(("Version", Content(f"{version.number} ({version.state.value})")))
+    return rows + [(f"custom: {key}", show(value)) for key, value in metadata.custom.items()]
+
+
+def _pair(name: str, value: Content) -> Content:
+    label = show_name(name).stylize("$text-muted")
+    return label + Content(" " * max(1, 14 - label.cell_length)) + value
+
+
+class VersionsPane(RowList):
+    """One row a version, the newest first."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, empty="No versions.")
+
+    @property
+    def version(self) -> int | None:
+        """Number of the version under the cursor."""
+        return None if self.key is None else int(self.key)
+
+    def show_versions(self, versions: Sequence[Version], current: int, marked: Collection[int], now: datetime) -> None:
+        self.set_rows(
+            [
+                Row(str(version.number), [_version(version, current, version.number in marked, now)])
+                for version in reversed(versions)
+            ]
+        )
+
+
+_STATE_STYLES = {
+    VersionState.LIVE: "$text-success",
+    VersionState.DELETED: "$text-warning",
+    VersionState.DESTROYED: "$text-error",
+}
+
+
+def _version(version: Version, current: int, marked: bool, now: datetime) -> Content:
+    return Content.assemble(
+        "✓ " if marked else "  ",
+        (f"{version.number:>4}  ", "bold"),
+        (f"{version.state.value:<10}", _STATE_STYLES[version.state]),
+        "current  " if version.number == current else " " * 9,
+        when(version.created_at, now),
+        "  ",
+        show_name(version.created_by or ""),
+    )
+
+
+class ActivityPane(RowList):
+    """What was done with this secret from this machine, the newest first."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, empty="Nothing was done with it yet from this machine.")
+
+    def show_entries(self, entries: Sequence[JournalEntry], now: datetime) -> None:
+        self.set_rows([Row(str(index), [_entry(entry, now)]) for index, entry in enumerate(entries)])
+
+
+def _entry(entry: JournalEntry, now: datetime) -> Content:
+    parts: list[Content | str | tuple[str, str]] = [f"{when(entry.at, now):<22}", (f"{entry.act.value:<11}", "bold")]
+    if entry.field is not None:
+        parts += [show_name(entry.field), " "]
+    if entry.version is not None:
+        parts.append(f"version {entry.version} ")
+    if entry.to is not None:
+        parts += ["to ", show_name(entry.to), " "]
+    if entry.result != "done":
+        parts.append((show(entry.result).plain, "$text-error"))
+    if entry.actor:
+        parts.append(Content("by ") + show_name(entry.actor))
+    return Content.assemble(*parts)
+
+
+def when(time: datetime | None, now: datetime) -> str:
+    """A UTC time for people: minutes, and how long ago."""
+    if time is None:
+        return "–"
+    return f"{time:%Y-%m-%d %H:%M}Z {ago(now - time)}".rstrip()
+
+
+def ago(age: timedelta) -> str:
+    """How long ago, in the largest unit: `3d`. Empty for the future."""
+    seconds = int(age.total_seconds())
+    if seconds < 0:
+        return ""
+    for unit, size in (("y", 365 * 86400), ("mo", 30 * 86400), ("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"({seconds // size}{unit} ago)"
+    return "(now)"

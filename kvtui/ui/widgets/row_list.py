@@ -1,0 +1,191 @@
+"""A list of rows with a cursor, on Textual's line API: only what is visible is drawn, whatever the length.
+
+A row may take several lines (a revealed value of many lines). The panes of the detail and the lists in dialogs use it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`key` identifies the row across updates. `lines` are already safe, see `kvtui.ui.show`; at least one."""
+
+    key: str
+    lines: Sequence[Content]
+
+
+class RowList(ScrollView, can_focus=True):
+    """Rows, a cursor, and nothing of keys: those come from the table of actions."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor", "row-list--cursor-blurred"}
+    DEFAULT_CSS = """
+    RowList {
+        height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden;
+        background: transparent;
+        & > .row-list--cursor { background: $primary 30%; }
+        & > .row-list--cursor-blurred { background: $primary 12%; }
+    }
+    """
+
+    cursor: reactive[int] = reactive(0, init=False)
+
+    @dataclass
+    class CursorMoved(Message):
+        row_list: RowList
+        key: str
+
+        @property
+        def control(self) -> RowList:
+            return self.row_list
+
+    @dataclass
+    class Chosen(Message):
+        """Enter or a click on the row under the cursor."""
+
+        row_list: RowList
+        key: str
+
+        @property
+        def control(self) -> RowList:
+            return self.row_list
+
+    def __init__(self, *, id: str | None = None, empty: str = "", classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._rows: Sequence[Row] = ()
+        self._ends: list[int] = []
+        self._empty = empty
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return self._rows
+
+    @property
+    def key(self) -> str | None:
+        """Key of the row under the cursor."""
+        return self._rows[self.cursor].key if self._rows else None
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Show these; the cursor stays on the row it was on, or as near as it can."""
+        key = self.key
+        self._rows = rows
+        self._ends = list(accumulate(len(row.lines) for row in rows))
+        keys = [row.key for row in rows]
+        self.virtual_size = Size(self.scrollable_content_region.width, self._ends[-1] if self._ends else 1)
+        self.set_reactive(RowList.cursor, keys.index(key) if key in keys else max(0, min(self.cursor, len(rows) - 1)))
+        self._keep_cursor_visible()
+        self.refresh()
+
+    def select(self, key: str) -> None:
+        """Put the cursor on a row, if it is there."""
+        for index, row in enumerate(self._rows):
+            if row.key == key:
+                self.cursor = index
+                return
+
+    def validate_cursor(self, cursor: int) -> int:
+        return max(0, min(cursor, len(self._rows) - 1))
+
+    def watch_cursor(self) -> None:
+        self._keep_cursor_visible()
+        self.refresh()
+        if (key := self.key) is not None:
+            self.post_message(self.CursorMoved(self, key))
+
+    def _keep_cursor_visible(self) -> None:
+        if self._rows:
+            end = self._ends[self.cursor]
+            start = end - len(self._rows[self.cursor].lines)
+            height = max(1, self.scrollable_content_region.height)
+            self.scroll_to_region(Region(0, start, 1, min(end - start, height)), animate=False, force=True)
+
+    # -- what the keys do
+
+    def move(self, rows: int) -> None:
+        """Move the cursor; within a row taller than the window, scroll first."""
+        if self._rows and self._scroll_within_row(rows):
+            return
+        self.cursor += rows
+
+    def _scroll_within_row(self, rows: int) -> bool:
+        end = self._ends[self.cursor]
+        start = end - len(self._rows[self.cursor].lines)
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        hidden = end > top + height if rows > 0 else start < top
+        if hidden and end - start > height:
+            self.scroll_to(y=top + rows, animate=False, force=True)
+            return True
+        return False
+
+    def to_top(self) -> None:
+        self.cursor = 0
+        self.scroll_to(y=0, animate=False, force=True)
+
+    def to_bottom(self) -> None:
+        self.cursor = len(self._rows) - 1
+        self.scroll_to(y=self.virtual_size.height, animate=False, force=True)
+
+    def page(self, pages: float) -> None:
+        """Move by pages; 0.5 is half a page down."""
+        self.move(round(pages * max(2, self.scrollable_content_region.height)))
+
+    def choose(self) -> None:
+        if (key := self.key) is not None:
+            self.post_message(self.Chosen(self, key))
+
+    def on_click(self, event: events.Click) -> None:
+        line = event.y + self.scroll_offset.y
+        if self._ends and line < self._ends[-1]:
+            self.cursor = bisect_right(self._ends, line)
+            self.choose()
+
+    # -- drawing
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(self.scrollable_content_region.width, self.virtual_size.height)
+        self._keep_cursor_visible()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        line = y + self.scroll_offset.y
+        base = self.visual_style
+        if not self._rows:
+            text = Content(self._empty if line == 0 else "")
+            return self._strip(text.stylize("$text-muted"), base, width)
+        if line >= self._ends[-1]:
+            return Strip.blank(width, base.rich_style)
+        index = bisect_right(self._ends, line)
+        row = self._rows[index]
+        if index == self.cursor:
+            base += self.get_visual_style(f"row-list--cursor{'' if self.has_focus else '-blurred'}", partial=True)
+        return self._strip(row.lines[line - self._ends[index]], base, width)  # negative: counted from the row's end
+
+    def _strip(self, content: Content, base: Style, width: int) -> Strip:
+        parse = self.app.stylesheet.parse_style
+        segments = [
+            Segment(text, (base + style).rich_style) for text, style in content.render(base, end="", parse_style=parse)
+        ]
+        strip = Strip(segments)
+        return strip.adjust_cell_length(width, base.rich_style).crop(0, width)

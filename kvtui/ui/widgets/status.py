@@ -1,0 +1,50 @@
+"""The status line: profile, backend, read-only or not, lock time left, what is staged, what is going on."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from kvtui.ui.show import show, show_name
+
+
+class StatusLine(Static):
+    """Always tells where one is. `message` is the last thing that happened, at the left while there is one."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    StatusLine { height: 1; background: $panel; color: $foreground; padding: 0 1; }
+    """
+
+    profile: reactive[str] = reactive("")
+    backend: reactive[str] = reactive("")
+    read_only: reactive[bool] = reactive(False)
+    staged: reactive[int] = reactive(0)
+    marked: reactive[int] = reactive(0)
+    lock_left: reactive[int | None] = reactive(None)
+    """Whole minutes, or seconds below one minute, as a negative number; None for never."""
+    busy: reactive[str] = reactive("")
+    message: reactive[str] = reactive("")
+    failed: reactive[bool] = reactive(False)
+
+    def render(self) -> Content:
+        facts = [Content.assemble(show_name(self.profile).stylize("bold"), " ", (self.backend, "$text-muted"))]
+        if self.read_only:
+            facts.append(Content.styled("Read-only", "$text-warning"))
+        if self.staged:
+            facts.append(Content.styled(f"Staged {self.staged}", "$text-accent"))
+        if self.marked:
+            facts.append(Content(f"Marked {self.marked}"))
+        if self.lock_left is not None:
+            left = f"{-self.lock_left}s" if self.lock_left < 0 else f"{self.lock_left}min"
+            facts.append(Content.styled(f"lock {left}", "$text-muted"))
+        if self.busy:
+            facts.append(Content.styled(f"… {self.busy} (esc cancels)", "$text-accent"))
+        right = Content("  ").join(facts)
+        width = self.content_size.width
+        room = max(0, width - right.cell_length - 2)
+        left_side = show(self.message).stylize("$text-error" if self.failed else "$text-success")
+        left_side = left_side.truncate(room, ellipsis=True) if room else Content("")
+        gap = max(1, width - left_side.cell_length - right.cell_length)
+        return left_side + Content(" " * gap) + right
