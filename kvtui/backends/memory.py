@@ -11,7 +11,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import RLock
 from types import MappingProxyType
@@ -52,7 +52,7 @@ class _Kept:
     """One version; `data` is its encoded fields, None once destroyed."""
 
     version: Version
-    data: bytes | None
+    data: bytes | None = field(repr=False)
 
 
 @dataclass(slots=True)
