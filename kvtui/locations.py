@@ -56,10 +56,12 @@ def state_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """What need not outlive the login: memory-backed on most Linux systems."""
-    from platformdirs import user_runtime_path  # noqa: PLC0415
+    """What need not outlive the login: in `XDG_RUNTIME_DIR` (memory-backed on Linux), else in the state folder.
 
-    return user_runtime_path(_APP, appauthor=False)
+    Not platformdirs' fallback, which is a folder in /tmp that anybody may have made before us.
+    """
+    login = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    return login / _APP if login.is_absolute() else state_dir() / "run"
 
 
 def private_dir(path: Path) -> Path:
