@@ -35,6 +35,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -105,6 +106,12 @@ class Backend(ABC):
     def index(self, folder: str = "") -> Iterator[Indexed]:
         """INDEX. What may be searched of every secret below a folder, sorted by path, never a value. Streams."""
         self._lacks(Capability.INDEX)
+
+    def find(self, text: str, limit: int) -> Sequence[Indexed]:
+        """INDEX. Secrets with this text, in any case, in their path, description or a tag, sorted by path. Where more
+        than `limit` have it, which of them is the store's choice. A store with a text index overrides this."""
+        needle = text.casefold()
+        return tuple(islice((entry for entry in self.index() if mentions(entry, needle)), limit))
 
     def metadata(self, path: str) -> Metadata:
         """METADATA. Without reading a value. Raises NotFound."""
@@ -216,6 +223,11 @@ class Backend(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def mentions(entry: Indexed, needle: str) -> bool:
+    """Whether a case-folded text is in the path, the description or a tag."""
+    return any(needle in text.casefold() for text in (entry.path, entry.description, *entry.tags))
 
 
 def missing(path: str) -> NotFound:

@@ -46,6 +46,9 @@ class ReadOnlyBackend(Backend):
     def index(self, folder: str = "") -> Iterator[Indexed]:
         return self._inner.index(folder)
 
+    def find(self, text: str, limit: int) -> Sequence[Indexed]:
+        return self._inner.find(text, limit)
+
     def read(self, path: str, version: int | None = None) -> Secret:
         return self._inner.read(path, version)
 

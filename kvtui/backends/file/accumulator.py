@@ -1,0 +1,61 @@
+"""A keyed fingerprint of all rows, kept up to date at the cost of one hash for each row that changes.
+
+The sum modulo 2^256 of BLAKE2b-256(key, row) over every row of `secret`, `version` and `container`; a row is a letter
+for its kind, the canonical JSON array of its columns, and for versions the sealed bytes. Page encryption cannot tell an
+old copy of a page from the current one; this can: fingerprint and rows are then of different generations.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from kvtui.backends.file.schema import SECRET, VERSION_COLUMNS, ContainerRow, SecretRow, VersionRow
+
+if TYPE_CHECKING:
+    import apsw
+
+_MODULUS = 1 << 256
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Accumulator:
+    """A running sum with the number of rows in it."""
+
+    __slots__ = ("_key", "rows", "total")
+
+    def __init__(self, key: bytes, total: bytes = bytes(32), rows: int = 0) -> None:
+        self._key = key
+        self.total = int.from_bytes(total, "big")
+        self.rows = rows
+
+    def add(self, row: SecretRow | VersionRow | ContainerRow) -> None:
+        self.total += self._hash(row)
+        self.rows += 1
+
+    def remove(self, row: SecretRow | VersionRow | ContainerRow) -> None:
+        self.total -= self._hash(row)
+        self.rows -= 1
+
+    def digest(self) -> bytes:
+        return (self.total % _MODULUS).to_bytes(32, "big")
+
+    def _hash(self, row: SecretRow | VersionRow | ContainerRow) -> int:
+        if isinstance(row, VersionRow):
+            data = b"v" + _encode(row[:-1]).encode("ascii") + (row.sealed or b"")
+        else:
+            data = (b"s" if isinstance(row, SecretRow) else b"c") + _encode(row).encode("ascii")
+        return int.from_bytes(blake2b(data, key=self._key, digest_size=32).digest(), "big")
+
+
+def recompute(connection: apsw.Connection, key: bytes) -> Accumulator:
+    """The fingerprint of what is stored now. Call it in the transaction the state row is read in."""
+    fresh = Accumulator(key)
+    for row in connection.execute(f"SELECT {SECRET} FROM secret"):  # noqa: S608 - column names of ours
+        fresh.add(SecretRow(*row))
+    for row in connection.execute(f"SELECT {VERSION_COLUMNS} FROM version"):  # noqa: S608
+        fresh.add(VersionRow(*row))
+    for row in connection.execute("SELECT name, created_at FROM container"):
+        fresh.add(ContainerRow(*row))
+    return fresh

@@ -1,0 +1,63 @@
+"""The last generation seen of a vault, kept outside of it: what tells that an older copy was put in its place.
+
+40 bytes in `<state folder>/anchors/<uuid>`: generation (u64, big-endian), HMAC-SHA256(anchor key, uuid || generation).
+It is a lower bound, so it needs no fsync and two processes may write it at once. Whoever can write
+it can also delete it: one that is missing or unreadable therefore says nothing, and is written again.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import stat
+from pathlib import Path
+
+from kvtui.domain.errors import KvtuiError
+from kvtui.locations import private_dir
+
+_SIZE = 40
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Anchor:
+    """The anchor of one vault; `note` says in plain words when this machine cannot keep it."""
+
+    def __init__(self, state_dir: Path, uuid: bytes, key: bytes) -> None:
+        self._path = state_dir / "anchors" / uuid.hex()
+        self._uuid = uuid
+        self._key = key
+        self.note = ""
+
+    def read(self) -> int:
+        """The generation this machine has seen, 0 for none. Read it before the vault's own."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return 0
+        try:
+            return self._generation(fd)
+        finally:
+            os.close(fd)
+
+    def raise_to(self, generation: int) -> None:
+        """Remember a generation after its commit. Never fails: the commit is done."""
+        try:
+            private_dir(self._path.parent)
+            fd = os.open(self._path, _FLAGS, 0o600)
+            try:
+                if self._generation(fd) < generation:
+                    number = generation.to_bytes(8, "big")
+                    os.pwrite(fd, number + self._mac(number), 0)
+            finally:
+                os.close(fd)
+        except (OSError, KvtuiError):
+            self.note = "A rolled-back vault would not be noticed: kvtui's state folder cannot be written."
+
+    def _generation(self, fd: int) -> int:
+        data = os.pread(fd, _SIZE, 0) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+        if len(data) != _SIZE or not hmac.compare_digest(data[8:], self._mac(data[:8])):
+            return 0
+        return int.from_bytes(data[:8], "big")
+
+    def _mac(self, number: bytes) -> bytes:
+        return hmac.digest(self._key, self._uuid + number, "sha256")

@@ -1,0 +1,456 @@
+"""The open vault as a Backend."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from kvtui.backends.contract import Backend, Write, Written, mentions, missing, missing_folder, missing_version
+from kvtui.backends.file import files, reads, records, sealing
+from kvtui.backends.file.columns import to_column
+from kvtui.backends.file.schema import DELETED, DESTROYED, LIVE, ContainerRow, SecretRow, VersionRow
+from kvtui.backends.file.transaction import Transaction
+from kvtui.backends.file.vault import Vault
+from kvtui.clock import utc_now
+from kvtui.domain import path as paths
+from kvtui.domain.capability import BackendInfo, Capability
+from kvtui.domain.codec import decode_fields, encode_fields
+from kvtui.domain.credential import Credential, KeySlot
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound
+from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.secret import (
+    Deleted,
+    Entry,
+    EntryKind,
+    History,
+    Indexed,
+    Listing,
+    Secret,
+    StoredVersion,
+    Version,
+    VersionState,
+)
+from kvtui.domain.value import Fields, SecretValue
+
+if TYPE_CHECKING:
+    import apsw
+
+ALL = frozenset(Capability)
+
+_CHUNK = 1000
+"""Rows read at once when streaming: no transaction outlives a chunk, so nothing holds up the write-ahead log."""
+_COMMIT_WRITES = 1000
+_COMMIT_BYTES = 8 * 1024 * 1024
+
+
+class FileBackend(Backend):
+    """`max_versions`: how many versions of a secret are kept where it does not say itself; 0 for all."""
+
+    def __init__(
+        self, vault: Vault, *, max_versions: int = 0, clock: Callable[[], datetime] = utc_now, user: str | None = None
+    ) -> None:
+        self._vault = vault
+        self._database = vault.database
+        self._max_versions = max_versions
+        self._clock = clock
+        self._user = user or _login()
+        self._info = BackendInfo(kind="file", location=files.shown(vault.path), capabilities=ALL)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is odd about this vault but does no harm, in plain words."""
+        anchor = self._vault.anchor.note
+        return (*self._vault.notes, anchor) if anchor else tuple(self._vault.notes)
+
+    def info(self) -> BackendInfo:
+        self._database.check()
+        return self._info
+
+    def close(self) -> None:
+        self._vault.close()
+
+    def verify(self) -> Sequence[str]:
+        """Check every byte of the vault, which reads it all. What is wrong, in plain words; nothing if all is well."""
+        return self._vault.verify()
+
+    # Reading
+
+    def list(self, folder: str = "") -> Listing:
+        folder = paths.check_folder(folder)
+        with self._database.reading() as connection:
+            entries = [records.entry(*row) for row in reads.children(connection, folder)]
+            if not folder:
+                known = {entry.path for entry in entries if entry.is_folder}
+                empty = [name for name in reads.container_names(connection) if name not in known]
+                entries.extend(Entry(name, EntryKind.FOLDER) for name in empty)
+            elif not entries and reads.container(connection, folder) is None:
+                raise missing_folder(folder)
+        entries.sort(key=lambda entry: (entry.path, not entry.is_folder))
+        return Listing(folder, tuple(entries))
+
+    def walk(self, folder: str = "") -> Iterator[Entry]:
+        return (records.entry(row.path, row.type, row.state) for row in self._stream(folder))
+
+    def index(self, folder: str = "") -> Iterator[Indexed]:
+        return map(records.indexed, self._stream(folder))
+
+    def find(self, text: str, limit: int) -> Sequence[Indexed]:
+        """By the trigram index where it can tell; fewer than three characters, or any beyond ASCII, need all rows."""
+        if len(text) < 3 or not text.isascii() or "\x00" in text:
+            return super().find(text, limit)
+        needle = text.casefold()
+        trigrams = sorted({needle[start : start + 3] for start in range(len(needle) - 2)})
+        query = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in trigrams)
+        found: list[Indexed] = []
+        after = 0
+        while len(found) < limit:
+            with self._database.reading() as connection:
+                rows = reads.matching(connection, query, after, _CHUNK)
+            found.extend(entry for entry in map(records.indexed, rows) if mentions(entry, needle))
+            if len(rows) < _CHUNK:
+                break
+            after = rows[-1].id
+        return tuple(sorted(found[:limit], key=lambda entry: entry.path))
+
+    def read(self, path: str, version: int | None = None) -> Secret:
+        with self._database.reading() as connection:
+            row = _found(connection, path)
+            kept = _kept(connection, row, row.current if version is None else version)
+        fields = self._fields(kept) if kept.state == LIVE else {}
+        return Secret(path, records.version(kept), fields or {}, records.metadata(row), row.current)
+
+    def metadata(self, path: str) -> Metadata:
+        with self._database.reading() as connection:
+            return records.metadata(_found(connection, path))
+
+    def versions(self, path: str) -> Sequence[Version]:
+        with self._database.reading() as connection:
+            row = _found(connection, path)
+            return tuple(records.version(kept) for kept in reads.versions(connection, row.id))
+
+    def read_history(self, path: str) -> History:
+        with self._database.reading() as connection:
+            row = _found(connection, path)
+            kept = list(reads.versions(connection, row.id))
+        versions = tuple(StoredVersion(records.version(one), self._fields(one)) for one in kept)
+        return History(path, records.metadata(row), versions)
+
+    def trash(self) -> Iterator[Deleted]:
+        with self._database.reading() as connection:
+            rows = reads.deleted(connection)
+        return iter(records.trash(rows))
+
+    def change_token(self) -> int:
+        # Every commit of every kvtui adds one to it, our own too; PRAGMA data_version shows others' only.
+        return self._vault.generation()
+
+    # Writing
+
+    def write(
+        self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
+    ) -> Version:
+        data = encode_fields(fields)
+        with self._vault.change() as transaction:
+            return self._put(transaction, path, data, metadata, expected)
+
+    def write_many(self, writes: Iterable[Write]) -> Iterator[Written]:
+        self._database.check()
+        return self._write_chunks(iter(writes))
+
+    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
+        with self._vault.change() as transaction:
+            old = _found(transaction.connection, path)
+            current = reads.version(transaction.connection, old.id, old.current)
+            changed = replace(patch.apply(records.metadata(old)), updated_at=self._clock())
+            new = records.with_metadata(old, changed, current and current.created_at)
+            transaction.update_secret(old, new)
+        return records.metadata(new)
+
+    def write_history(self, history: History) -> None:
+        encoded = _encoded(history)
+        last = history.versions[-1].version
+        with self._vault.change() as transaction:
+            _check_free(transaction.connection, history.path)
+            row = records.with_metadata(
+                records.blank(history.path), history.metadata, records.to_micros(last.created_at)
+            )
+            row = transaction.insert_secret(row._replace(current=last.number, state=records.code(last.state)))
+            for stored, data in zip(history.versions, encoded, strict=True):
+                sealed = None if data is None else self._seal(row.id, stored.version.number, data)
+                transaction.insert_version(records.version_row(row.id, stored.version, sealed))
+
+    def limit_versions(self, path: str, count: int) -> None:
+        """Keep at most so many versions of this secret, dropping the oldest now and later; 0: as the vault has it."""
+        if not 0 <= count < 2**31:
+            raise InvalidInput("A number of versions is 0 or more.", hint="0 keeps as many as the vault does.")
+        with self._vault.change() as transaction:
+            old = _found(transaction.connection, path)
+            new = old._replace(max_versions=count)
+            transaction.update_secret(old, new)
+            self._prune(transaction, new)
+
+    def move(self, source: str, target: str) -> None:
+        with self._vault.change() as transaction:
+            row = _found(transaction.connection, source)
+            _check_free(transaction.connection, target)
+            transaction.update_secret(row, row._replace(path=target))
+
+    # Deleting
+
+    def delete(self, path: str, versions: Sequence[int] = ()) -> None:
+        now = records.to_micros(self._clock())
+        with self._changing(path, versions) as (transaction, row, chosen):
+            gone = [
+                kept._replace(state=DELETED, deleted_at=now, deleted_by=to_column(self._user))
+                if kept.state == LIVE
+                else kept
+                for kept in chosen
+            ]
+            _update(transaction, row, chosen, gone)
+
+    def undelete(self, path: str, versions: Sequence[int] = ()) -> None:
+        with self._changing(path, versions) as (transaction, row, chosen):
+            for kept in chosen:
+                if kept.state == DESTROYED:
+                    raise NotFound(
+                        f"Version {kept.number} is destroyed.",
+                        hint="Nothing brings it back.",
+                        path=path,
+                        state=VersionState.DESTROYED.value,
+                        version=kept.number,
+                    )
+            _update(
+                transaction,
+                row,
+                chosen,
+                [kept._replace(state=LIVE, deleted_at=None, deleted_by=None) for kept in chosen],
+            )
+
+    def destroy(self, path: str, versions: Sequence[int] = ()) -> None:
+        with self._changing(path, versions) as (transaction, row, chosen):
+            if versions:
+                _update(transaction, row, chosen, [kept._replace(state=DESTROYED, sealed=None) for kept in chosen])
+            else:
+                transaction.delete_secret(row)
+
+    # Containers
+
+    def containers(self) -> Sequence[str]:
+        with self._database.reading() as connection:
+            folders = {path for path, kind, _ in reads.children(connection, "") if kind is None}
+            return tuple(sorted(folders.union(reads.container_names(connection))))
+
+    def create_container(self, name: str) -> None:
+        paths.check_new(name)
+        if "/" in name:
+            raise InvalidPath("A container has no slash in its name.", hint="Name one top folder.", path=name)
+        created = records.to_micros(self._clock()) or 0
+        with self._vault.change() as transaction:
+            if _is_container(transaction.connection, name):
+                raise AlreadyExists("This container exists.", hint="Use it, or choose another name.", path=name)
+            transaction.insert_container(ContainerRow(name, created))
+
+    def delete_container(self, name: str) -> None:
+        with self._vault.change() as transaction:
+            if not _is_container(transaction.connection, name):
+                raise missing_folder(name)
+            if reads.has_children(transaction.connection, name):
+                raise Conflict(
+                    "The container holds secrets.", expected=0, actual=1, hint="Move or destroy them first.", path=name
+                )
+            row = reads.container(transaction.connection, name)
+            if row is not None:
+                transaction.delete_container(row)
+
+    # Keys
+
+    def key_slots(self) -> Sequence[KeySlot]:
+        return self._vault.slots()
+
+    def add_key_slot(self, credential: Credential, label: str = "") -> KeySlot:
+        return self._vault.add_slot(credential, label)
+
+    def add_recovery_key(self, label: str = "") -> tuple[KeySlot, SecretValue]:
+        return self._vault.add_recovery_key(label)
+
+    def remove_key_slot(self, slot_id: str) -> None:
+        self._vault.remove_slot(slot_id)
+
+    def replace_key_slot(self, old: Credential, new: Credential) -> KeySlot:
+        return self._vault.replace_slot(old, new)
+
+    def export_page_key(self) -> SecretValue:
+        return self._vault.export_page_key()
+
+    def derive_key(self, purpose: str) -> bytes | None:
+        return self._vault.derive_key(purpose)
+
+    def _stream(self, folder: str) -> Iterator[SecretRow]:
+        """The secrets below a folder, chunk by chunk. Raises NotFound at once."""
+        folder = paths.check_folder(folder)
+        with self._database.reading() as connection:
+            first = reads.below(connection, folder, "", _CHUNK)
+            if not first and folder and reads.container(connection, folder) is None:
+                raise missing_folder(folder)
+        return self._rest(folder, first)
+
+    def _rest(self, folder: str, rows: Sequence[SecretRow]) -> Iterator[SecretRow]:
+        while rows:
+            yield from rows
+            if len(rows) < _CHUNK:
+                return
+            with self._database.reading() as connection:
+                rows = reads.below(connection, folder, rows[-1].path, _CHUNK)
+
+    def _write_chunks(self, writes: Iterator[Write]) -> Iterator[Written]:
+        while chunk := list(islice(_sized(writes), _COMMIT_WRITES)):
+            results = []
+            try:
+                with self._vault.change() as transaction:
+                    for write, data in chunk:
+                        results.append(self._put_one(transaction, write, data))
+            except KvtuiError as error:  # the commit failed, and with it all of them
+                results = [Written(write.path, error=error) for write, _ in chunk]
+            yield from results
+
+    def _put_one(self, transaction: Transaction, write: Write, data: bytes | KvtuiError) -> Written:
+        """What is refused here is refused before any row is written, so the others of the commit are not touched."""
+        if isinstance(data, KvtuiError):
+            return Written(write.path, error=data)
+        try:
+            return Written(write.path, self._put(transaction, write.path, data, write.metadata, write.expected))
+        except (InvalidPath, InvalidInput, Conflict, AlreadyExists) as error:
+            return Written(write.path, error=error)
+
+    def _put(
+        self, transaction: Transaction, path: str, data: bytes, patch: MetadataPatch, expected: int | None
+    ) -> Version:
+        old = reads.find(transaction.connection, paths.check(path))
+        current = old.current if old else 0
+        if old is None:
+            paths.check_new(path)  # which also makes look-alikes by normalisation impossible
+        if expected is not None and expected != current:
+            raise _conflict(path, expected, current)
+        now = self._clock()
+        known = records.metadata(old) if old else Metadata(created_at=now, created_by=self._user)
+        changed = replace(patch.apply(known), updated_at=now)
+        new = records.with_metadata(old or records.blank(path), changed, records.to_micros(now))
+        new = new._replace(current=current + 1, state=LIVE)
+        if old is None:
+            new = transaction.insert_secret(new)
+        else:
+            transaction.update_secret(old, new)
+        version = Version(new.current, created_at=now, created_by=self._user)
+        transaction.insert_version(records.version_row(new.id, version, self._seal(new.id, new.current, data)))
+        self._prune(transaction, new)
+        return version
+
+    def _prune(self, transaction: Transaction, row: SecretRow) -> None:
+        kept = row.max_versions or self._max_versions
+        if kept and row.current > kept:
+            transaction.prune(row.id, row.current - kept + 1)
+
+    @contextmanager
+    def _changing(
+        self, path: str, versions: Sequence[int]
+    ) -> Iterator[tuple[Transaction, SecretRow, Sequence[VersionRow]]]:
+        """A secret with the versions meant, all of which exist."""
+        with self._vault.change() as transaction:
+            row = _found(transaction.connection, path)
+            numbers = dict.fromkeys(versions or [row.current])
+            yield transaction, row, [_kept(transaction.connection, row, number) for number in numbers]
+
+    def _seal(self, secret: int, number: int, data: bytes) -> bytes:
+        return sealing.seal(self._vault.keys.value, self._vault.uuid, secret, number, data)
+
+    def _fields(self, row: VersionRow) -> Fields | None:
+        """None for a destroyed version. Raises Corrupt."""
+        if row.sealed is None:
+            return None
+        self._database.check()
+        key = self._vault.keys.value
+        return decode_fields(sealing.unseal(key, self._vault.uuid, row.secret, row.number, row.sealed))
+
+
+def _found(connection: apsw.Connection, path: str) -> SecretRow:
+    row = reads.find(connection, paths.check(path))
+    if row is None:
+        raise missing(path)
+    return row
+
+
+def _kept(connection: apsw.Connection, row: SecretRow, number: int) -> VersionRow:
+    kept = reads.version(connection, row.id, number)
+    if kept is None:
+        raise missing_version(row.path, number)
+    return kept
+
+
+def _check_free(connection: apsw.Connection, path: str) -> None:
+    if reads.find(connection, paths.check(path)) is not None:
+        raise AlreadyExists("A secret is already there.", hint="Choose another path.", path=path)
+    paths.check_new(path)
+
+
+def _is_container(connection: apsw.Connection, name: str) -> bool:
+    if "/" in name or not name:
+        return False
+    return reads.container(connection, name) is not None or reads.has_children(connection, name)
+
+
+def _update(
+    transaction: Transaction, row: SecretRow, before: Sequence[VersionRow], after: Sequence[VersionRow]
+) -> None:
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    for old, new in changed:
+        transaction.update_version(old, new)
+    transaction.set_state(row, [new for _, new in changed])
+
+
+def _sized(writes: Iterator[Write]) -> Iterator[tuple[Write, bytes | KvtuiError]]:
+    """Writes with their fields encoded, until they fill a commit."""
+    size = 0
+    for write in writes:
+        data: bytes | KvtuiError
+        try:
+            data = encode_fields(write.fields)
+            size += len(data)
+        except KvtuiError as error:
+            data = error
+        yield write, data
+        if size >= _COMMIT_BYTES:
+            return
+
+
+def _encoded(history: History) -> Sequence[bytes | None]:
+    """The fields of each version. Raises InvalidInput unless they ascend from 1 and just destroyed ones have none."""
+    numbers = [stored.version.number for stored in history.versions]
+    if not numbers or numbers[0] < 1 or numbers[-1] >= 2**62 or numbers != sorted(set(numbers)):
+        raise InvalidInput("Versions must ascend from 1.", hint="Restore them in order.")
+    if any((one.fields is None) != (one.version.state is VersionState.DESTROYED) for one in history.versions):
+        raise InvalidInput("Just a destroyed version has no fields.", hint="Restore it as destroyed.")
+    return [None if stored.fields is None else encode_fields(stored.fields) for stored in history.versions]
+
+
+def _conflict(path: str, expected: int, actual: int) -> Conflict:
+    return Conflict(
+        f"The current version is {actual}, not {expected}." if actual else "There is no such secret (any more).",
+        expected=expected,
+        actual=actual,
+        hint="Read it again and repeat the change.",
+        path=path,
+    )
+
+
+def _login() -> str:
+    """Who writes: the account's name, else its number."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

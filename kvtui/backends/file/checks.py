@@ -1,0 +1,92 @@
+"""What is looked at before a vault is opened: whose it is, who else may write it, what kind of thing it is.
+
+Everything by lstat, before there is a connection: see `database`. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from kvtui.backends.file import database, files, header
+from kvtui.domain.errors import Corrupt, NotFound, PermissionDenied
+
+_NEEDED = (header.NAME, database.NAME)
+_OPTIONAL = (header.COPY, f"{database.NAME}-wal", f"{database.NAME}-shm")
+
+
+def exists(vault: Path) -> bool:
+    """Whether there is a vault, or what should be one. Raises PermissionDenied, Corrupt for anything else there."""
+    try:
+        status = vault.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise files.fault(error, vault) from None
+    _refuse_link(vault, status)
+    if stat.S_ISREG(status.st_mode):
+        raise Corrupt(f"{files.shown(vault)} is a file, not a vault.", hint="A vault is a folder. Check the path.")
+    if not stat.S_ISDIR(status.st_mode):
+        raise PermissionDenied(f"{files.shown(vault)} is not a folder.", hint="Check the path.")
+    _refuse_others(vault, status)
+    try:
+        names = {entry.name for entry in os.scandir(vault)}
+    except OSError as error:
+        raise files.fault(error, vault) from None
+    if names.isdisjoint(_NEEDED) and header.COPY not in names:
+        if names:
+            raise Corrupt(
+                f"{files.shown(vault)} is a folder of other files, not a vault.", hint="Choose another folder."
+            )
+        return False
+    return True
+
+
+def inspect(vault: Path) -> Sequence[str]:
+    """Check an existing vault before it is opened; what is odd but harmless comes back in plain words.
+
+    Raises NotFound, PermissionDenied naming the culprit, Corrupt when a part is missing.
+    """
+    if not exists(vault):
+        raise NotFound(f"There is no vault at {files.shown(vault)}.", hint="Create it with kvtui init.")
+    notes = []
+    parent = vault.absolute().parent
+    status = parent.stat()
+    if status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
+        raise PermissionDenied(
+            f"{files.shown(parent)} can be written by others, who could exchange the vault.",
+            hint=f"chmod go-w {files.shown(parent)}",
+        )
+    if vault.lstat().st_mode & 0o077:
+        notes.append(f"{files.shown(vault)} can be read by others: chmod 700 it.")
+    for name in (*_NEEDED, *_OPTIONAL):
+        path = vault / name
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            if name in _NEEDED:
+                raise Corrupt(f"{files.shown(path)} is missing.", hint="Restore a backup.") from None
+            continue  # -wal and -shm come and go with other processes
+        _refuse_link(path, status)
+        if not stat.S_ISREG(status.st_mode):
+            raise PermissionDenied(f"{files.shown(path)} is not a regular file.", hint="Restore a backup.")
+        _refuse_others(path, status)
+        if status.st_nlink > 1:
+            notes.append(f"{files.shown(path)} has a second hard link: copies of the vault's bytes may stay there.")
+        if status.st_mode & 0o077:
+            notes.append(f"{files.shown(path)} can be read by others: chmod 600 it.")
+    return notes
+
+
+def _refuse_link(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        raise PermissionDenied(f"{files.shown(path)} is a symbolic link.", hint="Name the place itself.")
+
+
+def _refuse_others(path: Path, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        raise PermissionDenied(f"{files.shown(path)} belongs to another user.", hint="Use a vault of your own.")
+    if status.st_mode & 0o022:
+        raise PermissionDenied(f"{files.shown(path)} can be written by others.", hint=f"chmod go-w {files.shown(path)}")

@@ -1,0 +1,177 @@
+"""Connections to `vault.db`: one for writing, a few for reading, each used by one thread at a time.
+
+While they are open nothing else in this process may open and close the file: POSIX drops all of a process' locks on a
+file when any descriptor of it is closed. No key goes into a URI and nothing is attached.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from kvtui.backends.file import faults
+from kvtui.domain.errors import Corrupt, Unavailable
+
+NAME = "vault.db"
+_READERS = 3
+_BUSY_MS = 10_000
+_PRAGMAS = {
+    "synchronous": 2,
+    "fullfsync": 1,
+    "checkpoint_fullfsync": 1,
+    "secure_delete": 1,
+    "temp_store": 2,
+    "foreign_keys": 1,
+    "cell_size_check": 1,
+    "trusted_schema": 0,
+    "mmap_size": 0,
+    "wal_autocheckpoint": 1000,
+}
+
+
+def connect(path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = False) -> apsw.Connection:
+    """An encrypted connection in SQLCipher-4 format; `empty` for a new file of no bytes.
+
+    Raises apsw's errors (NotADBError for another key), Corrupt when what comes out is not encrypted. Every answer is
+    checked: a key that is not taken would leave a plain database and still say "ok".
+    """
+    if len(key) != 32:
+        raise ValueError("a page key has 32 bytes")  # a shorter one would be taken for a passphrase
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW)
+    try:
+        connection.set_busy_timeout(_BUSY_MS)  # before the first statement: opening may meet a closing WAL
+        _expect(connection.pragma("cipher", "sqlcipher") == "sqlcipher")
+        _expect(str(connection.pragma("legacy", 4)) == "4")
+        _expect(connection.pragma("key", f"x'{key.hex()}'") == "ok")
+        connection.pragma("user_version")
+        if empty:
+            connection.pragma("journal_mode", "delete")
+            connection.execute("CREATE TABLE first(x); DROP TABLE first")  # writes page 1, and with it the salt
+        _expect(connection.execute("SELECT sqlite3mc_codec_data('cipher_salt')").fetchall()[0][0] is not None)
+        _expect(connection.pragma("journal_mode", "wal") == "wal")
+        for name, value in _PRAGMAS.items():
+            connection.pragma(name, value)
+        connection.pragma("cache_size", -cache_kib)
+    except BaseException:
+        connection.close(force=True)
+        raise
+    return connection
+
+
+class Database:
+    """The open connections. Every failure comes out as one of our errors; after `close` as Locked."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path = path
+        self._key = key
+        self._pid = os.getpid()
+        self._closed = False
+        self._writing = threading.Lock()
+        self._state = threading.Condition()
+        self._idle: list[apsw.Connection] = []
+        self._readers: set[apsw.Connection] = set()
+        with faults.translated():
+            self._writer = connect(path, key, cache_kib=16384)
+
+    @contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """A connection in a read transaction: everything read in it is of one state of the vault."""
+        connection = self._take()
+        try:
+            with faults.translated():
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("COMMIT")
+        finally:
+            self._give_back(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[apsw.Connection]:
+        """The write connection in BEGIN IMMEDIATE; committed at the end, rolled back on any exception."""
+        self.check()
+        with self._writing:
+            self.check()
+            with faults.translated():
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                    self._writer.execute("COMMIT")
+                finally:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+
+    @contextmanager
+    def exclusive_use(self) -> Iterator[apsw.Connection]:
+        """The write connection outside of a transaction, for checks of the whole file."""
+        self.check()
+        with self._writing, faults.translated():
+            self.check()
+            yield self._writer
+
+    def check(self) -> None:
+        """Raise Locked after close, Unavailable in a forked child: keys and locks are the parent's."""
+        if self._closed:
+            raise faults.closed()
+        if os.getpid() != self._pid:
+            raise Unavailable(
+                "An open vault cannot be used in a forked process.", hint="Open it again there.", retryable=False
+            )
+
+    def close(self) -> None:
+        """Interrupt what runs, wait for it, close everything. The last one out folds the write-ahead log in."""
+        if os.getpid() != self._pid:
+            return
+        with self._state:
+            if self._closed:
+                return
+            self._closed = True
+            self._key = b""
+            while len(self._idle) < len(self._readers):
+                for reader in self._readers:
+                    reader.interrupt()
+                self._state.wait(0.05)
+            for reader in self._readers:
+                reader.close(force=True)
+            self._readers.clear()
+            self._idle.clear()
+            self._state.notify_all()
+        if not self._writing.acquire(blocking=False):
+            self._writer.interrupt()
+            self._writing.acquire()
+        try:
+            self._writer.execute("SELECT 1")  # takes the interrupt back, which would stop the checkpoint too
+            self._writer.close(force=True)
+        finally:
+            self._writing.release()
+
+    def _take(self) -> apsw.Connection:
+        with self._state:
+            while True:
+                self.check()
+                if self._idle:
+                    return self._idle.pop()
+                if len(self._readers) < _READERS:
+                    with faults.translated():
+                        reader = connect(self._path, self._key)
+                        reader.pragma("query_only", 1)
+                    self._readers.add(reader)
+                    return reader
+                self._state.wait()
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        with self._state:
+            self._idle.append(connection)
+            self._state.notify()
+
+
+def _expect(condition: bool) -> None:
+    if not condition:
+        raise Corrupt("The vault's database is not encrypted as it must be.", hint="Do not use it; restore a backup.")

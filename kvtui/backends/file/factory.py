@@ -1,0 +1,94 @@
+"""The file kind: settings, what is there, opening and creating."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kvtui.backends.contract import Backend
+from kvtui.backends.factory import BackendFactory, Setting, StoreState
+from kvtui.backends.file import checks, files, header
+from kvtui.domain.capability import Capability
+from kvtui.domain.credential import Created, Credential
+from kvtui.domain.errors import AuthenticationRequired, InvalidInput
+from kvtui.locations import state_dir
+
+if TYPE_CHECKING:
+    from kvtui.backends.file.header import KdfCost
+
+# What needs SQLite and cryptography is imported when a vault is opened: asking whether there is one stays cheap.
+
+
+class FileFactory(BackendFactory):
+    """`state_dir` gives the folder rollback anchors are kept in."""
+
+    kind: ClassVar[str] = "file"
+    title: ClassVar[str] = "an encrypted vault on this machine"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    settings: ClassVar[Sequence[Setting]] = (
+        Setting("path", str, "The vault's folder.", required=True, path=True),
+        Setting("key_file", str, "A key file that opens it, alone or with the passphrase.", path=True),
+        Setting("max_versions", int, "How many versions of a secret are kept; 0 for all."),
+    )
+
+    def __init__(self, state_dir: Callable[[], Path] = state_dir) -> None:
+        self._state_dir = state_dir
+
+    def probe(self, settings: Mapping[str, Any]) -> StoreState:
+        vault = _path(settings)
+        if not checks.exists(vault):
+            return StoreState.MISSING
+        checks.inspect(vault)
+        types = {slot.type for slot in header.read(vault).slots}
+        return StoreState.READY if "keyfile" in types and settings.get("key_file") else StoreState.LOCKED
+
+    def open(self, settings: Mapping[str, Any], credential: Credential | None = None) -> Backend:
+        return self._open(settings, credential, accept_rollback=False)
+
+    def create(self, settings: Mapping[str, Any], credential: Credential) -> Created:
+        return self.create_with(settings, credential)
+
+    def create_with(
+        self, settings: Mapping[str, Any], credential: Credential, *, kdf: KdfCost | None = None
+    ) -> Created:
+        """`create` at a chosen cost of the passphrase; None measures this machine."""
+        from kvtui.backends.file.vault import create_vault  # noqa: PLC0415
+
+        vault = _path(settings)
+        recovery_key = create_vault(vault, _with_key_file(settings, credential), kdf=kdf)
+        return Created(location=files.shown(vault), recovery_key=recovery_key)
+
+    def accept_rollback(self, settings: Mapping[str, Any], credential: Credential) -> None:
+        """Take a restored vault for the newest one: from then on it opens again. Raises as `open` does."""
+        self._open(settings, credential, accept_rollback=True).close()
+
+    def _open(self, settings: Mapping[str, Any], credential: Credential | None, *, accept_rollback: bool) -> Backend:
+        vault = _path(settings)
+        credential = _with_key_file(settings, credential or Credential())
+        limit = settings.get("max_versions", 0)
+        if not isinstance(limit, int) or not 0 <= limit < 2**31:
+            raise InvalidInput("max_versions is a number, 0 or more.", hint="0 keeps all versions.")
+        if credential.passphrase is None and credential.key_file is None:
+            checks.inspect(vault)
+            raise AuthenticationRequired("This vault needs a passphrase or a key file.", hint="Give one of them.")
+        from kvtui.backends.file.backend import FileBackend  # noqa: PLC0415
+        from kvtui.backends.file.vault import open_vault  # noqa: PLC0415
+
+        opened = open_vault(vault, credential, self._state_dir(), accept_rollback=accept_rollback)
+        return FileBackend(opened, max_versions=limit)
+
+
+def _path(settings: Mapping[str, Any]) -> Path:
+    path = settings.get("path")
+    if not path:
+        raise InvalidInput("A file profile needs a path.", hint="Add path: to it.")
+    return Path(path).expanduser()
+
+
+def _with_key_file(settings: Mapping[str, Any], credential: Credential) -> Credential:
+    """A key file named in the profile goes with whatever else is given."""
+    configured = settings.get("key_file")
+    if configured and credential.key_file is None:
+        return Credential(credential.passphrase, Path(configured).expanduser())
+    return credential

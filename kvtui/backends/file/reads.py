@@ -1,0 +1,123 @@
+"""Queries. Each takes a connection already in a transaction; all find by index, none scans but those that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from kvtui.backends.file import faults
+from kvtui.backends.file.columns import to_column
+from kvtui.backends.file.schema import (
+    SECRET,
+    STATE,
+    VERSION_COLUMNS,
+    ContainerRow,
+    SecretRow,
+    StateRow,
+    VersionRow,
+)
+
+if TYPE_CHECKING:
+    import apsw
+
+_END = "\U0010ffff"  # a noncharacter: no path holds it, and all paths sort before it
+
+_FIND = f"SELECT {SECRET} FROM secret WHERE path = ?"  # noqa: S608
+_CHILDREN = "SELECT path, type, state FROM secret WHERE path >= ? AND path < ? ORDER BY path"
+_BELOW = f"SELECT {SECRET} FROM secret WHERE path >= ? AND path < ? ORDER BY path LIMIT ?"  # noqa: S608
+_VERSION = f"SELECT {VERSION_COLUMNS} FROM version WHERE secret = ? AND number = ?"  # noqa: S608
+_VERSIONS = f"SELECT {VERSION_COLUMNS} FROM version WHERE secret = ? ORDER BY number"  # noqa: S608
+_DELETED = """SELECT path, number, deleted_at, deleted_by FROM version JOIN secret ON secret.id = version.secret
+  WHERE version.state = 1 ORDER BY path, number"""
+_MATCHING = f"""SELECT {SECRET} FROM secret
+  WHERE id IN (SELECT rowid FROM search WHERE search MATCH ? AND rowid > ?) ORDER BY id LIMIT ?"""  # noqa: S608
+
+
+def state(connection: apsw.Connection) -> StateRow:
+    """The one row that speaks for all others. Raises Corrupt when it is not there."""
+    rows = connection.execute(f"SELECT {STATE} FROM state").fetchall()  # noqa: S608
+    if len(rows) != 1:
+        raise faults.damaged()
+    return StateRow._make(rows[0])
+
+
+def find(connection: apsw.Connection, path: str) -> SecretRow | None:
+    for row in connection.execute(_FIND, (to_column(path),)).fetchall():
+        return SecretRow._make(row)
+    return None
+
+
+def version(connection: apsw.Connection, secret: int, number: int) -> VersionRow | None:
+    if not 0 < number < 2**63:
+        return None
+    for row in connection.execute(_VERSION, (secret, number)).fetchall():
+        return VersionRow._make(row)
+    return None
+
+
+def versions(connection: apsw.Connection, secret: int) -> Iterator[VersionRow]:
+    """Ascending, as they are read."""
+    return map(VersionRow._make, connection.execute(_VERSIONS, (secret,)))
+
+
+def bounds(folder: str) -> tuple[str, str]:
+    """All paths below a folder are >= the first and < the second; `0` follows `/`."""
+    column = to_column(folder)
+    return (f"{column}/", f"{column}0") if folder else ("", _END)
+
+
+def has_children(connection: apsw.Connection, folder: str) -> bool:
+    return bool(
+        connection.execute("SELECT 1 FROM secret WHERE path >= ? AND path < ? LIMIT 1", bounds(folder)).fetchall()
+    )
+
+
+def children(connection: apsw.Connection, folder: str) -> Iterator[tuple[str, str | None, int | None]]:
+    """The direct children as (path, type, state), folders without the last two, in the order of the index.
+
+    A run of secrets is one scan; a folder is left by a new search behind its last path, so the cost grows with the
+    children and not with what is below them.
+    """
+    start, end = bounds(folder)
+    depth = len(start)
+    cursor = connection.cursor()
+    cursor.execute(_CHILDREN, (start, end))
+    while True:
+        for path, kind, current in cursor:
+            slash = path.find("/", depth)
+            if slash >= 0:
+                yield path[:slash], None, None
+                cursor.execute(_CHILDREN, (path[:slash] + "0", end))
+                break
+            yield path, kind, current
+        else:
+            return
+
+
+def below(connection: apsw.Connection, folder: str, after: str, limit: int) -> Sequence[SecretRow]:
+    """At most `limit` secrets below a folder whose paths come after one ("" for the start), by path."""
+    start, end = bounds(folder)
+    low = to_column(after) + "\x01" if after else start  # no path holds U+0001
+    return [SecretRow._make(row) for row in connection.execute(_BELOW, (low, end, limit)).fetchall()]
+
+
+def matching(connection: apsw.Connection, query: str, after: int, limit: int) -> Sequence[SecretRow]:
+    """At most `limit` secrets of ids above one that the search index has under an FTS5 query, by id."""
+    return [SecretRow._make(row) for row in connection.execute(_MATCHING, (query, after, limit)).fetchall()]
+
+
+def deleted(connection: apsw.Connection) -> Sequence[tuple[str, int, int | None, str | None]]:
+    """Every deleted version as (path, number, deleted_at, deleted_by), by path and number."""
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(_DELETED)]
+
+
+def container(connection: apsw.Connection, name: str) -> ContainerRow | None:
+    for row in connection.execute(
+        "SELECT name, created_at FROM container WHERE name = ?", (to_column(name),)
+    ).fetchall():
+        return ContainerRow._make(row)
+    return None
+
+
+def container_names(connection: apsw.Connection) -> Sequence[str]:
+    return [row[0] for row in connection.execute("SELECT name FROM container ORDER BY name")]

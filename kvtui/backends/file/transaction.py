@@ -1,0 +1,116 @@
+"""Changes of rows within one commit, with the accumulator kept in step. Nothing else writes to the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kvtui.backends.file import reads
+from kvtui.backends.file.accumulator import Accumulator
+from kvtui.backends.file.schema import (
+    SECRET,
+    VERSION_COLUMNS,
+    ContainerRow,
+    SecretRow,
+    VersionRow,
+)
+
+if TYPE_CHECKING:
+    import apsw
+
+_NEW_SECRET = f"INSERT INTO secret({SECRET}) VALUES(NULL{', ?' * (len(SecretRow._fields) - 1)})"
+_NEW_VERSION = f"INSERT INTO version({VERSION_COLUMNS}) VALUES(?{', ?' * (len(VersionRow._fields) - 1)})"
+_DROP_VERSION = "DELETE FROM version WHERE secret = ? AND number = ?"
+_STATE = "UPDATE state SET generation = generation + 1, accumulator = ?, row_count = ?"
+
+
+class Transaction:
+    """One commit in the making. Rows go in and come out whole."""
+
+    def __init__(self, connection: apsw.Connection, accumulator_key: bytes) -> None:
+        self.connection = connection
+        self.generation = 0
+        """Of this commit, once finished; 0 when nothing was changed."""
+        state = reads.state(connection)
+        self._before = state.generation
+        self._sum = Accumulator(accumulator_key, state.accumulator, state.row_count)
+        self._changed = False
+
+    def finish(self) -> None:
+        """Write the new generation and accumulator; the commit follows."""
+        if self._changed:
+            self.connection.execute(_STATE, (self._sum.digest(), self._sum.rows))
+            self.generation = self._before + 1
+
+    def touch(self) -> None:
+        """Count as a change although no row has changed."""
+        self._changed = True
+
+    def insert_secret(self, row: SecretRow) -> SecretRow:
+        """The row with the id it was given."""
+        self.connection.execute(_NEW_SECRET, row[1:])
+        row = row._replace(id=self.connection.last_insert_rowid())
+        self._added(row)
+        return row
+
+    def update_secret(self, old: SecretRow, new: SecretRow) -> None:
+        """Write the columns that differ."""
+        changed = [name for name, before, after in zip(old._fields, old, new, strict=True) if before != after]
+        if not changed:
+            return
+        columns = ", ".join(f"{name} = ?" for name in changed)
+        values = (*(getattr(new, name) for name in changed), old.id)
+        self.connection.execute(f"UPDATE secret SET {columns} WHERE id = ?", values)  # noqa: S608 - our column names
+        self._removed(old)
+        self._added(new)
+
+    def delete_secret(self, row: SecretRow) -> None:
+        """Drop a secret with all its versions."""
+        for version in reads.versions(self.connection, row.id):
+            self._removed(version)
+        self._removed(row)
+        self.connection.execute("DELETE FROM secret WHERE id = ?", (row.id,))
+
+    def insert_version(self, row: VersionRow) -> None:
+        self.connection.execute(_NEW_VERSION, row)
+        self._added(row)
+
+    def update_version(self, old: VersionRow, new: VersionRow) -> None:
+        self.connection.execute(
+            "UPDATE version SET state = ?, deleted_at = ?, deleted_by = ?, sealed = ? WHERE secret = ? AND number = ?",
+            (new.state, new.deleted_at, new.deleted_by, new.sealed, old.secret, old.number),
+        )
+        self._removed(old)
+        self._added(new)
+
+    def prune(self, secret: int, below: int) -> None:
+        """Drop the versions with numbers below a number. They are not used again: the current one only grows."""
+        rows = self.connection.execute(
+            f"SELECT {VERSION_COLUMNS} FROM version WHERE secret = ? AND number < ?",  # noqa: S608
+            (secret, below),
+        ).fetchall()
+        for row in map(VersionRow._make, rows):
+            self.connection.execute(_DROP_VERSION, (row.secret, row.number))
+            self._removed(row)
+
+    def set_state(self, row: SecretRow, changed: Sequence[VersionRow]) -> None:
+        """Keep the state of the current version beside its secret, where listings find it."""
+        for version in changed:
+            if version.number == row.current:
+                self.update_secret(row, row._replace(state=version.state))
+
+    def insert_container(self, row: ContainerRow) -> None:
+        self.connection.execute("INSERT INTO container(name, created_at) VALUES(?, ?)", row)
+        self._added(row)
+
+    def delete_container(self, row: ContainerRow) -> None:
+        self.connection.execute("DELETE FROM container WHERE name = ?", (row.name,))
+        self._removed(row)
+
+    def _added(self, row: SecretRow | VersionRow | ContainerRow) -> None:
+        self._sum.add(row)
+        self._changed = True
+
+    def _removed(self, row: SecretRow | VersionRow | ContainerRow) -> None:
+        self._sum.remove(row)
+        self._changed = True

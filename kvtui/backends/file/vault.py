@@ -1,0 +1,348 @@
+"""A vault on disk: making one, opening one, its key slots, and whether it is what was left.
+
+Opening: look at the files; read and bound the header; unwrap the master key; verify the header; read the anchor; open
+the database; compare epoch, generation and (small vaults) the accumulator. Changing slots: write the header of the next
+epoch, then commit that epoch to the database; a header one ahead is a crash in between and is finished.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvtui.backends.file import accumulator, checks, database, faults, files, header, reads, schema, sealing, slots
+from kvtui.backends.file.anchor import Anchor
+from kvtui.backends.file.database import Database
+from kvtui.backends.file.header import Header, KdfCost, Slot
+from kvtui.backends.file.keys import Keys, calibrated, hkdf
+from kvtui.backends.file.schema import StateRow
+from kvtui.backends.file.transaction import Transaction
+from kvtui.domain.credential import Credential, KeySlot
+from kvtui.domain.errors import AlreadyExists, Corrupt, InvalidInput, NotFound, Unsupported
+from kvtui.domain.value import SecretValue
+from kvtui.locations import write_private
+
+if TYPE_CHECKING:
+    import apsw
+
+CHECKED_AT_OPEN = 10_000
+"""Vaults of at most this many rows have their accumulator recomputed at every opening; larger ones by `verify`."""
+
+_ROLLED_BACK = "kvtui doctor --accept-rollback, if you restored it on purpose; else look for the newer one."
+
+
+class Vault:
+    """An open vault. `notes` are oddities that do no harm, in plain words."""
+
+    def __init__(self, path: Path, uuid: bytes, master: bytes, state_dir: Path) -> None:
+        self.path = path
+        self.uuid = uuid
+        self.keys = Keys.derive(master, uuid)
+        self.notes: list[str] = []
+        self.anchor = Anchor(state_dir, uuid, self.keys.anchor)
+        self._master = master
+        self._seed = b""
+        self._anchored = self.anchor.read()  # before the generation, or another writer looks like a rollback
+        self.database = Database(path / database.NAME, self.keys.page)
+
+    @contextmanager
+    def change(self) -> Iterator[Transaction]:
+        """One durable commit of everything done with the transaction."""
+        with self.database.writing() as connection:
+            transaction = Transaction(connection, self.keys.accumulator)
+            yield transaction
+            transaction.finish()
+        if transaction.generation:
+            self.anchor.raise_to(transaction.generation)
+
+    def generation(self) -> int:
+        with self.database.reading() as connection:
+            return reads.state(connection).generation
+
+    def derive_key(self, purpose: str) -> bytes:
+        """32 bytes from the vault's seed; the same after the master key has been changed."""
+        self.database.check()
+        return hkdf(self._seed, self.uuid, b"kvtui/purpose/" + purpose.encode("utf-8"))
+
+    def close(self) -> None:
+        self.database.close()
+        self._master = self._seed = b""
+        self.keys = Keys(b"", b"", b"", b"", b"")
+
+    # Key slots
+
+    def slots(self) -> Sequence[KeySlot]:
+        self.database.check()
+        return [slots.public(slot) for slot in self._header().slots]
+
+    def add_slot(self, credential: Credential, label: str) -> KeySlot:
+        self.database.check()
+        slot = slots.new_slot(self._master, self.uuid, credential, label, self._cost())
+        self._change_slots(lambda old: (*old, slot))
+        return slots.public(slot)
+
+    def add_recovery_key(self, label: str) -> tuple[KeySlot, SecretValue]:
+        self.database.check()
+        slot, text = slots.new_recovery_slot(self._master, self.uuid, label)
+        self._change_slots(lambda old: (*old, slot))
+        return slots.public(slot), text
+
+    def remove_slot(self, slot_id: str) -> None:
+        """Raises NotFound; InvalidInput for the last one."""
+        self._change_slots(lambda old: _without(old, slot_id))
+
+    def replace_slot(self, old: Credential, new: Credential) -> KeySlot:
+        """Replace the slot `old` opens. A recovery key stays: it then replaces the only other slot.
+
+        Raises WrongCredential; InvalidInput when it is not clear which slot is meant.
+        """
+        self.database.check()
+        current = self._header()
+        opened, _ = slots.unlock(current, old)
+        if opened.type == "recovery":
+            others = [slot for slot in current.slots if slot.type != "recovery"]
+            if len(others) != 1:
+                raise InvalidInput(
+                    "It is not clear which key the recovery key shall replace.",
+                    hint="Use kvtui key add and key remove.",
+                )
+            opened = others[0]
+        slot = slots.new_slot(self._master, self.uuid, new, opened.label, self._cost())
+        self._change_slots(lambda before: (*_without((*before, slot), opened.id),))
+        return slots.public(slot)
+
+    def export_page_key(self) -> SecretValue:
+        self.database.check()
+        return SecretValue(self.keys.page.hex())
+
+    # Whether it is what was left
+
+    def check(self) -> None:
+        """At opening: the database is of this header, neither is older than what was seen, small ones are unaltered."""
+        with self.database.reading() as connection:
+            state = self._state(connection)
+            whole = state.row_count > CHECKED_AT_OPEN or self._accumulates(connection, state)
+        if self._header().epoch < state.header_epoch:
+            raise _rolled_back("The vault's header is older than its database", "an old passphrase may open it")
+        if state.generation < self._anchored:
+            raise _rolled_back("The vault is older than when it was last used here", "later changes are missing")
+        if not whole:
+            raise _altered()
+        self._heal()
+        self.anchor.raise_to(state.generation)
+
+    def accept_rollback(self) -> None:
+        """Take what is stored as the newest there is. Raises Corrupt when it is not a whole vault of some moment."""
+        with self.database.reading() as connection:
+            whole = self._accumulates(connection, self._state(connection))
+        if not whole:
+            raise _altered()
+        with self.database.writing() as connection:
+            state = self._state(connection)
+            old = self._header()
+            epoch = max(old.epoch, state.header_epoch) + 1
+            self._write_header(Header(old.uuid, epoch, old.created, old.slots))
+            generation = max(state.generation, self._anchored) + 1
+            connection.execute("UPDATE state SET generation = ?, header_epoch = ?", (generation, epoch))
+        self._write_copy()
+        self.anchor.raise_to(generation)
+
+    def verify(self) -> Sequence[str]:
+        """Check everything, which reads all of the vault. What is wrong, in plain words; nothing when all is well."""
+        findings = []
+        with self.database.exclusive_use() as connection:
+            for statement, finding in _CHECKS:
+                with faults.translated():
+                    try:
+                        rows = connection.execute(statement).fetchall()
+                    except faults.DAMAGE:
+                        rows = [("damaged",)]
+                if rows not in ([], [("ok",)]):
+                    findings.append(finding)
+        try:
+            with self.database.reading() as connection:
+                state = self._state(connection)
+                if not self._accumulates(connection, state):
+                    findings.append("Some stored rows are not those last written: changed from outside, or partly old.")
+        except Corrupt as error:
+            findings.append(error.message)
+        findings.extend(self._verify_headers())
+        if self.generation() < self.anchor.read():
+            findings.append("The vault is older than when it was last used here.")
+        return findings
+
+    def _verify_headers(self) -> Iterator[str]:
+        for name in (header.NAME, header.COPY):
+            try:
+                header.parse(header.read_bytes(self.path, name)).verified(self.keys.header)
+            except (Corrupt, Unsupported):
+                yield f"{name} is damaged or missing."
+
+    def _state(self, connection: apsw.Connection) -> StateRow:
+        """Raises Corrupt when the database is of another vault, Unsupported when of a newer kvtui."""
+        if connection.pragma("user_version") > schema.VERSION:
+            raise Unsupported(
+                "This vault was written by a newer kvtui.", capability="open", hint="Use that version or a later one."
+            )
+        state = reads.state(connection)
+        if state.uuid != self.uuid:
+            raise faults.foreign()
+        self._seed = sealing.unseal(self.keys.value, self.uuid, 0, 0, state.seed)
+        return state
+
+    def _accumulates(self, connection: apsw.Connection, state: StateRow) -> bool:
+        fresh = accumulator.recompute(connection, self.keys.accumulator)
+        return secrets.compare_digest(fresh.digest(), state.accumulator) and fresh.rows == state.row_count
+
+    # The header
+
+    def _header(self) -> Header:
+        return header.read(self.path).verified(self.keys.header)
+
+    def _heal(self) -> None:
+        """Finish a change of slots that was cut short, and put a good copy where there is none."""
+        with self.database.reading() as connection:
+            behind = reads.state(connection).header_epoch != self._header().epoch
+        if behind:
+            with self.database.writing() as connection:  # waits for whoever is changing slots right now
+                epoch = self._header().epoch
+                known = reads.state(connection).header_epoch
+                if epoch > known + 1:
+                    raise _rolled_back("The vault's database is older than its header", "later changes are missing")
+                connection.execute("UPDATE state SET header_epoch = ?", (epoch,))
+        try:
+            same = header.read_bytes(self.path, header.COPY) == header.read_bytes(self.path)
+        except Corrupt:
+            same = False
+        if not same:
+            self.notes.append(f"{header.COPY} was missing or differed and has been written again.")
+            self._write_copy()
+
+    def _change_slots(self, edit: Callable[[tuple[Slot, ...]], tuple[Slot, ...]]) -> None:
+        self.database.check()
+        self._heal()
+        with self.change() as transaction:
+            old = self._header()
+            new = old.following(edit(old.slots))
+            if len(new.slots) > header.MAX_SLOTS:
+                raise InvalidInput(f"A vault has at most {header.MAX_SLOTS} keys.", hint="Remove one first.")
+            transaction.connection.execute("UPDATE state SET header_epoch = ?", (new.epoch,))
+            transaction.touch()
+            self._write_header(new)
+        self._write_copy()
+
+    def _write_header(self, new: Header) -> None:
+        write_private(self.path / header.NAME, new.encode(self.keys.header))
+
+    def _write_copy(self) -> None:
+        write_private(self.path / header.COPY, header.read_bytes(self.path))
+
+    def _cost(self) -> KdfCost:
+        """What new slots cost: as much as the dearest there is."""
+        costs = [slot.kdf for slot in self._header().slots if slot.kdf is not None]
+        return max(costs, key=lambda cost: cost.memory_kib * cost.passes) if costs else calibrated()
+
+
+_CHECKS = (
+    ("PRAGMA integrity_check(1)", "The database file is damaged."),
+    ("PRAGMA foreign_key_check", "Some versions belong to no secret."),
+    ("INSERT INTO search(search, rank) VALUES('integrity-check', 1)", "The search index does not match the secrets."),
+)
+
+
+def open_vault(path: Path, credential: Credential, state_dir: Path, *, accept_rollback: bool = False) -> Vault:
+    """Raises NotFound, WrongCredential, AuthenticationRequired, PermissionDenied, Corrupt, Unsupported, Unavailable."""
+    notes = checks.inspect(path)
+    real = Path(os.path.realpath(path))  # the vault itself is no link; SQLite refuses any on the way
+    parsed = header.read(real)
+    _, master = slots.unlock(parsed, credential)
+    parsed.verified(Keys.derive(master, parsed.uuid).header)
+    vault = Vault(real, parsed.uuid, master, state_dir)
+    vault.notes.extend(notes)
+    try:
+        if accept_rollback:
+            vault.accept_rollback()
+        vault.check()
+    except BaseException:
+        vault.close()
+        raise
+    return vault
+
+
+def create_vault(path: Path, credential: Credential, *, kdf: KdfCost | None = None) -> SecretValue:
+    """A new, empty vault of mode 0700, and its recovery key. It is made beside and moved into place as a whole.
+
+    Raises AlreadyExists, InvalidInput for a credential that cannot be used, PermissionDenied, Unavailable.
+    """
+    if checks.exists(path):
+        raise AlreadyExists(f"There is a vault at {files.shown(path)}.", hint="Open it, or choose another folder.")
+    uuid, master = os.urandom(16), os.urandom(32)
+    first = slots.new_slot(master, uuid, credential, "", kdf or calibrated())
+    recovery, text = slots.new_recovery_slot(master, uuid, "")
+    head = Header(uuid, 1, datetime.now(UTC).replace(microsecond=0), (first, recovery))
+    path = path.absolute()
+    building = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        building.mkdir(mode=0o700)
+        building.chmod(0o700)
+        _fill(Path(os.path.realpath(building)), head, Keys.derive(master, uuid))
+        building.rename(path)
+        files.sync_folder(path.parent)
+    except OSError as error:
+        raise files.fault(error, path) from None
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return text
+
+
+def _fill(folder: Path, head: Header, keys: Keys) -> None:
+    encoded = head.encode(keys.header)
+    files.create(folder / database.NAME)
+    with faults.translated():
+        connection = database.connect(folder / database.NAME, keys.page, empty=True)
+        try:
+            state = StateRow(
+                uuid=head.uuid,
+                generation=1,
+                accumulator=bytes(32),
+                row_count=0,
+                header_epoch=head.epoch,
+                seed=sealing.seal(keys.value, head.uuid, 0, 0, os.urandom(32)),
+            )
+            with connection:
+                connection.execute(schema.DDL)
+                connection.execute(f"INSERT INTO state(id, {schema.STATE}) VALUES(0, ?, ?, ?, ?, ?, ?)", state)
+                connection.pragma("application_id", schema.APPLICATION_ID)
+                connection.pragma("user_version", schema.VERSION)
+        finally:
+            connection.close()
+    files.create(folder / header.COPY, encoded)
+    files.create(folder / header.NAME, encoded)
+    files.sync_folder(folder)
+
+
+def _without(before: tuple[Slot, ...], slot_id: str) -> tuple[Slot, ...]:
+    left = tuple(slot for slot in before if slot.id != slot_id)
+    if len(left) == len(before):
+        raise NotFound("No such key.", hint="See kvtui key list.")
+    if not left:
+        raise InvalidInput("The last key stays: without one nothing opens the vault.", hint="Add another first.")
+    return left
+
+
+def _rolled_back(what: str, meaning: str) -> Corrupt:
+    return Corrupt(f"{what}: it was rolled back, and {meaning}.", hint=_ROLLED_BACK)
+
+
+def _altered() -> Corrupt:
+    return Corrupt(
+        "Some stored rows are not those last written: the vault was changed from outside, or part of it is old.",
+        hint="Restore a backup.",
+    )
