@@ -237,22 +237,28 @@ def _signals() -> Iterator[None]:
         raise _Terminated(number)
 
     before = {number: signal.getsignal(number) for number in (*_INTERRUPTING, *_TERMINATING)}
+    # An event loop would otherwise learn of the editor's Ctrl+C and act on it afterwards.
+    wakeup = signal.set_wakeup_fd(-1)
+    ended_by: int | None = None
     try:
         for number in _INTERRUPTING:
             # A handler, not SIG_IGN: ignored signals stay ignored in the editor.
             signal.signal(number, lambda *_: None)
         for number in _TERMINATING:
-            signal.signal(number, terminate)
+            if before[number] is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, terminate)
         yield
     except _Terminated as terminated:
-        cleanup()
-        signal.signal(terminated.number, before[signal.Signals(terminated.number)] or signal.SIG_DFL)
-        os.kill(os.getpid(), terminated.number)
-        raise Unavailable("The edit was ended from outside.", hint="Nothing was written.") from None
+        ended_by = terminated.number
     finally:
         for number, handler in before.items():
             if handler is not None:
                 signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+    if ended_by is not None:
+        cleanup()
+        os.kill(os.getpid(), ended_by)
+        raise Unavailable("The edit was ended from outside.", hint="Nothing was written.")
 
 
 def _outcome(initial: bytes, file: Path, status: int, known: bool, notes: tuple[str, ...]) -> EditOutcome:

@@ -88,7 +88,7 @@ def show_name(text: str) -> str:
 def name_spans(text: str) -> Iterator[tuple[str, bool]]:
     """The pieces of `show_name(text)`, flagged as those of `spans`.
 
-    A name that is not in normal form (NFC) has its combining marks spelled out: another one may look just like it.
+    A name that is not in normal form (NFC) has what keeps it from that spelled out: another one may look just like it.
     """
     at = 0
     for blank in _BLANKS.finditer(text):
@@ -103,7 +103,7 @@ def _letters(text: str) -> Iterator[tuple[str, bool]]:
         yield from spans(text)
         return
     for ch in text:
-        if _is_mark(ch):
+        if _is_mark(ch) or not unicodedata.is_normalized("NFC", ch):
             yield f"<{ord(ch):04X}>", True
         else:
             yield from spans(ch)

@@ -60,7 +60,7 @@ class Clipboard:
 
     def __init__(self) -> None:
         self._armed: _Armed | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may clear while its own thread copies
 
     def copy(self, value: bytes, seconds: float, write_terminal: Callable[[str], None] | None = None) -> CopyResult:
         """Put `value` on the clipboard for `seconds`.
@@ -161,31 +161,40 @@ def _job(value: bytes, seconds: float, targets: list[Target], terminal: dict[str
 
 def _arm(job: dict[str, Any]) -> _Armed:
     """Start the helper and give it the job. It has forked away when this returns."""
-    # -I: nothing from the environment or the current folder is imported; -S: no site-packages either.
-    started = subprocess.Popen(
-        [sys.executable, "-I", "-S", helper.__file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=tools.environment(),
-        start_new_session=True,
-        bufsize=0,
-    )
-    assert started.stdin is not None  # noqa: S101 - stdin=PIPE
     try:
-        started.stdin.write(json.dumps(job).encode("ascii") + b"\n")
+        # -I: nothing from the environment or the current folder is imported; -S: no site-packages either.
+        started = subprocess.Popen(
+            [sys.executable, "-I", "-S", helper.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=tools.environment(),
+            start_new_session=True,
+            bufsize=0,
+        )
+    except OSError:
+        raise _no_helper() from None
+    control = started.stdin
+    if control is None:  # cannot be: stdin is a pipe
+        raise _no_helper()
+    try:
+        control.write(json.dumps(job).encode("ascii") + b"\n")
         status = started.wait(_START_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         started.kill()
         status = started.wait()
     if status != 0:
-        started.stdin.close()
-        raise Unavailable(
-            "The helper that clears the clipboard did not start, so nothing was copied.",
-            hint="Run kvtui doctor.",
-            retryable=False,
-        )
-    return _Armed(job, started.stdin)
+        control.close()
+        raise _no_helper()
+    return _Armed(job, control)
+
+
+def _no_helper() -> Unavailable:
+    return Unavailable(
+        "The helper that clears the clipboard did not start, so nothing was copied.",
+        hint="Run kvtui doctor.",
+        retryable=False,
+    )
 
 
 def _terminal() -> dict[str, Any] | None:

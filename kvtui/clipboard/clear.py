@@ -29,7 +29,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
-CLEAR_OSC_52 = "\x1b]52;c;\x07"
+# A space first: some terminals take an empty value for nothing to do.
+CLEAR_OSC_52 = "\x1b]52;c;IA==\x07\x1b]52;c;\x07"
 TOOL_SECONDS = 3.0  # no clipboard tool takes longer unless it hangs
 Environment = dict[str, str] | None  # for the tools; None: our own
 _SLICE = 0.5  # sleep in short pieces: a long one would be stretched by suspend

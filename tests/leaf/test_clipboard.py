@@ -301,6 +301,17 @@ def test_without_any_tool_the_error_names_what_to_install(desktop: Desktop, clip
     assert desktop.helpers() == []
 
 
+def test_nothing_is_copied_if_it_could_not_be_cleared(
+    desktop: Desktop, clipboard: Clipboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desktop.install("xclip", XCLIP)
+    for program in ("/nonexistent/python", "/bin/false"):
+        monkeypatch.setattr(sys, "executable", program)
+        with pytest.raises(Unavailable, match="nothing was copied"):
+            clipboard.copy(SENTINEL, 30)
+    assert desktop.read() is None
+
+
 @pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("TERM", "linux"), ("STY", "1.x")])
 def test_terminals_without_a_clipboard_are_not_written_to(
     name: str, value: str, desktop: Desktop, clipboard: Clipboard, monkeypatch: pytest.MonkeyPatch
@@ -357,7 +368,7 @@ def test_the_terminal_way_is_cleared_even_when_we_are_killed(desktop: Desktop, m
         clearing = clear.CLEAR_OSC_52.encode()
         output = _read_until(master, lambda data: clearing in data)
         writes = CLIPBOARD_WRITE.findall(output)
-        assert writes == [b"\x1b]52;c;" + base64.b64encode(b"SENTINEL") + b"\x07", clearing]
+        assert b"".join(writes) == b"\x1b]52;c;" + base64.b64encode(b"SENTINEL") + b"\x07" + clearing
     finally:
         os.write(master, b"\n")
         os.close(master)

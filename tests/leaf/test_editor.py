@@ -223,6 +223,35 @@ def test_an_interrupt_is_the_editors_and_does_not_end_the_edit(fake: FakeEditor)
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_an_event_loop_gets_its_signal_after_the_clean_up_and_none_of_the_editors(fake: FakeEditor) -> None:
+    (program,) = fake.make(
+        "import signal; os.kill(os.getppid(), signal.SIGINT); os.kill(os.getppid(), signal.SIGTERM); signal.pause()"
+    )
+    script = (
+        "import asyncio, signal, sys\n"
+        "from kvtui import editor; from kvtui.domain.errors import Unavailable\n"
+        "async def main():\n"
+        "    got = asyncio.Event(); loop = asyncio.get_running_loop()\n"
+        "    loop.add_signal_handler(signal.SIGTERM, got.set)\n"
+        "    loop.add_signal_handler(signal.SIGINT, print, 'interrupted')\n"
+        "    try: editor.edit_text(b'x', name_hint='x', editor=[sys.argv[1]])\n"
+        "    except Unavailable: print('ended', len(editor._open))\n"
+        "    await asyncio.wait_for(got.wait(), 10); print('told')\n"
+        "asyncio.run(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", script, program], stdout=subprocess.PIPE, check=True, timeout=30)
+    assert done.stdout.split(b"\n") == [b"ended 0", b"told", b""]
+
+
+def test_a_hangup_ignored_before_stays_ignored(fake: FakeEditor) -> None:
+    argv = fake.make("import signal; os.kill(os.getppid(), signal.SIGHUP); open(file, 'ab').write(b'!')")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert edit(b"x", argv).content == b"x!"
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_cleanup_removes_what_is_open() -> None:
     folder, _ = editor._make_folder()
     editor._write(folder / "value.txt", SENTINEL)

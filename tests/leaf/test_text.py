@@ -136,6 +136,7 @@ def test_flags_and_skin_tones_do_not_join_with_their_neighbours() -> None:
         ("a\nb\t", "a␊b␉"),
         ("é", "é"),
         ("e\u0301", "e<0301>"),
+        ("\u212b", "<212B>"),
         ("กำลัง", "กำลัง"),
     ],
 )
