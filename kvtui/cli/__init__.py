@@ -1,0 +1,1 @@
+"""The command line: the same operations as the screen, for people in a hurry and for scripts."""

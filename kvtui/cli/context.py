@@ -1,0 +1,147 @@
+"""What one command line works with: its options, its streams, and the stores it opens, each closed at the end."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from kvtui.backends.factory import StoreState
+from kvtui.cli.arguments import GlobalOptions
+from kvtui.cli.credentials import ask_passphrase, given_credential
+from kvtui.cli.inputs import Terminal, no_terminal
+from kvtui.cli.output import Output
+from kvtui.domain import path as paths
+from kvtui.domain.credential import Credential
+from kvtui.domain.errors import InvalidInput, NotFound
+from kvtui.services.profiles import Profile, Profiles, load
+from kvtui.services.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kvtui.config import Config
+
+
+class Context:
+    """Handed to every command. Stores are opened when first asked for, each once."""
+
+    def __init__(
+        self, options: GlobalOptions, stdin: BinaryIO | None, out: Output, terminal: Terminal | None = None
+    ) -> None:
+        self.options = options
+        self.stdin = stdin
+        self.out = out
+        self._terminal = terminal
+        self._config: Config | None = None
+        self._profiles: Profiles | None = None
+        self._sessions: dict[str, tuple[Session, Credential]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for session, _ in self._sessions.values():
+            session.lock()
+        self._sessions.clear()
+
+    # -- asking
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a question can be asked: somebody sits there, and standard input is not the data."""
+        return self._terminal is not None and self.stdin is not None and self.stdin.isatty()
+
+    def ask(self, question: str) -> str:
+        """Something secret, typed without echo. Raises AuthenticationRequired without a terminal."""
+        if self._terminal is None:
+            raise no_terminal()
+        return self._terminal.ask(question)
+
+    def ask_echoed(self, question: str) -> str:
+        """Something that is not secret. Raises AuthenticationRequired without a terminal."""
+        if self._terminal is None:
+            raise no_terminal()
+        return self._terminal.ask(question, echo=True)
+
+    # -- configuration
+
+    @property
+    def config_path(self) -> Path:
+        from kvtui import locations  # noqa: PLC0415
+
+        chosen = self.options.config
+        return chosen.expanduser().absolute() if chosen is not None else locations.config_file()
+
+    @property
+    def config(self) -> Config:
+        """Raises InvalidInput."""
+        if self._config is None:
+            from kvtui.config import load as load_config  # noqa: PLC0415
+
+            path = self.config_path
+            if self.options.config is not None and not path.exists():
+                raise InvalidInput(f"There is no file {path}.", hint="Name another with --config.", path=str(path))
+            self._config = load_config(path)
+        return self._config
+
+    @property
+    def profiles(self) -> Profiles:
+        """Raises InvalidInput."""
+        if self._profiles is None:
+            options = self.options
+            self._profiles = load(
+                self.config,
+                environ=os.environ,
+                vault=options.vault,
+                name=options.profile,
+                read_only=options.read_only,
+            )
+        return self._profiles
+
+    # -- stores
+
+    def at(self, address: str) -> tuple[Session, str]:
+        """The open store and the path that `PROFILE:path` or `path` names. Raises InvalidPath, and as opening does."""
+        profile, path = self.profiles.parse_address(address)
+        path = paths.check(path)
+        return self.session(profile), path
+
+    def at_folder(self, address: str) -> tuple[Session, str]:
+        """Like at, for a folder; the root is ""."""
+        profile, path = self.profiles.parse_address(address)
+        path = paths.check_folder(path)
+        return self.session(profile), path
+
+    def session(self, profile: Profile | None = None) -> Session:
+        """The open store of a profile, the current one by default."""
+        profile = profile or self.profiles.current
+        if profile.name not in self._sessions:
+            session = Session(profile)
+            credential = self._credential(session)
+            session.unlock(credential)
+            self._sessions[profile.name] = session, credential or Credential()
+        return self._sessions[profile.name][0]
+
+    def credential_of(self, session: Session) -> Credential:
+        """What an open store was opened with."""
+        return self._sessions[session.profile.name][1]
+
+    def given_credential(self) -> Credential | None:
+        return given_credential(self.options.passphrase_file, self.options.key_file)
+
+    def _credential(self, session: Session) -> Credential | None:
+        match session.probe():
+            case StoreState.MISSING:
+                raise NotFound(f"There is no vault: {location(session.profile)}.", hint="Create one with kvtui init.")
+            case StoreState.READY:
+                return self.given_credential()
+            case StoreState.LOCKED:
+                return self.given_credential() or Credential(ask_passphrase(self.ask))
+
+
+def location(profile: Profile) -> str:
+    """Where a profile's store is, for messages, before it is open: settings are never secret."""
+    return str(profile.settings.get("path") or profile.settings.get("url") or profile.kind)

@@ -1,0 +1,144 @@
+"""What the commands read: values from standard input, files that end, answers typed at a terminal without echo."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from kvtui.domain.errors import AuthenticationRequired, InvalidInput, NotFound, PermissionDenied, Unavailable
+
+MAX_INPUT_BYTES = 256 * 1024 * 1024
+"""More than any secret or import needs; beyond it a pipe is taken for one that never ends."""
+PIPE_SECONDS = 30.0
+"""How long a named pipe may stay silent."""
+_TERMINAL_LINE = 4095
+"""Linux gives at most this much of one typed line (N_TTY's buffer) and drops the rest without a word."""
+
+
+def read_file(path: Path, *, limit: int = MAX_INPUT_BYTES, first_line: bool = False) -> bytes:
+    """The content of a file or a pipe. A device is refused unread, since it may never end.
+
+    `first_line` stops reading once a line end was seen. Raises NotFound, PermissionDenied, InvalidInput, Unavailable.
+    """
+    with _opened(path) as handle:
+        mode = os.fstat(handle).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+            what = "a folder" if stat.S_ISDIR(mode) else "a device"
+            raise InvalidInput(f"{path} is {what}.", hint="Name a file.", path=str(path))
+        data = bytearray()
+        while not (first_line and b"\n" in data):
+            if not stat.S_ISREG(mode):
+                _wait(handle, path)
+            # A pipe's first line is read byte by byte: the rest may be somebody else's, such as the value on stdin.
+            step = 1 if first_line and not stat.S_ISREG(mode) else 1 << 20
+            piece = os.read(handle, min(step, limit + 1 - len(data)))
+            if not piece:
+                break
+            data += piece
+            if len(data) > limit:
+                raise InvalidInput(
+                    f"{path} is too large (over {limit} bytes).", hint="Use a smaller file.", path=str(path)
+                )
+        return bytes(data)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        # Without O_NONBLOCK, opening a named pipe nobody writes to would wait for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        os.set_blocking(handle, True)
+        yield handle
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    finally:
+        os.close(handle)
+
+
+def _wait(handle: int, path: Path) -> None:
+    ready, _, _ = select.select([handle], [], [], PIPE_SECONDS)
+    if not ready:
+        raise Unavailable(f"Nothing came from {path}.", hint="Check what writes to it.", path=str(path))
+
+
+def _unreadable(path: Path, error: OSError) -> InvalidInput | NotFound | PermissionDenied:
+    match error:
+        case FileNotFoundError():
+            return NotFound(f"There is no file {path}.", hint="Check its name.", path=str(path))
+        case PermissionError():
+            return PermissionDenied(f"{path} cannot be read.", hint="Check its permissions.", path=str(path))
+    return InvalidInput(f"{path} cannot be read: {error.strerror}.", hint="Name another file.", path=str(path))
+
+
+def read_stream(stream: BinaryIO | None, limit: int = MAX_INPUT_BYTES) -> bytes:
+    """All of standard input. Raises InvalidInput when it is closed or does not end within the limit."""
+    if stream is None:
+        raise InvalidInput("Standard input is closed.", hint="Send the input through a pipe, or use --file.")
+    data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise InvalidInput(f"The input is too large (over {limit} bytes).", hint="Use a smaller one.")
+    return data
+
+
+class Terminal:
+    """The terminal the user sits at, whatever standard input and output are."""
+
+    def ask(self, question: str, *, echo: bool = False) -> str:
+        """One typed line without its line end. Raises AuthenticationRequired without a terminal, InvalidInput."""
+        import termios  # noqa: PLC0415
+
+        with _terminal() as handle:
+            before = termios.tcgetattr(handle)
+            silent = [*before[:3], before[3] & ~termios.ECHO | termios.ICANON, *before[4:]]
+            try:
+                if not echo:
+                    termios.tcsetattr(handle, termios.TCSAFLUSH, silent)
+                os.write(handle, question.encode())
+                line = _line(handle)
+            finally:
+                termios.tcsetattr(handle, termios.TCSAFLUSH, before)
+                if not echo:
+                    os.write(handle, b"\n")
+        if len(line) >= _TERMINAL_LINE:
+            raise InvalidInput("That line is too long for a terminal.", hint="Use a file or a pipe.")
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError:
+            raise InvalidInput("What was typed is not UTF-8.", hint="Check the terminal's encoding.") from None
+
+
+def _line(handle: int) -> bytes:
+    data = b""
+    while not data.endswith(b"\n"):
+        piece = os.read(handle, 4096)
+        if not piece:
+            break
+        data += piece
+    return data.removesuffix(b"\n")
+
+
+@contextmanager
+def _terminal() -> Iterator[int]:
+    try:
+        handle = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        raise no_terminal() from None
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def no_terminal() -> AuthenticationRequired:
+    return AuthenticationRequired(
+        "A passphrase is needed and there is no terminal to ask at.",
+        hint="Use --passphrase-file, KVTUI_PASSPHRASE_FILE or --key-file.",
+    )

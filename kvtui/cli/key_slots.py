@@ -1,0 +1,121 @@
+"""key list, add, remove, passwd, export-raw: what opens the vault."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from kvtui.cli.arguments import Command, Parser
+from kvtui.cli.context import Context
+from kvtui.cli.exits import Exit
+from kvtui.cli.records import time_json
+from kvtui.cli.starting import new_passphrase
+from kvtui.domain.codec import to_text
+from kvtui.domain.credential import Credential, KeySlot
+from kvtui.domain.json_text import Json
+from kvtui.domain.value import SecretValue
+from kvtui.services.journal import Act
+from kvtui.text import show
+
+
+def _slot_json(slot: KeySlot) -> dict[str, Json]:
+    return {"id": slot.id, "type": slot.type, "label": slot.label, "created_at": time_json(slot.created_at)}
+
+
+def _list(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes none
+    slots = context.session().backend.key_slots()
+    if context.out.json:
+        rows: list[Json] = [_slot_json(slot) for slot in slots]
+        context.out.dump({"slots": rows})
+        return Exit.DONE
+    context.out.table(
+        [(show(slot.id), slot.type, time_json(slot.created_at) or "-", show(slot.label)) for slot in slots]
+    )
+    return Exit.DONE
+
+
+def _add_arguments(parser: Parser) -> None:
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--new-passphrase-file", metavar="FILE", type=Path, help="its first line; else asked twice")
+    kind.add_argument("--new-key-file", metavar="FILE", type=Path, help="a file whose content opens the vault")
+    kind.add_argument("--recovery", action="store_true", help="make a recovery key and print it once")
+    parser.add_argument("--label", metavar="TEXT", default="", help="what to call it in the list")
+
+
+def _add(context: Context, args: Namespace) -> int:
+    session = context.session()
+    recovery: SecretValue | None = None
+    if args.recovery:
+        with session.journal.around(Act.KEY, ""):
+            slot, recovery = session.backend.add_recovery_key(args.label)
+    else:
+        credential = (
+            Credential(key_file=args.new_key_file.expanduser())
+            if args.new_key_file is not None
+            else Credential(new_passphrase(context, args.new_passphrase_file))
+        )
+        with session.journal.around(Act.KEY, ""):
+            slot = session.backend.add_key_slot(credential, args.label)
+    out = context.out
+    if out.json:
+        shown: dict[str, Json] = {} if recovery is None else {"recovery_key": to_text(recovery)}
+        out.dump(_slot_json(slot) | shown)
+        return Exit.DONE
+    if recovery is not None:
+        out.line(f"Recovery key: {to_text(recovery)}")
+        out.note("It is shown this once. Write it down and keep it away from the vault.")
+    elif not out.quiet:
+        out.line(f"{show(slot.id)}: {slot.type} added")
+    return Exit.DONE
+
+
+def _remove_arguments(parser: Parser) -> None:
+    parser.add_argument("id", metavar="ID", help="from kvtui key list")
+
+
+def _remove(context: Context, args: Namespace) -> int:
+    session = context.session()
+    with session.journal.around(Act.KEY, ""):
+        session.backend.remove_key_slot(args.id)
+    if context.out.json:
+        context.out.dump({"id": args.id})
+    elif not context.out.quiet:
+        context.out.line(f"{show(args.id)}: removed")
+    return Exit.DONE
+
+
+def _passwd_arguments(parser: Parser) -> None:
+    parser.add_argument("--new-passphrase-file", metavar="FILE", type=Path, help="its first line; else asked twice")
+
+
+def _passwd(context: Context, args: Namespace) -> int:
+    session = context.session()
+    old = context.credential_of(session)
+    new = Credential(new_passphrase(context, args.new_passphrase_file), old.key_file)
+    with session.journal.around(Act.KEY, ""):
+        slot = session.backend.replace_key_slot(old, new)
+    if context.out.json:
+        context.out.dump(_slot_json(slot))
+    elif not context.out.quiet:
+        context.out.line("The passphrase is changed.")
+    return Exit.DONE
+
+
+def _export_raw(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes none
+    session = context.session()
+    with session.journal.around(Act.KEY, ""):
+        key = session.backend.export_page_key()
+    if context.out.json:
+        context.out.dump({"page_key": to_text(key)})
+    else:
+        context.out.line(to_text(key))
+    return Exit.DONE
+
+
+COMMANDS = {
+    "key list": Command(_list),
+    "key add": Command(_add, _add_arguments),
+    "key remove": Command(_remove, _remove_arguments),
+    "key passwd": Command(_passwd, _passwd_arguments),
+    "key export-raw": Command(_export_raw),
+}

@@ -1,0 +1,119 @@
+"""What the commands print: text for people, ASCII-only JSON for scripts, values as exact bytes.
+
+Text from a store is printed through `kvtui.text`, into a pipe as well: what comes out of it may end up on a terminal.
+Scripts that meet such names use `--json`.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from kvtui.domain import json_text
+from kvtui.domain.errors import Conflict, KvtuiError, NotFound, RateLimited, Unavailable, Unsupported
+from kvtui.domain.json_text import Json
+from kvtui.text import show, show_name
+
+
+class ClosedStream(Unavailable):
+    """Standard output is closed."""
+
+
+class Output:
+    """Standard output and standard error. `json` and `quiet` are the global options."""
+
+    def __init__(
+        self, stdout: BinaryIO | None, stderr: BinaryIO | None, *, json: bool = False, quiet: bool = False
+    ) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self.json = json
+        self.quiet = quiet
+
+    @property
+    def is_terminal(self) -> bool:
+        return self._stdout is not None and self._stdout.isatty()
+
+    @property
+    def errors_on_terminal(self) -> bool:
+        return self._stderr is not None and self._stderr.isatty()
+
+    def bytes(self, data: bytes) -> None:
+        """Exactly these bytes on standard output."""
+        if self._stdout is None:
+            raise ClosedStream("Standard output is closed.", hint="Send the output somewhere.", retryable=False)
+        self._stdout.write(data)
+
+    def line(self, text: str = "") -> None:
+        """One line of text. Pieces that come from outside have been through `name` or `text`."""
+        self.bytes(show(text).encode("utf-8") + b"\n")
+
+    def name(self, text: str) -> str:
+        """A name or path as shown: look-alike spaces are spelled out for people, exact in a pipe where it is safe."""
+        return show_name(text) if self.is_terminal else show(text)
+
+    def table(self, rows: list[tuple[str, ...]]) -> None:
+        """Rows of cells in aligned columns; cells are shown text."""
+        from kvtui.text import cell_width  # noqa: PLC0415
+
+        widths = [max(map(cell_width, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            cells = [cell + " " * (width - cell_width(cell)) for cell, width in zip(row, widths, strict=True)]
+            self.line("  ".join(cells).rstrip())
+
+    def dump(self, value: Json) -> None:
+        """One JSON value on one line, ASCII only."""
+        self.bytes(json_text.dump(value).encode("ascii") + b"\n")
+
+    def note(self, text: str) -> None:
+        """Something worth knowing, on standard error; `-q` drops it."""
+        if not self.quiet:
+            self._complain(f"kvtui: {text}")
+
+    def error(self, error: KvtuiError) -> None:
+        """What went wrong and what to do, in one line, on standard error."""
+        if self.json:
+            self._complain(json_text.dump({"error": error_json(error)}))
+        else:
+            self._complain(error_line(error))
+
+    def trace(self, text: str) -> None:
+        """Several lines on standard error, for `--debug`."""
+        for line in text.splitlines():
+            self._complain(line)
+
+    def flush(self) -> None:
+        if self._stdout is not None:
+            self._stdout.flush()
+
+    def _complain(self, line: str) -> None:
+        if self._stderr is None:
+            return
+        try:
+            self._stderr.write(show(line).encode("utf-8") + b"\n")
+            self._stderr.flush()
+        except (OSError, ValueError):
+            # Nobody can be told that nobody can be told; the exit code still says it.
+            self._stderr = None
+
+
+def error_line(error: KvtuiError) -> str:
+    """`kvtui: PATH: what happened. What to do.`"""
+    about = f"{show_name(error.path)}: " if error.path and error.path not in error.message else ""
+    return f"kvtui: {about}{error}"
+
+
+def error_json(error: KvtuiError) -> dict[str, Json]:
+    """`{"kind", "message", "hint", "path"?}` and what the kind adds."""
+    found: dict[str, Json] = {"kind": error.kind, "message": error.message, "hint": error.hint}
+    if error.path is not None:
+        found["path"] = error.path
+    match error:
+        case NotFound(state=state, version=version):
+            found |= {name: value for name, value in (("state", state), ("version", version)) if value is not None}
+        case Conflict(expected=expected, actual=actual):
+            found |= {"expected": expected, "actual": actual}
+        case RateLimited(retry_after=seconds):
+            found["retry_after"] = seconds
+        case Unsupported(capability=capability):
+            found["capability"] = capability
+    return found

@@ -1,0 +1,187 @@
+"""ls, tree, search, get: what is there and what it holds."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+
+from kvtui.cli.arguments import Command, Parser, whole
+from kvtui.cli.context import Context
+from kvtui.cli.exits import Exit, Usage
+from kvtui.cli.output import Output
+from kvtui.cli.records import entry_json, refuse_dead, secret_json
+from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
+from kvtui.domain.codec import to_bytes, to_text
+from kvtui.domain.errors import NotFound
+from kvtui.domain.json_text import Json
+from kvtui.domain.secret import Entry, EntryKind, Secret, VersionState
+from kvtui.domain.value import Fields, SecretValue, ValueType
+from kvtui.services.journal import Act
+from kvtui.services.session import Session
+from kvtui.text import show
+
+
+def _folder_argument(parser: Parser) -> None:
+    parser.add_argument("path", metavar="PATH", nargs="?", default="", help="a folder; the root if left out")
+
+
+def _ls_arguments(parser: Parser) -> None:
+    _folder_argument(parser)
+    parser.add_argument("-r", "--recursive", action="store_true", help="every secret below, with its whole path")
+
+
+def _ls(context: Context, args: Namespace) -> int:
+    session, path = context.at_folder(args.path)
+    complete, note = True, ""
+    entries: Iterable[Entry]
+    if args.recursive:
+        entries = session.backend.walk(path)
+    else:
+        listing = session.backend.list(path)
+        entries, complete, note = listing.entries, listing.complete, listing.note
+    out = context.out
+    if out.json:
+        out.dump({"path": path, "entries": [entry_json(entry) for entry in entries], "complete": complete})
+    else:
+        for entry in entries:
+            out.line(_row(out, entry, entry.path if args.recursive else entry.name))
+    if note:
+        out.note(note)
+    return Exit.DONE
+
+
+def _row(out: Output, entry: Entry, name: str) -> str:
+    """A name as listed. The remark is for people only: in a pipe each line is a name."""
+    text = out.name(name) + "/" * entry.is_folder
+    return f"{text}  (deleted)" if out.is_terminal and entry.state is VersionState.DELETED else text
+
+
+def _tree(context: Context, args: Namespace) -> int:
+    session, path = context.at_folder(args.path)
+    rows = list(_unfold(session, path))
+    out = context.out
+    if out.json:
+        out.dump({"path": path, "entries": [entry_json(entry) for entry in rows], "complete": True})
+        return Exit.DONE
+    out.line(out.name(path) + "/")
+    for entry, branch in zip(rows, _branches([paths.relative(entry.path, path) for entry in rows]), strict=True):
+        out.line(branch + _row(out, entry, entry.name))
+    return Exit.DONE
+
+
+def _unfold(session: Session, path: str) -> Iterator[Entry]:
+    """Everything below a folder, folders before what is in them, in the order of a listing at every level."""
+    found = [Entry(child.path, child.kind, child.type, child.state) for child in session.backend.walk(path)]
+    folders = {folder for entry in found for folder in paths.ancestors(entry.path) if paths.is_under(folder, path)}
+    if not path and session.can(Capability.CONTAINERS):
+        folders.update(session.backend.containers())
+    found += [Entry(folder, EntryKind.FOLDER) for folder in folders]
+    # A folder comes before the secret of the same name, and what is in it comes right after it.
+    yield from sorted(
+        found,
+        key=lambda entry: (
+            [*((part, False) for part in entry.path.split("/")[:-1]), (entry.name, not entry.is_folder)]
+        ),
+    )
+
+
+def _branches(names: list[str]) -> list[str]:
+    """The lines in front of each row of a tree, given in depth-first order: rows below know what is still to come."""
+    drawn = []
+    waiting: set[int] = set()
+    for name in reversed(names):
+        depth = name.count("/")
+        trunk = "".join("│   " if level in waiting else "    " for level in range(depth))
+        drawn.append(trunk + ("├── " if depth in waiting else "└── "))
+        waiting = {level for level in waiting if level < depth} | {depth}
+    return drawn[::-1]
+
+
+def _search_arguments(parser: Parser) -> None:
+    parser.add_argument("query", metavar="QUERY")
+    parser.add_argument("--exact", action="store_true", help="the query stands in the path as it is")
+    parser.add_argument("--limit", metavar="N", type=whole(1), default=None, help="at most this many")
+
+
+def _search(context: Context, args: Namespace) -> int:
+    from kvtui.services.search import NamesIndex  # noqa: PLC0415
+
+    index = NamesIndex()
+    index.refresh(context.session().backend)
+    result = index.query(args.query, args.limit, exact=args.exact)
+    out = context.out
+    if out.json:
+        matches: list[Json] = [{"path": match.path} for match in result.matches]
+        out.dump({"query": result.query, "matches": matches, "complete": result.complete})
+        return Exit.DONE
+    for match in result.matches:
+        out.line(out.name(match.path))
+    if not result.complete:
+        out.note("There are more.")
+    return Exit.DONE
+
+
+def _get_arguments(parser: Parser) -> None:
+    parser.add_argument("path", metavar="PATH")
+    parser.add_argument("-f", "--field", metavar="FIELD", help="which field, where there are several")
+    parser.add_argument("--version", metavar="N", type=whole(1), help="an old version")
+    parser.add_argument("--raw", action="store_true", help="send control characters to a terminal too")
+
+
+def _get(context: Context, args: Namespace) -> int:
+    session, path = context.at(args.path)
+    secret = session.backend.read(path, args.version)
+    refuse_dead(secret)
+    out = context.out
+    if out.json:
+        out.dump(secret_json(secret, _chosen(session, secret, args.field)))
+        return Exit.DONE
+    value = session.disclose(Act.READ, secret, only_field(secret, args.field))
+    if out.is_terminal and not args.raw:
+        _show_value(out, value)
+    else:
+        out.bytes(to_bytes(value))
+    return Exit.DONE
+
+
+def _chosen(session: Session, secret: Secret, field: str | None) -> Fields:
+    """The fields to print as JSON, with one line in the journal whatever their number."""
+    if field is not None:
+        return {field: session.disclose(Act.READ, secret, only_field(secret, field))}
+    session.journal.record(Act.READ, secret.path, version=secret.version.number)
+    return secret.fields
+
+
+def only_field(secret: Secret, field: str | None) -> str:
+    """The field that is meant: the named one, or the only one. Raises Usage naming them where there are several,
+    NotFound for one that is not there."""
+    if field is not None:
+        if field not in secret.fields:
+            names = ", ".join(secret.fields) or "none"
+            raise NotFound(f"It has no field {field}.", hint=f"Its fields: {names}.", path=secret.path)
+        return field
+    if len(secret.fields) == 1:
+        return next(iter(secret.fields))
+    if not secret.fields:
+        raise Usage("This secret has no fields.", hint="Write one with kvtui set PATH -f FIELD.", path=secret.path)
+    names = ", ".join(secret.fields)
+    raise Usage("This secret has several fields.", hint=f"Choose one with -f: {names}.", path=secret.path)
+
+
+def _show_value(out: Output, value: SecretValue) -> None:
+    text = to_text(value)
+    shown = show(text, lines=True)
+    out.bytes(shown.encode("utf-8") + b"\n")
+    if value.type is ValueType.BYTES:
+        out.note("These are bytes, shown as base64. Use --raw or a pipe for the bytes themselves.")
+    elif shown != text:
+        out.note("Control and invisible characters are shown, not sent. Use --raw or a pipe for the exact value.")
+
+
+COMMANDS = {
+    "ls": Command(_ls, _ls_arguments),
+    "tree": Command(_tree, _folder_argument),
+    "search": Command(_search, _search_arguments),
+    "get": Command(_get, _get_arguments),
+}

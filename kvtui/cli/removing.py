@@ -1,0 +1,107 @@
+"""rm, undelete, trash: take away, bring back, destroy for good."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from kvtui.cli.arguments import Command, Parser, version_numbers
+from kvtui.cli.context import Context
+from kvtui.cli.exits import Exit, Usage
+from kvtui.cli.records import numbers_json, time_json
+from kvtui.domain.json_text import Json
+from kvtui.services.changes import Change, Op
+from kvtui.text import show, show_name
+
+
+def _rm_arguments(parser: Parser) -> None:
+    parser.add_argument("path", metavar="PATH")
+    _versions_option(parser, "these instead of the newest")
+    parser.add_argument("--destroy", action="store_true", help="for good; without --versions the whole secret")
+    parser.add_argument("--yes", action="store_true", help="do not ask for the path; needed without a terminal")
+
+
+def _versions_option(parser: Parser, text: str) -> None:
+    parser.add_argument("--versions", metavar="N,…", type=version_numbers, default=(), help=text)
+
+
+def _rm(context: Context, args: Namespace) -> int:
+    session, path = context.at(args.path)
+    change = Change(Op.DESTROY if args.destroy else Op.DELETE, path, versions=args.versions)
+    current = session.backend.read(path).current
+    if args.destroy and not args.yes:
+        _confirm(context, change)
+    session.apply(change)
+    done = "destroyed" if args.destroy else "deleted"
+    return _report(context, change, current, f"{done}{'' if args.destroy else '; kvtui undelete brings it back'}")
+
+
+def _confirm(context: Context, change: Change) -> None:
+    """Destroying wants the path typed, or --yes where nobody can type."""
+    if not context.is_interactive:
+        raise Usage("Destroying cannot be taken back.", hint="Add --yes to do it without a terminal.", path=change.path)
+    question = f"{show_name(change.describe())}. This cannot be taken back.\nType the path to go on: "
+    if context.ask_echoed(question) != change.path:
+        raise Usage("That is not the path; nothing was destroyed.", hint="Type it exactly.", path=change.path)
+
+
+def _undelete_arguments(parser: Parser) -> None:
+    parser.add_argument("path", metavar="PATH")
+    _versions_option(parser, "these instead of the newest")
+
+
+def _undelete(context: Context, args: Namespace) -> int:
+    session, path = context.at(args.path)
+    change = Change(Op.UNDELETE, path, versions=args.versions)
+    session.apply(change)
+    return _report(context, change, session.backend.read(path).current, "is back")
+
+
+def _report(context: Context, change: Change, current: int, what: str) -> int:
+    out = context.out
+    if out.json:
+        number = change.versions[-1] if change.versions else current
+        out.dump({"path": change.path, "version": number})
+    elif not out.quiet:
+        some = (
+            f" version{'s' * (len(change.versions) > 1)} {', '.join(map(str, change.versions))}"
+            if change.versions
+            else ""
+        )
+        out.line(f"{out.name(change.path)}{some}: {what}")
+    return Exit.DONE
+
+
+def _trash(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes none
+    deleted = list(context.session().backend.trash())
+    out = context.out
+    if out.json:
+        rows: list[Json] = [
+            {
+                "path": one.path,
+                "versions": numbers_json(one.versions),
+                "deleted_at": time_json(one.deleted_at),
+                "deleted_by": one.deleted_by,
+            }
+            for one in deleted
+        ]
+        out.dump({"entries": rows})
+    elif deleted:
+        out.table(
+            [
+                (
+                    out.name(one.path),
+                    ",".join(map(str, one.versions)),
+                    time_json(one.deleted_at) or "-",
+                    show(one.deleted_by or "-"),
+                )
+                for one in deleted
+            ]
+        )
+    return Exit.DONE
+
+
+COMMANDS = {
+    "rm": Command(_rm, _rm_arguments),
+    "undelete": Command(_undelete, _undelete_arguments),
+    "trash": Command(_trash),
+}

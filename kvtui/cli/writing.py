@@ -1,0 +1,159 @@
+"""set and meta: write a value, change what is known about it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from kvtui.cli.arguments import Command, Parser, add_metadata_options, metadata_patch, whole
+from kvtui.cli.context import Context
+from kvtui.cli.credentials import ask_new
+from kvtui.cli.exits import Exit
+from kvtui.cli.inputs import read_file, read_stream
+from kvtui.cli.output import Output
+from kvtui.cli.records import metadata_json, time_json
+from kvtui.domain import json_text
+from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import Conflict, InvalidInput, NotFound
+from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.secret import Secret, VersionState
+from kvtui.domain.value import SecretValue, decode_input
+from kvtui.services.changes import Applied, Change, Op
+from kvtui.services.diff import metadata_rows
+from kvtui.services.session import Session
+from kvtui.text import show
+
+_TRIES = 8
+"""How often a write is prepared again when others keep writing the same secret in between."""
+
+
+def _set_arguments(parser: Parser) -> None:
+    parser.refuse_value = "A value is not taken from the command line, where other programs can read it."
+    parser.add_argument("path", metavar="PATH")
+    parser.add_argument("-f", "--field", metavar="FIELD", help="the only field, else `value`, if left out")
+    parser.add_argument("--file", metavar="FILE", type=Path, help="read the value from a file; - is standard input")
+    parser.add_argument("--trim", action="store_true", help="drop one line end at the end of the value")
+    parser.add_argument("--json-value", action="store_true", help="the value is JSON: a number, a list, a map …")
+    parser.add_argument("--cas", metavar="N", type=whole(0), help="only if N is the current version; 0: must not exist")
+    add_metadata_options(parser)
+
+
+def _set(context: Context, args: Namespace) -> int:
+    patch = metadata_patch(args)
+    session, path = context.at(args.path)
+    if args.cas == 0:
+        paths.check_new(path)
+    value = _read_value(context, args)
+    applied = write_field(session, path, args.field, value, patch, cas=args.cas)
+    print_written(context.out, applied)
+    return Exit.DONE
+
+
+def _read_value(context: Context, args: Namespace) -> SecretValue:
+    data = _read_bytes(context, args.file)
+    if data is None:
+        value = ask_new(context.ask, "Value")
+        return _parse(value) if args.json_value else value
+    if args.json_value:
+        return _parse(decode_input(data))
+    if args.trim:
+        data = data.removesuffix(b"\r\n") if data.endswith(b"\r\n") else data.removesuffix(b"\n")
+    elif data.endswith(b"\n"):
+        context.out.note("The value ends with a line end, which was kept. Use --trim to drop it.")
+    return decode_input(data)
+
+
+def _read_bytes(context: Context, file: Path | None) -> bytes | None:
+    """The value as given; None when it is to be typed."""
+    if file is not None and str(file) != "-":
+        return read_file(file.expanduser())
+    if file is None and context.stdin is not None and context.stdin.isatty():
+        return None
+    return read_stream(context.stdin)
+
+
+def _parse(value: SecretValue) -> SecretValue:
+    text = value.reveal()
+    if not isinstance(text, str):
+        raise InvalidInput(
+            "The input is not JSON: it is not UTF-8 text.", hint="Leave --json-value out to store bytes."
+        )
+    return SecretValue(json_text.parse(text))
+
+
+def write_field(
+    session: Session, path: str, field: str | None, value: SecretValue, patch: MetadataPatch, *, cas: int | None = None
+) -> Applied:
+    """Write one field and keep the others, also those somebody else writes at the same time.
+
+    Without `cas` a write that lost a race is prepared again on what is there then. Raises Conflict.
+    """
+    for _ in range(_TRIES):
+        change = _prepare(session, path, field, value, patch, cas=cas)
+        try:
+            return session.apply(change)
+        except Conflict as conflict:
+            if cas is not None:
+                raise
+            last = conflict
+    raise last
+
+
+def _prepare(
+    session: Session, path: str, field: str | None, value: SecretValue, patch: MetadataPatch, *, cas: int | None
+) -> Change:
+    current = _current(session, path)
+    fields = dict(current.fields) if current and current.version.state is VersionState.LIVE else {}
+    name = field if field is not None else next(iter(fields)) if len(fields) == 1 else "value"
+    fields[name] = value
+    base = cas
+    if base is None and session.can(Capability.CHECK_AND_SET):
+        base = current.current if current else 0
+    return Change(Op.SET, path, fields=fields, metadata=patch, base_version=base)
+
+
+def _current(session: Session, path: str) -> Secret | None:
+    try:
+        return session.backend.read(path)
+    except NotFound:
+        return None
+
+
+def print_written(out: Output, applied: Applied) -> None:
+    number = applied.version.number if applied.version else None
+    if out.json:
+        out.dump({"path": applied.change.path, "version": number})
+    elif not out.quiet:
+        out.line(f"{out.name(applied.change.path)}: version {number}")
+
+
+def _meta_arguments(parser: Parser) -> None:
+    parser.add_argument("path", metavar="PATH")
+    add_metadata_options(parser)
+
+
+def _meta(context: Context, args: Namespace) -> int:
+    patch = metadata_patch(args)
+    session, path = context.at(args.path)
+    if patch:
+        session.apply(Change(Op.META, path, metadata=patch))
+    secret = session.backend.read(path)
+    out = context.out
+    if out.json:
+        out.dump({"path": path, "version": secret.current, "metadata": metadata_json(secret.metadata)})
+        return Exit.DONE
+    if patch and out.quiet:
+        return Exit.DONE
+    known = secret.metadata
+    rows = {
+        **metadata_rows(known),
+        "created by": known.created_by or "",
+        "created": time_json(known.created_at) or "",
+        "updated": time_json(known.updated_at) or "",
+    }
+    out.table([(show(name), show(text)) for name, text in rows.items() if text])
+    return Exit.DONE
+
+
+COMMANDS = {"set": Command(_set, _set_arguments), "meta": Command(_meta, _meta_arguments)}
