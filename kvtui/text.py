@@ -146,5 +146,8 @@ def _width(ch: str) -> int:
 
 @lru_cache(maxsize=8192)
 def _is_mark(ch: str) -> bool:
-    """Whether a character takes no cell of its own: non-spacing and enclosing marks, Hangul vowels and finals."""
-    return unicodedata.category(ch) in {"Mn", "Me"} or "\u1160" <= ch <= "\u11ff" or "\ud7b0" <= ch <= "\ud7ff"
+    """Whether a character takes no cell of its own: combining marks of all kinds, Hangul vowels and finals.
+
+    As in the tables of Rich and wcwidth, where spacing marks (Mc) count as drawn within the cell before them.
+    """
+    return unicodedata.category(ch)[0] == "M" or "\u1160" <= ch <= "\u11ff" or "\ud7b0" <= ch <= "\ud7ff"

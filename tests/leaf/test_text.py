@@ -9,6 +9,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from kvtui import text
 from kvtui.domain.characters import mixed_script, unsafe, visible_name
@@ -183,6 +184,12 @@ def test_clip_never_takes_more_cells_than_given(value: str, cells: int) -> None:
     clipped = clip(shown, cells)
     assert cell_width(clipped) <= cells
     assert clipped in {shown, ""} or (clipped.endswith("…") and shown.startswith(clipped[:-1]))
+
+
+@pytest.mark.parametrize("entry", HOSTILE, ids=hostile_id)
+def test_shown_text_is_as_wide_as_the_screen_library_takes_it_for(entry: HostileString) -> None:
+    for shown in (show(entry.value), show_name(entry.value)):
+        assert cell_width(shown) == cell_len(shown)
 
 
 def test_clip_counts_wide_characters_twice() -> None:
