@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kvtui.backends.factory import BackendFactory
-from kvtui.domain.errors import InvalidInput, Unavailable
+from kvtui.domain.errors import InvalidInput, KvtuiError, Unavailable
 
 GROUP = "kvtui.backends"
 
@@ -37,7 +37,9 @@ def factory(kind: str) -> BackendFactory:
     broken one."""
     try:
         made = _load(kind)()
-    except (ImportError, AttributeError) as error:
+    except KvtuiError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever another package does when it is loaded
         raise Unavailable(
             f"The backend {kind} cannot be loaded ({type(error).__name__}).",
             hint="Reinstall the package it comes from.",

@@ -34,16 +34,17 @@ def decode_fields(data: bytes) -> dict[str, SecretValue]:
         rows = json_text.parse(data.decode("ascii"), max_depth=json_text.MAX_DEPTH + 2)
         if not isinstance(rows, list):
             raise TypeError
-        return {name: _decode_value(kind, value) for name, kind, value in rows}  # type: ignore[misc,str-unpack]
-    except (InvalidInput, ValueError, TypeError, KeyError):
+        return dict(map(_decode_row, rows))
+    except (InvalidInput, ValueError, TypeError):
         raise Corrupt("A stored value cannot be read.", hint="Run kvtui doctor.") from None
 
 
-def _decode_value(kind: Json, value: Json) -> SecretValue:
-    if kind == "j":
-        return SecretValue(value)
-    if kind == "b" and isinstance(value, str):
-        return SecretValue(base64.b64decode(value, validate=True))
+def _decode_row(row: Json) -> tuple[str, SecretValue]:
+    match row:
+        case [str(name), "j", value]:
+            return name, SecretValue(value)
+        case [str(name), "b", str(data)]:
+            return name, SecretValue(base64.b64decode(data, validate=True))
     raise ValueError
 
 

@@ -112,14 +112,14 @@ class MetadataPatch:
 
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile(r"(?:\d{1,6}[wdhms])+")
+_DURATION = re.compile(r"(?:[0-9]{1,6}[wdhms])+")
 
 
 def parse_duration(text: str) -> timedelta:
     """`90d`, `12h`, `1w2d`: at least a second, at most 100 years. Raises InvalidInput."""
     if _DURATION.fullmatch(text):
         units = {**_UNITS, "w": 7 * 86400}
-        seconds = sum(int(part[:-1]) * units[part[-1]] for part in re.findall(r"\d+[wdhms]", text))
+        seconds = sum(int(part[:-1]) * units[part[-1]] for part in re.findall(r"[0-9]+[wdhms]", text))
         if 0 < seconds <= 36500 * 86400:
             return timedelta(seconds=seconds)
     raise InvalidInput("Not an interval.", hint="Write it as 90d, 12h or 1w, up to 36500d.")

@@ -14,7 +14,7 @@ from kvtui.domain import path as paths
 from kvtui.domain.errors import InvalidInput
 
 _FORM = re.compile(
-    r"kv://(?P<profile>[^/#?]*)/(?P<path>[^#?]+)(?:#(?P<field>[^?]+))?(?:\?version=(?P<version>\d{1,9}))?"
+    r"kv://(?P<profile>[^/#?]*)/(?P<path>[^#?]+)(?:#(?P<field>[^?]*))?(?:\?version=(?P<version>[0-9]{1,9}))?"
 )
 _SAFE = "-._~!$&()*+,;=:@"
 
