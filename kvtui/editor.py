@@ -119,6 +119,19 @@ def cleanup() -> None:
 atexit.register(cleanup)
 
 
+def describe(editor: Sequence[str] | None = None) -> tuple[str, bool, bool]:
+    """The editor that would be run, whether we know how to keep it from leaving copies, and whether its file would be
+    in memory. Raises Unavailable where there is none."""
+    argv, known = _command(editor)
+    return argv[0], known, _memory_folder() is not None
+
+
+def _memory_folder() -> str | None:
+    places = [os.environ.get("XDG_RUNTIME_DIR", ""), *_GOOD_FOLDERS]
+    usable = (place for place in places if place and _in_memory(place) and os.access(place, os.W_OK | os.X_OK))
+    return next(usable, None)
+
+
 def _command(editor: Sequence[str] | None) -> tuple[list[str], bool]:
     """The editor's argv without the file, with the flags we know for it, and whether we do."""
     argv = list(editor) if editor else _from_environment()
@@ -159,9 +172,7 @@ def _kind(program: str) -> str:
 
 def _make_folder() -> tuple[Path, list[str]]:
     notes: list[str] = []
-    places = [os.environ.get("XDG_RUNTIME_DIR", ""), *_GOOD_FOLDERS]
-    usable = (place for place in places if place and _in_memory(place) and os.access(place, os.W_OK | os.X_OK))
-    place = next(usable, None)
+    place = _memory_folder()
     if place is None:
         notes.append("There is no memory-backed folder here: the text is on disk while the editor runs.")
     try:

@@ -208,6 +208,11 @@ class Backend(ABC):
         """A 32-byte key for local files about this store (journal), stable while it lives; None where it has none."""
         return None
 
+    def verify(self) -> Sequence[str]:
+        """Check everything stored, which may read all of it. What is wrong, in plain words; nothing where all is well
+        or a store cannot tell."""
+        return ()
+
     def can(self, capability: Capability) -> bool:
         return capability in self.info().capabilities
 

@@ -79,6 +79,9 @@ class ReadOnlyBackend(Backend):
     def derive_key(self, purpose: str) -> bytes | None:
         return self._inner.derive_key(purpose)
 
+    def verify(self) -> Sequence[str]:
+        return self._inner.verify()
+
     def write(
         self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
     ) -> Version:
