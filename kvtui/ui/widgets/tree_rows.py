@@ -40,6 +40,8 @@ class Note:
 
     kind: NoteKind
     text: str = ""
+    label: str = ""
+    """One word for an error: `denied`."""
 
 
 _LOADING, _EMPTY = Note(NoteKind.LOADING), Note(NoteKind.EMPTY)
@@ -187,6 +189,14 @@ class TreeRows:
             return _LOADING
         return None if children else _EMPTY
 
+    def awaited(self, folder: str) -> list[str]:
+        """The children of a loaded folder that are open but not loaded, and have not failed."""
+        return [
+            child
+            for child in sorted(self._open[folder] - self._loaded[folder])
+            if child not in self._notes and self.has(child, EntryKind.FOLDER)
+        ]
+
     def open_folders(self) -> list[str]:
         """All folders wanted open without the root, parents before children."""
         return sorted(folder for folders in self._open.values() for folder in folders)
@@ -248,9 +258,9 @@ class TreeRows:
         else:
             self._show_all()
 
-    def set_error(self, folder: str, text: str) -> None:
+    def set_error(self, folder: str, text: str, label: str = "denied") -> None:
         """Listing a folder failed. What an earlier listing named stays, with the note below it."""
-        self._notes[folder] = Note(NoteKind.ERROR, text)
+        self._notes[folder] = Note(NoteKind.ERROR, text, label)
         self._show_again(folder)
 
     def clear_error(self, folder: str) -> None:

@@ -1,0 +1,441 @@
+"""The path tree as a person sees and drives it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from textual import on
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from kvtui.domain.metadata import SecretType
+from kvtui.domain.secret import Entry, EntryKind, Listing, VersionState
+from kvtui.ui.widgets.path_tree import Badge, PathTree, TreeState
+from tests.support.hostile import HOSTILE, HostileString, hostile_id
+from tests.support.screens import screen_text, wait_for_idle
+
+FOLDER, SECRET = EntryKind.FOLDER, EntryKind.SECRET
+STORE = {
+    "": ["app/", "app", "db/", "zone"],
+    "app": ["app/api/", "app/token"],
+    "app/api": ["app/api/key"],
+    "db": ["db/password", "db/user"],
+}
+
+
+def listing(folder: str, rows: list[str]) -> Listing:
+    """`app/` is a folder, `app` a secret."""
+    return Listing(folder, [Entry(row.rstrip("/"), FOLDER if row.endswith("/") else SECRET) for row in rows])
+
+
+class Host(App[None]):
+    """Answers a tree from a dictionary, or, when `holding`, only once told to."""
+
+    CSS = "PathTree { width: 1fr; height: 1fr; }"
+
+    def __init__(self, store: dict[str, list[str]] = STORE, *, holding: bool = False, plain: bool = False) -> None:
+        super().__init__()
+        self.store = dict(store)
+        self.holding = holding
+        self.view = PathTree(ascii=plain, id="tree")
+        self.asked: list[str] = []
+        self.log_of: list[tuple[Any, ...]] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+
+    def on_mount(self) -> None:
+        self.view.restore()
+
+    def answer(self, folder: str) -> None:
+        self.view.show_listing(listing(folder, self.store[folder]))
+
+    @on(PathTree.NodeOpened)
+    def node_opened(self, event: PathTree.NodeOpened) -> None:
+        assert event.control is self.view
+        self.asked.append(event.path)
+        if not self.holding:
+            self.answer(event.path)
+
+    @on(PathTree.CursorMoved)
+    def cursor_moved(self, event: PathTree.CursorMoved) -> None:
+        self.log_of.append(("cursor", event.path, event.kind))
+
+    @on(PathTree.SecretSelected)
+    def secret_selected(self, event: PathTree.SecretSelected) -> None:
+        self.log_of.append(("selected", event.path))
+
+    @on(PathTree.MarksChanged)
+    def marks_changed(self) -> None:
+        self.log_of.append(("marks", len(self.view.marked)))
+
+    @property
+    def shown(self) -> list[str]:
+        return [row.rstrip() for row in screen_text(self) if row.strip()]
+
+
+async def step(pilot: Pilot[None], *calls: Any) -> None:
+    """Call methods of the tree one after the other, each with its consequences."""
+    for call in calls:
+        call()
+        await wait_for_idle(pilot)
+
+
+async def test_folders_open_as_they_load_and_close_again() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await wait_for_idle(pilot)
+        assert app.shown == [" ▸ app", " • app", " ▸ db", " • zone"]
+        await step(pilot, app.view.unfold)
+        assert app.shown == [" ▾ app", " │ ▸ api", " │ • token", " • app", " ▸ db", " • zone"]
+        assert app.asked == ["", "app"]
+        await step(pilot, app.view.unfold)
+        assert app.view.cursor == ("app/api", FOLDER)
+        await step(pilot, app.view.fold)
+        assert app.view.cursor == ("app", FOLDER)
+        await step(pilot, app.view.fold)
+        assert app.shown == [" ▸ app", " • app", " ▸ db", " • zone"]
+        await step(pilot, app.view.toggle)
+        assert app.asked == ["", "app"]
+
+
+async def test_a_folder_says_that_it_loads_and_the_cursor_stays_where_it_is() -> None:
+    app = Host(holding=True)
+    async with app.run_test(size=(40, 10)) as pilot:
+        await wait_for_idle(pilot)
+        assert app.shown == ["   loading…"]
+        await step(pilot, lambda: app.answer(""))
+        assert app.view.cursor == ("app", FOLDER)
+        await step(pilot, app.view.unfold, app.view.move_to_bottom)
+        assert app.shown[:2] == [" ▾ app", " │   loading…"]
+        await step(pilot, lambda: app.answer("app"))
+        assert app.view.cursor == ("zone", SECRET)
+        assert app.view.cursor_line == 5
+
+
+async def test_the_cursor_on_a_loading_note_goes_to_the_first_child() -> None:
+    app = Host(holding=True)
+    async with app.run_test(size=(40, 10)) as pilot:
+        await step(pilot, lambda: app.answer(""), app.view.unfold, app.view.unfold)
+        assert app.view.cursor is None
+        assert app.view.cursor_folder == "app"
+        await step(pilot, lambda: app.answer("app"))
+        assert app.view.cursor == ("app/api", FOLDER)
+
+
+async def test_a_failed_folder_shows_why_and_enter_asks_again() -> None:
+    app = Host(holding=True)
+    async with app.run_test(size=(60, 10)) as pilot:
+        await step(pilot, lambda: app.answer(""), app.view.unfold)
+        await step(pilot, lambda: app.view.show_error("app", "no permission to list [b]app[/b]"))
+        assert app.shown[0].endswith("denied")
+        assert app.shown[1] == " │   denied: no permission to list [b]app[/b]"
+        assert app.shown[2:] == [" • app", " ▸ db", " • zone"]
+        await step(pilot, lambda: app.view.move(1), app.view.activate)
+        assert app.asked == ["", "app", "app"]
+        assert app.shown[1] == " │   loading…"
+        await step(pilot, lambda: app.answer("app"))
+        assert app.shown[1] == " │ ▸ api"
+
+
+async def test_messages_tell_what_is_under_the_cursor_once_per_move() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await wait_for_idle(pilot)
+        tree = app.view
+        await step(pilot, lambda: tree.move(1), lambda: tree.move(-5), lambda: tree.move(-1), tree.move_to_bottom)
+        await step(pilot, tree.activate)
+        assert app.log_of == [
+            ("cursor", "app", FOLDER),
+            ("cursor", "app", SECRET),
+            ("cursor", "app", FOLDER),
+            ("cursor", "zone", SECRET),
+            ("selected", "zone"),
+        ]
+        await step(pilot, tree.clear)
+        assert app.log_of[-1] == ("cursor", None, None)
+        assert tree.cursor is None
+
+
+async def test_cursor_and_open_folders_survive_a_reload() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, lambda: app.view.select("db/user"), lambda: app.view.select("app/token"))
+        app.store["app"] = ["app/aaa", "app/api/", "app/token"]
+        await step(pilot, app.view.reload)
+        assert app.view.cursor == ("app/token", SECRET)
+        assert app.shown[1:5] == [" │ • aaa", " │ ▸ api", " │ • token", " • app"]
+        app.store["app"] = ["app/aaa"]
+        await step(pilot, app.view.reload)
+        assert app.view.cursor == ("app/aaa", SECRET)
+        assert app.view.open_folders == ["app", "db"]
+
+
+async def test_state_is_restored_as_listings_arrive() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, lambda: app.view.select("app/api/key"))
+        state = app.view.state()
+        before = app.shown
+        assert state == TreeState(("app", "app/api"), ("app/api/key", SECRET))
+        await step(pilot, lambda: app.view.restore(state))
+        assert app.shown == before
+        assert app.view.state() == state
+
+
+async def test_revealing_a_path_opens_what_is_above_it() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 12)) as pilot:
+        await wait_for_idle(pilot)
+        assert await app.view.reveal_path("app/api/key")
+        assert app.view.cursor == ("app/api/key", SECRET)
+        assert await app.view.reveal_path("app")
+        assert app.view.cursor == ("app", SECRET)
+        assert await app.view.reveal_path("app", FOLDER)
+        assert app.view.cursor == ("app", FOLDER)
+        assert not await app.view.reveal_path("db/nothing/here")
+        assert app.view.cursor == ("db", FOLDER)
+
+
+async def test_moving_the_cursor_ends_a_reveal_that_still_loads() -> None:
+    app = Host(holding=True)
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, lambda: app.answer(""))
+        waiting = asyncio.create_task(app.view.reveal_path("app/api/key"))
+        await wait_for_idle(pilot)
+        assert app.asked == ["", "app"]
+        await step(pilot, app.view.move_to_bottom)
+        assert await waiting is False
+        await step(pilot, lambda: app.answer("app"))
+        assert app.view.cursor == ("zone", SECRET)
+
+
+async def test_marks_are_signed_and_kept_while_folded() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, lambda: app.view.select("db/password"), app.view.toggle_mark, app.view.toggle_mark)
+        assert app.shown[-3:] == ["✓│ • password", "✓│ • user", " • zone"]
+        assert app.view.marked == [("db/password", SECRET), ("db/user", SECRET)]
+        await step(pilot, lambda: app.view.select("db"), app.view.fold, app.view.mark_shown)
+        assert [path for path, _ in app.view.marked] == ["app", "db/password", "db/user", "zone"]
+        await step(pilot, app.view.mark_shown)
+        assert [path for path, _ in app.view.marked] == ["db/password", "db/user"]
+        app.store["db"] = ["db/user"]
+        await step(pilot, lambda: app.answer("db"), app.view.clear_marks)
+        assert [entry[1] for entry in app.log_of if entry[0] == "marks"] == [1, 2, 4, 2, 1, 0]
+
+
+async def test_a_filter_shows_what_matches_and_leaves_everything_as_it_was() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, lambda: app.view.select("db/user"), lambda: app.view.filter("pass"))
+        assert app.shown == [" ▾ db", " │ • password"]
+        assert app.view.cursor == ("db/password", SECRET)
+        await step(pilot, lambda: app.view.filter("no such thing"))
+        assert app.shown == []
+        assert app.view.cursor is None
+        await step(pilot, lambda: app.view.filter(""))
+        assert app.shown[2:] == [" ▾ db", " │ • password", " │ • user", " • zone"]
+
+
+async def test_badges_stand_at_the_right_and_shrink_with_the_tree() -> None:
+    app = Host({"": []})
+    async with app.run_test(size=(44, 8)) as pilot:
+        await wait_for_idle(pilot)
+        entries = [
+            Entry("gone", SECRET, state=VersionState.DELETED),
+            Entry("key", SECRET, type=SecretType.API_KEY),
+            Entry("old", SECRET),
+            Entry("p\u0430ypal", SECRET),
+        ]
+        app.view.show_listing(Listing("", entries))
+        app.view.set_badge(Badge.DUE, ["old"])
+        app.view.set_badge(Badge.STAGED, ["old", "key"])
+        await wait_for_idle(pilot)
+        assert [row.split(maxsplit=1) for row in (line[2:] for line in app.shown)] == [
+            ["gone", "deleted"],
+            ["key", "api_key staged"],
+            ["old", "due staged"],
+            ["p\u0430ypal", "⚠ mixed script"],
+        ]
+        assert all(len(row) == 43 for row in app.shown)
+        await pilot.resize_terminal(20, 8)
+        await wait_for_idle(pilot)
+        assert [row.split()[1:] for row in app.shown] == [
+            ["gone", "deleted"],
+            ["key", "staged"],
+            ["old", "due", "staged"],
+            ["p\u0430ypal", "⚠"],
+        ]
+        style = app.view.render_line(0)
+        assert any(segment.style and segment.style.strike for segment in style)
+
+
+async def test_an_incomplete_listing_says_why() -> None:
+    app = Host({"": []})
+    async with app.run_test(size=(40, 8)) as pilot:
+        await wait_for_idle(pilot)
+        assert app.shown == ["   empty"]
+        app.view.show_listing(Listing("", [Entry("a", SECRET)], complete=False, note="the store cannot list"))
+        await wait_for_idle(pilot)
+        assert app.shown == [" • a", "   not complete: the store cannot list"]
+
+
+@pytest.mark.parametrize("hostile", [entry for entry in HOSTILE if entry.value], ids=hostile_id)
+def test_a_hostile_name_is_drawn_on_exactly_its_row(hostile: HostileString) -> None:
+    from rich.style import Style
+
+    from kvtui.text import sanitize
+    from kvtui.ui.widgets.tree_line import UNICODE, TreeLine, draw_line
+
+    name = hostile.value.replace("/", "")
+    for width in (20, 80):
+        line = TreeLine(f"folder/{name}", badges=("due",), matched=range(7, 7 + len(name)))
+        strip = draw_line(line, width, UNICODE, lambda _: Style())
+        assert strip.cell_length == width
+        assert cell_len(strip.text) == width
+        assert sanitize(strip.text) == strip.text
+        assert "\n" not in strip.text
+
+
+async def test_hostile_names_leave_the_tree_in_shape() -> None:
+    names = sorted({entry.value.replace("/", "")[:400] for entry in HOSTILE} - {"", ".", ".."})
+    app = Host({"": names})
+    async with app.run_test(size=(30, 20)) as pilot:
+        await wait_for_idle(pilot)
+        for _ in range(0, len(names), 20):
+            lines = screen_text(app)
+            assert {cell_len(line) for line in lines} == {30}
+            assert sum(line.strip() != "" for line in lines) == min(20, len(names))
+            app.view.move_page(1)
+            app.view.move(1)
+            await pilot.pause()
+        assert app.view.cursor == (names[-1], SECRET)
+
+
+async def test_markup_in_names_is_only_text() -> None:
+    app = Host({"": ["[", "[@click=app.quit]x", "[b]bold"]})
+    async with app.run_test(size=(40, 8)) as pilot:
+        await wait_for_idle(pilot)
+        assert app.shown == [" • [", " • [@click=app.quit]x", " • [b]bold"]
+        await pilot.click(app.view, offset=(15, 1))
+        assert app.is_running
+        assert app.view.cursor == ("[@click=app.quit]x", SECRET)
+
+
+async def test_only_visible_rows_are_drawn_of_a_hundred_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = 0
+    original = PathTree.render_line
+
+    def counting(self: PathTree, y: int) -> Any:
+        nonlocal drawn
+        drawn += 1
+        return original(self, y)
+
+    monkeypatch.setattr(PathTree, "render_line", counting)
+    app = Host({"": ["big/"], "big": [f"big/s{number:06}" for number in range(100_000)]})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await step(pilot, app.view.unfold, app.view.move_to_bottom)
+        assert app.view.cursor == ("big/s099999", SECRET)
+        assert app.shown[-1].startswith(" │ • s099999")
+        drawn = 0
+        await step(pilot, app.view.move_to_top)
+        assert app.shown[0].startswith(" ▾ big")
+        assert drawn <= 3 * 24
+        drawn = 0
+        await step(pilot, lambda: app.view.move(1))
+        assert drawn <= 4  # the row left and the row reached
+
+
+async def test_the_cursor_stays_visible_through_moves_and_resizes() -> None:
+    app = Host({"": [f"s{number:03}" for number in range(100)]})
+    async with app.run_test(size=(40, 20)) as pilot:
+        await wait_for_idle(pilot)
+
+        def visible() -> bool:
+            return any(f"s{app.view.cursor_line:03}" in row for row in app.shown)
+
+        await step(pilot, lambda: app.view.move_half_page(1), lambda: app.view.move_half_page(1))
+        assert app.view.cursor_line == 20
+        assert visible()
+        await pilot.resize_terminal(20, 5)
+        await wait_for_idle(pilot)
+        assert visible()
+        await step(pilot, lambda: app.view.move_page(-1), lambda: app.view.move_half_page(-1))
+        assert app.view.cursor_line == 14
+        assert visible()
+        await pilot.resize_terminal(200, 50)
+        await step(pilot, app.view.move_to_bottom)
+        assert visible()
+        app.view.filter("s00")
+        await wait_for_idle(pilot)
+        assert visible()
+        assert len(app.shown) == 10
+
+
+async def test_rows_that_arrive_above_do_not_move_the_cursor_on_the_screen() -> None:
+    app = Host({"": ["a/", *[f"s{number:03}" for number in range(50)]], "a": [f"a/{n:03}" for n in range(500)]})
+    app.holding = True
+    async with app.run_test(size=(40, 10)) as pilot:
+        await step(pilot, lambda: app.answer(""), app.view.unfold, app.view.move_to_bottom, lambda: app.view.move(-4))
+        before = next(y for y, row in enumerate(screen_text(app)) if "s045" in row)
+        await step(pilot, lambda: app.answer("a"))
+        assert "s045" in screen_text(app)[before]
+
+
+async def test_the_mouse_selects_opens_and_scrolls() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await wait_for_idle(pilot)
+        await pilot.click(app.view, offset=(4, 2))
+        assert app.view.cursor == ("db", FOLDER)
+        assert app.asked == [""]
+        await pilot.click(app.view, offset=(1, 0))
+        await wait_for_idle(pilot)
+        assert app.asked == ["", "app"]
+        await pilot.click(app.view, offset=(6, 2), times=2)
+        await wait_for_idle(pilot)
+        assert app.log_of[-1] == ("selected", "app/token")
+        await pilot.click(app.view, offset=(6, 9))
+        assert app.view.cursor == ("app/token", SECRET)
+
+
+async def test_the_cursor_row_is_lit_to_the_edge_and_differs_with_the_focus() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await wait_for_idle(pilot)
+        app.view.focus()
+        await wait_for_idle(pilot)
+        lit = {segment.style.bgcolor for segment in app.view.render_line(0) if segment.style}
+        other = {segment.style.bgcolor for segment in app.view.render_line(1) if segment.style}
+        assert len(lit) == 1
+        assert lit.isdisjoint(other)
+        assert app.view.render_line(0).cell_length == 40
+        app.screen.set_focus(None)
+        await wait_for_idle(pilot)
+        blurred = {segment.style.bgcolor for segment in app.view.render_line(0) if segment.style}
+        assert len(blurred) == 1
+        assert blurred.isdisjoint(lit)
+
+
+async def test_plain_terminals_get_plain_signs() -> None:
+    app = Host(plain=True)
+    async with app.run_test(size=(40, 10)) as pilot:
+        await step(pilot, app.view.unfold, app.view.toggle_mark)
+        assert app.shown[:3] == ["*v app", " | > api", " | - token"]
+        assert all(row.isascii() for row in app.shown)
+
+
+async def test_keys_are_left_to_the_table_of_actions() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await wait_for_idle(pilot)
+        app.view.focus()
+        await pilot.press("down", "j", "enter", "space", "right")
+        assert app.view.cursor_line == 0
+        assert not app.view.marked
+        assert not list(app.view._bindings)
+        assert not app.view.allow_select
