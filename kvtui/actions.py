@@ -1,4 +1,4 @@
-"""The one table of what a person can do. Bindings, help, palette, README, `kvtui keys` and the user's keymap come from it."""
+"""The one table of what a person can do: bindings, help, palette, README, `kvtui keys`, the user's keymap."""
 
 from __future__ import annotations
 
@@ -160,8 +160,9 @@ def _keys(name: str, text: str) -> tuple[str, ...]:
 
 
 _NAMED = frozenset(
-    ["up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete", "backspace", "enter", "tab", "escape", "space"]
-    + [f"f{number}" for number in range(1, 25)]
+    {"up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete", "backspace", "enter"}
+    | {"tab", "escape", "space"}
+    | {f"f{number}" for number in range(1, 25)}
 )
 
 

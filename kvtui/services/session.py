@@ -1,6 +1,7 @@
 """A session: one profile, opened and locked, and what people do with it. Every reveal, copy and write is journaled.
 
-Synchronous and usable from any thread; the screen calls it on worker threads. Reads run side by side, writes one by one.
+Synchronous and usable from any thread; the screen calls it on worker threads. Reads run side by side, writes
+one by one.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ class Session:
         """Open the store. See BackendFactory.open for what it raises."""
         backend = self.profile.factory.open(self.profile.settings, credential)
         try:
-            journal = Journal.of(self.profile.name or backend.info().location, backend.derive_key("journal"), self._state_dir)
+            journal = Journal.of(
+                self.profile.name or backend.info().location, backend.derive_key("journal"), self._state_dir
+            )
         except BaseException:
             backend.close()
             raise
@@ -143,16 +146,30 @@ class Session:
                 self._undo.clear()
             return applied
 
+    def attempt(self, change: Change, *, overwrite: bool = False) -> Outcome:
+        """Like apply, with the error as a result: one item of several."""
+        try:
+            return Outcome(change, self.apply(change, overwrite=overwrite))
+        except KvtuiError as error:
+            return Outcome(change, error=error)
+
+    def create_container(self, name: str) -> None:
+        """A top-level folder that may be empty."""
+        with self._writing, self.journal.around(Act.WRITE, name):
+            self.backend.create_container(name)
+
+    def delete_container(self, name: str) -> None:
+        """Only when it is empty."""
+        with self._writing, self.journal.around(Act.DELETE, name):
+            self.backend.delete_container(name)
+
     def apply_staged(self) -> Iterator[Outcome]:
         """Apply the staged changes one by one; what fails stays staged."""
         for change in self.staged:
-            try:
-                applied = self.apply(change)
-            except KvtuiError as error:
-                yield Outcome(change, error=error)
-            else:
+            outcome = self.attempt(change)
+            if outcome.applied is not None:
                 self.staged.unstage(change.path)
-                yield Outcome(change, applied)
+            yield outcome
 
     @property
     def undoable(self) -> Change | None:
@@ -163,7 +180,9 @@ class Session:
         """Take back my last change. Raises InvalidInput when there is none, Conflict when somebody wrote since."""
         with self._writing:
             if not self._undo:
-                raise InvalidInput("There is nothing to undo.", hint="Only your own changes since unlocking can be undone.")
+                raise InvalidInput(
+                    "There is nothing to undo.", hint="Only your own changes since unlocking can be undone."
+                )
             change = self._undo[-1]
             try:
                 applied = self._without_memory(change)

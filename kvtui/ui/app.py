@@ -11,7 +11,7 @@ from typing import Any
 from textual import events, on, work
 from textual.screen import Screen
 
-from kvtui.actions import Action, Keymap, Scope
+from kvtui.actions import BY_ID, Action, Keymap, Scope
 from kvtui.backends.factory import StoreState
 from kvtui.clipboard import Clipboard, CopyResult
 from kvtui.clock import suspended_clock
@@ -65,7 +65,7 @@ class KvtuiApp(SafeApp[int]):
         return Screen(id="blank")
 
     def on_mount(self) -> None:
-        self._use_theme(self.config.ui.theme or DEFAULT_THEME)
+        self._use_theme(self.config.ui.theme)
         self._handle_signals()
         self.set_interval(1.0, self._tick)
         self.enter()
@@ -104,8 +104,12 @@ class KvtuiApp(SafeApp[int]):
         await self._close_session()
         self.exit(0)
 
-    action_quit = action_app_quit
-    action_help_quit = action_app_quit
+    async def action_quit(self) -> None:
+        await self.action_app_quit()
+
+    def action_help_quit(self) -> None:
+        """ctrl+c does what q does."""
+        self.call_later(self.action_app_quit)
 
     async def _close_session(self) -> None:
         await asyncio.to_thread(self.session.lock)
@@ -130,10 +134,12 @@ class KvtuiApp(SafeApp[int]):
         else:
             await self._show_main()
 
-    async def _show(self, screen: Screen[Any]) -> None:
+    async def _show(self, screen: Screen[Any] | None) -> None:
+        """Drop every screen and dialog above the blank one at the bottom, then show this one."""
         while len(self.screen_stack) > 1:
             await self.pop_screen()
-        await self.switch_screen(screen)
+        if screen is not None:
+            await self.push_screen(screen)
 
     async def _show_main(self) -> None:
         self._last_input = self._clock()
@@ -165,7 +171,7 @@ class KvtuiApp(SafeApp[int]):
             return
         self._remember_place()
         self._note = note
-        await self._show(Screen(id="blank"))
+        await self._show(None)
         self.clipboard_tool.clear_now()
         await self._close_session()
         self.enter()
@@ -199,7 +205,9 @@ class KvtuiApp(SafeApp[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """Input postpones the lock; input that comes after its time (sleep, suspend) only locks."""
-        if isinstance(event, (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)):
+        if isinstance(
+            event, (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)
+        ):
             left = self.lock_seconds
             if left is not None and left <= 0:
                 await self.action_app_lock("Locked after being idle.")
@@ -225,7 +233,9 @@ class KvtuiApp(SafeApp[int]):
         theme = load_theme(name, themes_dir())
         if theme is None:
             theme = load_theme(DEFAULT_THEME)
-            self.notify(f"There is no theme {show(name).plain}. See T for those there are.", severity="warning", markup=False)
+            self.notify(
+                f"There is no theme {show(name).plain}. See T for those there are.", severity="warning", markup=False
+            )
         if theme is not None:
             self.register_theme(theme)
             self.theme = theme.name
@@ -238,16 +248,18 @@ class KvtuiApp(SafeApp[int]):
     def action_app_help(self) -> None:
         from kvtui.ui.dialogs.help import HelpDialog  # noqa: PLC0415
 
-        self.push_screen(HelpDialog(self.keys, self.screen))
+        self.push_screen(HelpDialog(self.keys))
 
     def action_app_palette(self) -> None:
         from kvtui.ui.dialogs.palette import PaletteDialog  # noqa: PLC0415
 
         screen = self.screen
 
-        def run(action: Action | None) -> None:
-            if action is not None:
-                screen.call_later(screen.run_action, action.method if action.scope is not Scope.APP else f"app.{action.method}")
+        def run(chosen: str | None) -> None:
+            if chosen is not None:
+                action = BY_ID[chosen]
+                where = "app." if action.scope is Scope.APP else ""
+                screen.call_later(screen.run_action, where + action.method)
 
         self.push_screen(PaletteDialog(self.keys, self.why_not), run)
 
@@ -259,7 +271,7 @@ class KvtuiApp(SafeApp[int]):
         return main.why_not(action) if main is not None else "The vault is locked."
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in {"app_palette", "app_help", "app_theme"} and len(self.screen_stack) > 1:
+        if action in {"app_palette", "app_help", "app_theme"} and len(self.screen_stack) > 2:
             return False
         return super().check_action(action, parameters)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import on
 from textual.widgets import Input, Tabs
 
-from kvtui.domain import path as paths
-from kvtui.domain.errors import NotFound
-from kvtui.domain.secret import EntryKind
-from kvtui.services.bookmarks import Bookmarks
 from kvtui.ui.screens.workbench import TABS, Workbench
 from kvtui.ui.widgets.path_tree import PathTree
 from kvtui.ui.widgets.row_list import RowList
+
+if TYPE_CHECKING:
+    from kvtui.services.bookmarks import Bookmarks
 
 
 class Browsing(Workbench):
@@ -20,7 +21,7 @@ class Browsing(Workbench):
     @property
     def _list(self) -> PathTree | RowList:
         """What the movement keys move."""
-        return self.focused if isinstance(self.focused, (PathTree, RowList)) else self.tree
+        return self.focused if isinstance(self.focused, (PathTree, RowList)) else self.path_tree
 
     def action_nav_down(self) -> None:
         self._list.move(1)
@@ -29,41 +30,41 @@ class Browsing(Workbench):
         self._list.move(-1)
 
     def action_nav_top(self) -> None:
-        self._list.to_top()
+        self._list.move_to_top()
 
     def action_nav_bottom(self) -> None:
-        self._list.to_bottom()
+        self._list.move_to_bottom()
 
     def action_nav_half_down(self) -> None:
-        self._list.page(0.5)
+        self._list.move_half_page(1)
 
     def action_nav_half_up(self) -> None:
-        self._list.page(-0.5)
+        self._list.move_half_page(-1)
 
     def action_nav_page_down(self) -> None:
-        self._list.page(1)
+        self._list.move_page(1)
 
     def action_nav_page_up(self) -> None:
-        self._list.page(-1)
+        self._list.move_page(-1)
 
     def action_nav_left(self) -> None:
         """Fold in the tree; in the detail, the tab to the left, and from the first one back to the tree."""
         if isinstance(self._list, PathTree):
-            self.tree.fold()
+            self.path_tree.fold()
         elif self.tab == TABS[0]:
-            self.tree.focus()
+            self.path_tree.focus()
         else:
             self.query_one("#tabs", Tabs).action_previous_tab()
 
     def action_nav_right(self) -> None:
         """Unfold in the tree, from a secret into the detail; there the tab to the right."""
         if isinstance(self._list, PathTree):
-            self.tree.unfold()
+            self.path_tree.unfold()
         elif self.tab != TABS[-1]:
             self.query_one("#tabs", Tabs).action_next_tab()
 
     def action_nav_open(self) -> None:
-        self._list.choose()
+        self._list.activate()
 
     def action_nav_back(self) -> None:
         """Leave the innermost thing that can be left."""
@@ -74,12 +75,12 @@ class Browsing(Workbench):
         elif self.has_class("-filtering"):
             self._end_filter()
         elif not isinstance(self._list, PathTree):
-            self.tree.focus()
-        elif self.tree.marked:
-            self.tree.clear_marks()
+            self.path_tree.focus()
+        elif self.path_tree.marked:
+            self.path_tree.clear_marks()
 
     def action_pane_next(self) -> None:
-        (self.pane if isinstance(self._list, PathTree) else self.tree).focus()
+        (self.pane if isinstance(self._list, PathTree) else self.path_tree).focus()
 
     action_pane_previous = action_pane_next
 
@@ -114,16 +115,16 @@ class Browsing(Workbench):
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
-        self.tree.set_filter(event.value)
+        self.path_tree.filter(event.value)
 
     @on(Input.Submitted, "#filter")
     def _keep_filter(self) -> None:
-        self.tree.focus()
+        self.path_tree.focus()
 
     def _end_filter(self) -> None:
         self.remove_class("-filtering")
         self.query_one("#filter", Input).value = ""
-        self.tree.focus()
+        self.path_tree.focus()
 
     # -- marks and folds
 
@@ -131,7 +132,7 @@ class Browsing(Workbench):
         if self.tab == "versions" and self.focused is self.version_list:
             self._mark_version()
         else:
-            self.tree.toggle_mark()
+            self.path_tree.toggle_mark()
 
     def _mark_version(self) -> None:
         number = self.version_list.version
@@ -141,10 +142,10 @@ class Browsing(Workbench):
             self.version_list.move(1)
 
     def action_tree_mark_all(self) -> None:
-        self.tree.mark_all_shown()
+        self.path_tree.mark_shown()
 
     def action_tree_fold_all(self) -> None:
-        self.tree.fold_all()
+        self.path_tree.fold_all()
 
     def action_tree_refresh(self) -> None:
         self.work(self.reload(), "tree", "read again")
@@ -154,7 +155,7 @@ class Browsing(Workbench):
     def action_tree_goto(self) -> None:
         from kvtui.ui.dialogs.goto import GotoDialog  # noqa: PLC0415 - dialogs load when first asked for
 
-        start = self.secret.path if self.secret else self.folder_here
+        start = self.secret.path if self.secret else self.path_tree.cursor_folder
         self.app.push_screen(GotoDialog(start), self._arrive)
 
     def action_find_everywhere(self) -> None:
@@ -167,33 +168,25 @@ class Browsing(Workbench):
             self.work(self._go_and_tell(path), "tree", "go to a path")
 
     async def _go_and_tell(self, path: str) -> None:
-        try:
-            await self.go_to(path)
-        except NotFound as error:
-            self.problem(error)
-        else:
-            self.tree.focus()
-
-    @property
-    def folder_here(self) -> str:
-        """The folder under the cursor, or the one the secret under the cursor is in."""
-        path, kind = self.tree.at_cursor
-        if path is None:
-            return ""
-        return path if kind is EntryKind.FOLDER else paths.parent(path)
+        await self.go_to(path)
+        self.path_tree.focus()
 
     @property
     def bookmarks(self) -> Bookmarks:
+        from kvtui.services.bookmarks import Bookmarks  # noqa: PLC0415
+
         return Bookmarks(self.session.profile.name)
 
     def action_bookmark_list(self) -> None:
         from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
 
         rows = [(path, path) for path in self.bookmarks.paths()]
-        self.app.push_screen(PickDialog("Bookmarks", rows, empty="No bookmarks yet. B bookmarks this path."), self._arrive)
+        self.app.push_screen(
+            PickDialog("Bookmarks", rows, empty="No bookmarks yet. B bookmarks this path."), self._arrive
+        )
 
     def action_bookmark_add(self) -> None:
-        path, _ = self.tree.at_cursor
+        path, _ = self.at_cursor
         if path is not None:
             added = self.bookmarks.toggle(path)
             self.say(f"{'Bookmarked' if added else 'No longer bookmarked:'} {path}")
@@ -201,12 +194,12 @@ class Browsing(Workbench):
     def action_profile_switch(self) -> None:
         from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
 
-        profiles = self.app.profiles
+        profiles = self.kvtui.profiles
         rows = [(name, f"{name}  ({profiles.get(name).kind})") for name in profiles.names]
 
         def switch(name: str | None) -> None:
             if name is not None and name != self.session.profile.name:
-                self.app.call_later(self.app.switch_profile, profiles.get(name))
+                self.app.call_later(self.kvtui.switch_profile, profiles.get(name))
 
         self.app.push_screen(PickDialog("Profiles", rows), switch)
 

@@ -52,8 +52,10 @@ class CreateScreen(Screen[None]):
         with Vertical(id="create-box") as box:
             box.border_title = "Create a vault"
             yield Static(
-                say("There is no vault yet. Create one at [b]$place[/b]: encrypted, no server, no account.",
-                    place=str(self._session.profile.settings.get("path", ""))),
+                say(
+                    "There is no vault yet. Create one at [b]$place[/b]: encrypted, no server, no account.",
+                    place=str(self._session.profile.settings.get("path", "")),
+                ),
             )
             yield Label("Passphrase", classes="label", markup=False)
             yield SecretInput(id="passphrase")
@@ -117,8 +119,10 @@ class CreateScreen(Screen[None]):
         box.border_title = "Recovery key"
         await box.remove_children()
         await box.mount(
-            Static("This opens the vault when the passphrase is lost. It is shown once and kept nowhere: write it down.",
-                   markup=False),
+            Static(
+                "This opens the vault when the passphrase is lost. It is shown once and kept nowhere: write it down.",
+                markup=False,
+            ),
             RecoveryKey(show(created.recovery_key.reveal()), id="recovery-key"),
             Horizontal(Button("I have written it down", id="written", variant="primary"), id="create-buttons"),
         )

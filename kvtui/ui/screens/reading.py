@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on
 
 from kvtui.domain import codec
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.secret import EntryKind, Secret, VersionState
-from kvtui.services.copy_as import Form
 from kvtui.services.diff import compare_fields, compare_metadata
 from kvtui.services.journal import Act
 from kvtui.ui.screens.browsing import Browsing
 from kvtui.ui.widgets.panes import FieldsPane, VersionsPane
+
+if TYPE_CHECKING:
+    from kvtui.services.copy_as import Form
 
 
 class Reading(Browsing):
@@ -36,7 +39,7 @@ class Reading(Browsing):
         if not secret.fields:
             raise InvalidInput("This secret has no fields.", hint="Add one with e.")
         name = self.fields.field
-        return name if name in secret.fields else next(iter(secret.fields))
+        return name if name is not None and name in secret.fields else next(iter(secret.fields))
 
     # -- reveal
 
@@ -73,17 +76,17 @@ class Reading(Browsing):
         secret = self.live_secret
         field = self.field_of(secret)
         value = await self.call(self.session.disclose, Act.COPY, secret, field)
-        await self.to_clipboard(codec.to_bytes(value), f"{field} of {secret.path}", secret=True)
+        await self.to_clipboard(codec.to_bytes(value), f"{field} of {secret.path}")
 
-    async def to_clipboard(self, data: bytes, what: str, *, secret: bool) -> None:
+    async def to_clipboard(self, data: bytes, what: str) -> None:
         """Copy, and say what became of it; a value is cleared after a while."""
-        result = await self.call(self.app.copy, data)
+        result = await self.call(self.kvtui.copy, data)
         self.say(f"{what}: {result.message}")
 
     def action_secret_copy_as(self) -> None:
-        path, kind = self.tree.at_cursor
+        path, kind = self.at_cursor
         if self.secret is None and path is not None and kind is EntryKind.FOLDER:
-            self.work(self.to_clipboard(path.encode("utf-8", "surrogatepass"), "Path", secret=False), "copy", "copy")
+            self.work(self.to_clipboard(path.encode("utf-8", "surrogatepass"), "Path"), "copy", "copy")
             return
         if self.secret is None:
             return
@@ -104,7 +107,7 @@ class Reading(Browsing):
     async def _copy_form(self, secret: Secret, form: Form) -> None:
         for field in form.fields:
             await self.call(self.session.disclose, Act.COPY, secret, field)
-        await self.to_clipboard(form.render(), f"{form.title} of {secret.path}", secret=bool(form.fields))
+        await self.to_clipboard(form.render(), f"{form.title} of {secret.path}")
 
     # -- versions
 
@@ -127,7 +130,7 @@ class Reading(Browsing):
 
     async def _diff(self) -> None:
         read = self.session.backend.read
-        marked = [path for path, kind in self.tree.marked if kind is EntryKind.SECRET]
+        marked = [path for path, kind in self.path_tree.marked if kind is EntryKind.SECRET]
         if len(marked) == 2:
             old, new = [await self.call(read, path) for path in sorted(marked)]
             self._show_diff(old, new, f"{old.path} → {new.path}")

@@ -1,6 +1,6 @@
 """The main screen's ground: layout, panes, loading, and how work is done off the event loop.
 
-    PathTree posts -> a worker reads on a thread -> the panes show; errors end in one place, `problem`.
+PathTree posts -> a worker reads on a thread -> the panes show; errors end in one place, `problem`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -23,7 +23,7 @@ from kvtui.actions import BY_ID, Action, Scope
 from kvtui.clock import utc_now
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import KvtuiError
+from kvtui.domain.errors import KvtuiError, NotFound
 from kvtui.domain.secret import EntryKind, Secret, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
@@ -59,9 +59,7 @@ class Workbench(Screen[None]):
     """Tree and detail of one open session."""
 
     BINDINGS = bindings(Scope.MAIN)
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (70, "-normal"), (120, "-wide")]
-
-    app: KvtuiApp
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-normal"), (120, "-wide")]  # noqa: RUF012 - as Textual declares it
 
     def __init__(self, session: Session, ui: UiConfig, place: Place | None = None) -> None:
         super().__init__()
@@ -107,13 +105,18 @@ class Workbench(Screen[None]):
         status = self.status
         status.profile, status.backend, status.read_only = self.session.profile.name, info.kind, info.read_only
         status.staged = len(self.session.staged)
-        self.tree.focus()
+        self.path_tree.focus()
         self.show_title()
-        self.tick(self.app.lock_seconds)
+        self.tick(self.kvtui.lock_seconds)
         self.work(self._first_load(), "tree", "read the tree")
 
     @property
-    def tree(self) -> PathTree:
+    def kvtui(self) -> KvtuiApp:
+        """The app, by its own type."""
+        return cast("KvtuiApp", self.app)
+
+    @property
+    def path_tree(self) -> PathTree:
         return self.query_one("#tree", PathTree)
 
     @property
@@ -175,21 +178,19 @@ class Workbench(Screen[None]):
     # -- the tree
 
     async def _first_load(self) -> None:
-        await self.load_folder("")
-        if self._place.tree is not None:
-            await self.tree.restore(self._place.tree, self.load_folder)
-        elif self._place.cursor:
-            await self.go_to(self._place.cursor)
         self.show_tab(self._place.tab)
+        self.path_tree.restore(self._place.tree)
+        if self._place.cursor:
+            await self.go_to(self._place.cursor)
 
     async def load_folder(self, folder: str) -> None:
         """Read one folder and put its children into the tree; an error is shown at that folder."""
         try:
             listing = await self.call(self.session.backend.list, folder)
         except KvtuiError as error:
-            self.tree.show_error(folder, str(error))
+            self.path_tree.show_error(folder, str(error))
         else:
-            self.tree.show_listing(listing)
+            self.path_tree.show_listing(listing)
 
     @on(PathTree.NodeOpened)
     def _node_opened(self, event: PathTree.NodeOpened) -> None:
@@ -213,15 +214,21 @@ class Workbench(Screen[None]):
 
     @on(PathTree.MarksChanged)
     def _marks_changed(self) -> None:
-        self.status.marked = len(self.tree.marked)
+        self.status.marked = len(self.path_tree.marked)
 
     async def go_to(self, path: str) -> None:
-        """Put the cursor on a path, loading the folders above it."""
-        await self.tree.reveal_path(path, self.load_folder)
+        """Put the cursor on a path; the folders above it load as it goes. Raises NotFound."""
+        if not await self.path_tree.reveal_path(path) and self.at_cursor[0] != path:
+            raise NotFound("There is no such path here.", hint="Look for it with ctrl+f.", path=path)
+
+    @property
+    def at_cursor(self) -> tuple[str | None, EntryKind | None]:
+        """Path and kind of the row under the tree's cursor."""
+        return self.path_tree.cursor or (None, None)
 
     async def reload(self) -> None:
         """Read again whatever is shown; open folders, cursor and marks stay."""
-        for folder in ["", *self.tree.open_folders]:
+        for folder in ["", *self.path_tree.open_folders]:
             await self.load_folder(folder)
         if self.secret is not None:
             await self.read_secret(self.secret.path)
@@ -276,7 +283,9 @@ class Workbench(Screen[None]):
             if state is not VersionState.LIVE:
                 title += Content.styled(f"  {state.value}", "$text-warning")
             if self.secret.version.number != self.secret.current:
-                title += Content.styled(f"  version {self.secret.version.number} of {self.secret.current}", "$text-accent")
+                title += Content.styled(
+                    f"  version {self.secret.version.number} of {self.secret.current}", "$text-accent"
+                )
         self.query_one("#title", Static).update(title)
 
     def show_tab(self, name: str) -> None:
@@ -336,7 +345,7 @@ class Workbench(Screen[None]):
             self._looking = False
 
     def place(self) -> Place:
-        return Place(tree=self.tree.state(), tab=self.tab)
+        return Place(tree=self.path_tree.state(), tab=self.tab)
 
     # -- what can be done
 

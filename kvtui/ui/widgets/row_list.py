@@ -133,19 +133,23 @@ class RowList(ScrollView, can_focus=True):
             return True
         return False
 
-    def to_top(self) -> None:
+    def move_to_top(self) -> None:
         self.cursor = 0
         self.scroll_to(y=0, animate=False, force=True)
 
-    def to_bottom(self) -> None:
+    def move_to_bottom(self) -> None:
         self.cursor = len(self._rows) - 1
         self.scroll_to(y=self.virtual_size.height, animate=False, force=True)
 
-    def page(self, pages: float) -> None:
-        """Move by pages; 0.5 is half a page down."""
-        self.move(round(pages * max(2, self.scrollable_content_region.height)))
+    def move_page(self, direction: int) -> None:
+        """A screen down (1) or up (-1)."""
+        self.move(direction * max(1, self.scrollable_content_region.height - 1))
 
-    def choose(self) -> None:
+    def move_half_page(self, direction: int) -> None:
+        """Half a screen down (1) or up (-1)."""
+        self.move(direction * max(1, self.scrollable_content_region.height // 2))
+
+    def activate(self) -> None:
         if (key := self.key) is not None:
             self.post_message(self.Chosen(self, key))
 
@@ -153,7 +157,7 @@ class RowList(ScrollView, can_focus=True):
         line = event.y + self.scroll_offset.y
         if self._ends and line < self._ends[-1]:
             self.cursor = bisect_right(self._ends, line)
-            self.choose()
+            self.activate()
 
     # -- drawing
 

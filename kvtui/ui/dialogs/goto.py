@@ -1,0 +1,82 @@
+"""Dialogs that ask for a path or a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+from textual.widgets import Input, Label, Static
+
+from kvtui.domain import path as paths
+from kvtui.domain.errors import InvalidInput
+from kvtui.ui.dialogs.base import Dialog
+from kvtui.ui.show import say
+
+
+class GotoDialog(Dialog[str]):
+    """Any path, whether or not its folders can be listed."""
+
+    def __init__(self, start: str) -> None:
+        super().__init__("Go to a path", "Go")
+        self._start = start
+
+    def body(self) -> Iterable[Widget]:
+        yield Label("Path", classes="label", markup=False)
+        yield Input(id="path", placeholder="app/db/password")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        event.prevent_default()
+        self.finish()
+
+    def is_dirty(self) -> bool:
+        return False
+
+    def result(self) -> str:
+        path = paths.check_folder(self.query_one("#path", Input).value)
+        if not path:
+            raise InvalidInput("Type a path.", hint="For example app/db/password.")
+        return path
+
+
+class TargetDialog(Dialog[str]):
+    """Where to move or copy: the new path of one secret, or the folder that several go into."""
+
+    def __init__(self, title: str, main: str, source: str, count: int) -> None:
+        super().__init__(title, main)
+        self._source, self._count = source, count
+
+    def body(self) -> Iterable[Widget]:
+        if self._count == 1:
+            yield Static(say("From [b]$path[/b]", path=self._source))
+        elif self._source:
+            yield Static(say("The folder [b]$path[/b], $count secrets", path=self._source, count=str(self._count)))
+        else:
+            yield Static(say("$count marked secrets, into a folder", count=str(self._count)))
+        yield Label("Path", classes="label", markup=False)
+        yield Input(self._source, id="path", select_on_focus=False)
+
+    def is_dirty(self) -> bool:
+        return self.query_one("#path", Input).value != self._source
+
+    def result(self) -> str:
+        path = self.query_one("#path", Input).value.removesuffix("/")
+        if path == self._source:
+            raise InvalidInput("That is where it is.", hint="Type another path.")
+        if self._count > 1 and not path:
+            return ""
+        return paths.check_new(path)
+
+
+class NameDialog(Dialog[str]):
+    """The name of a container."""
+
+    def body(self) -> Iterable[Widget]:
+        yield Label("Name", classes="label", markup=False)
+        yield Input(id="name")
+
+    def result(self) -> str:
+        name = paths.check_new(self.query_one("#name", Input).value)
+        if "/" in name:
+            raise InvalidInput("A container is a top-level folder.", hint="Leave the slash out.")
+        return name

@@ -1,0 +1,121 @@
+"""The app on a filled store in memory, driven by keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from textual.pilot import Pilot
+
+from kvtui.backends.contract import Backend
+from kvtui.config import Config, UiConfig
+from kvtui.domain.metadata import MetadataPatch, SecretType
+from kvtui.domain.value import SecretValue
+from kvtui.services.profiles import Profile, Profiles
+from kvtui.services.session import Session
+from kvtui.ui.app import KvtuiApp
+from tests.support.screens import screen_text, wait_for_idle
+
+SENTINEL = "SENTINEL-hunter2-value"
+
+Running = Callable[..., AbstractAsyncContextManager["Screen"]]
+
+
+class Screen:
+    """A running app as a person has it: press keys, look."""
+
+    def __init__(self, pilot: Pilot[int], app: KvtuiApp) -> None:
+        self.pilot, self.app = pilot, app
+
+    @property
+    def session(self) -> Session:
+        return self.app.session
+
+    @property
+    def backend(self) -> Backend:
+        return self.app.session.backend
+
+    @property
+    def text(self) -> str:
+        return "\n".join(screen_text(self.app))
+
+    async def press(self, *keys: str) -> str:
+        """Press keys one after the other, wait until nothing moves any more, return the screen."""
+        for key in keys:
+            await self.pilot.press(key)
+            await wait_for_idle(self.pilot)
+        return self.text
+
+    async def type(self, text: str) -> str:
+        await self.pilot.press(*(_NAMES.get(ch, ch) for ch in text))
+        await wait_for_idle(self.pilot)
+        return self.text
+
+    async def go_to(self, path: str) -> str:
+        await self.press("J")
+        await self.type(path)
+        await self.press("enter")
+        await self.settle()
+        return self.text
+
+    async def settle(self) -> str:
+        """Wait out the short pause after which the secret under the cursor is read."""
+        await self.pilot.pause(0.08)
+        await wait_for_idle(self.pilot)
+        return self.text
+
+
+_NAMES = {"/": "slash", ".": "full_stop", "-": "minus", "_": "underscore", " ": "space", "=": "equals_sign", ":": "colon"}
+
+
+def fill(backend: Backend) -> None:
+    text = {"password": SecretValue(SENTINEL), "user": SecretValue("admin"), "port": SecretValue(5432)}
+    backend.write("app/db", text, metadata=MetadataPatch(type=SecretType.PASSWORD, description="main", tags=("prod",)))
+    backend.write("app/db", {**text, "password": SecretValue(SENTINEL + "-2")})
+    backend.write("app/api", {"value": SecretValue("one")})
+    backend.write("infra/token", {"value": SecretValue("two\nlines")})
+    backend.write("top", {"value": SecretValue("three")})
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+        folder = tmp_path / name.lower()
+        folder.mkdir(mode=0o700)
+        monkeypatch.setenv(name, str(folder))
+    monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.delenv("KVTUI_CONFIG", raising=False)
+
+
+@pytest.fixture
+def running() -> Running:
+    @asynccontextmanager
+    async def run(
+        *,
+        size: tuple[int, int] = (100, 30),
+        contents: Callable[[Backend], None] = fill,
+        read_only: bool = False,
+        ui: UiConfig | None = None,
+        keymap: dict[str, str] | None = None,
+        banner: str | None = None,
+    ) -> AsyncIterator[Screen]:
+        profile = Profile("test", "memory", MappingProxyType({}), banner=banner)
+        session = Session(profile)
+        session.unlock()
+        contents(session.backend)
+        if read_only:
+            from kvtui.backends.read_only import ReadOnlyBackend
+
+            session._backend = ReadOnlyBackend(session.backend)
+        config = Config(ui=ui or UiConfig(), keymap=MappingProxyType(keymap or {}))
+        app = KvtuiApp(Profiles({"test": profile}, profile), config, session=session)
+        async with app.run_test(size=size) as pilot:
+            screen = Screen(pilot, app)
+            await wait_for_idle(pilot)
+            await screen.settle()
+            yield screen
+
+    return run
