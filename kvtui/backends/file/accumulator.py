@@ -7,8 +7,9 @@ old copy of a page from the current one; this can: fingerprint and rows are then
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from hashlib import blake2b
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING
 
 from kvtui.backends.file.schema import SECRET, VERSION_COLUMNS, ContainerRow, SecretRow, VersionRow
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import apsw
 
 _MODULUS = 1 << 256
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Accumulator:
@@ -43,10 +43,19 @@ class Accumulator:
 
     def _hash(self, row: SecretRow | VersionRow | ContainerRow) -> int:
         if isinstance(row, VersionRow):
-            data = b"v" + _encode(row[:-1]).encode("ascii") + (row.sealed or b"")
+            data = b"v" + _canonical(row[:-1]) + (row.sealed or b"")
         else:
-            data = (b"s" if isinstance(row, SecretRow) else b"c") + _encode(row).encode("ascii")
+            data = (b"s" if isinstance(row, SecretRow) else b"c") + _canonical(row)
         return int.from_bytes(blake2b(data, key=self._key, digest_size=32).digest(), "big")
+
+
+def _canonical(columns: Iterable[str | int | bytes | None]) -> bytes:
+    """A JSON array: ASCII, no white space."""
+    parts = [
+        encode_basestring_ascii(value) if type(value) is str else "null" if value is None else str(value)
+        for value in columns
+    ]
+    return f"[{','.join(parts)}]".encode("ascii")
 
 
 def recompute(connection: apsw.Connection, key: bytes) -> Accumulator:

@@ -168,7 +168,7 @@ class FileBackend(Backend):
             old = _found(transaction.connection, path)
             current = reads.version(transaction.connection, old.id, old.current)
             changed = replace(patch.apply(records.metadata(old)), updated_at=self._clock())
-            new = records.with_metadata(old, changed, current and current.created_at)
+            new = records.with_metadata(old, changed, current and records.from_micros(current.created_at))
             transaction.update_secret(old, new)
         return records.metadata(new)
 
@@ -177,10 +177,8 @@ class FileBackend(Backend):
         last = history.versions[-1].version
         with self._vault.change() as transaction:
             _check_free(transaction.connection, history.path)
-            row = records.with_metadata(
-                records.blank(history.path), history.metadata, records.to_micros(last.created_at)
-            )
-            row = transaction.insert_secret(row._replace(current=last.number, state=records.code(last.state)))
+            row = records.with_version(records.blank(history.path, last), last)
+            row = transaction.insert_secret(records.with_metadata(row, history.metadata, last.created_at))
             for stored, data in zip(history.versions, encoded, strict=True):
                 sealed = None if data is None else self._seal(row.id, stored.version.number, data)
                 transaction.insert_version(records.version_row(row.id, stored.version, sealed))
@@ -331,22 +329,21 @@ class FileBackend(Backend):
     def _put(
         self, transaction: Transaction, path: str, data: bytes, patch: MetadataPatch, expected: int | None
     ) -> Version:
-        old = reads.find(transaction.connection, paths.check(path))
+        old = reads.find(transaction.connection, path)
         current = old.current if old else 0
         if old is None:
             paths.check_new(path)  # which also makes look-alikes by normalisation impossible
         if expected is not None and expected != current:
             raise _conflict(path, expected, current)
         now = self._clock()
-        known = records.metadata(old) if old else Metadata(created_at=now, created_by=self._user)
-        changed = replace(patch.apply(known), updated_at=now)
-        new = records.with_metadata(old or records.blank(path), changed, records.to_micros(now))
-        new = new._replace(current=current + 1, state=LIVE)
+        version = Version(current + 1, created_at=now, created_by=self._user)
+        new = records.with_version(old or records.blank(path, version), version)
+        if patch:
+            new = records.with_metadata(new, patch.apply(records.metadata(new)), version.created_at)
         if old is None:
             new = transaction.insert_secret(new)
         else:
             transaction.update_secret(old, new)
-        version = Version(new.current, created_at=now, created_by=self._user)
         transaction.insert_version(records.version_row(new.id, version, self._seal(new.id, new.current, data)))
         self._prune(transaction, new)
         return version

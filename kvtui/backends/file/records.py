@@ -33,7 +33,7 @@ def from_micros(micros: int | None) -> datetime | None:
     return None if micros is None else _EPOCH + timedelta(microseconds=micros)
 
 
-def with_metadata(row: SecretRow, metadata: Metadata, written_at: int | None) -> SecretRow:
+def with_metadata(row: SecretRow, metadata: Metadata, written_at: datetime | None) -> SecretRow:
     """The row with this metadata; `written_at` is when its current version was made, from which rotation counts.
 
     Raises InvalidInput for an empty tag, an interval outside of a second to 36500 days, custom values other than text.
@@ -44,6 +44,7 @@ def with_metadata(row: SecretRow, metadata: Metadata, written_at: int | None) ->
     if not all(isinstance(part, str) for pair in metadata.custom.items() for part in pair):
         raise InvalidInput("Custom metadata is text.", hint="Put it in quotes.")
     rotation = None if interval is None else interval // _MICROSECOND
+    due = None if interval is None or written_at is None else to_micros(written_at + interval)
     return row._replace(
         type=SecretType(metadata.type).value,
         description=to_column(metadata.description),
@@ -53,30 +54,26 @@ def with_metadata(row: SecretRow, metadata: Metadata, written_at: int | None) ->
         created_at=to_micros(metadata.created_at),
         updated_at=to_micros(metadata.updated_at),
         rotation=rotation,
-        rotate_due=None if rotation is None or written_at is None else written_at + rotation,
+        rotate_due=due,
         custom=json.dumps(dict(metadata.custom)) if metadata.custom else "{}",
     )
 
 
-def blank(path: str) -> SecretRow:
-    """A secret that is not stored yet: no id, no version."""
+def blank(path: str, version: Version) -> SecretRow:
+    """A secret that is not stored yet, made by whoever made its first version: no id, no version."""
+    # By position: this and the next function are on the way of every write of a bulk.
+    created_at = to_micros(version.created_at)
     return SecretRow(
-        id=0,
-        path=path,
-        type=SecretType.SECRET.value,
-        description="",
-        tags="",
-        owner=None,
-        created_by=None,
-        created_at=None,
-        updated_at=None,
-        rotation=None,
-        rotate_due=None,
-        custom="{}",
-        current=0,
-        state=LIVE,
-        max_versions=0,
+        0, path, "secret", "", "", None, column(version.created_by), created_at, None, None, None, "{}", 0, LIVE, 0
     )
+
+
+def with_version(row: SecretRow, version: Version) -> SecretRow:
+    """The row after this version has become the current one."""
+    written_at = to_micros(version.created_at)
+    due = None if row.rotation is None or written_at is None else written_at + row.rotation
+    state = _CODES[version.state]
+    return SecretRow(*row[:8], written_at, row.rotation, due, row.custom, version.number, state, row.max_versions)
 
 
 def metadata(row: SecretRow) -> Metadata:
@@ -108,17 +105,13 @@ def version_row(secret: int, version: Version, sealed: bytes | None) -> VersionR
     return VersionRow(
         secret=secret,
         number=version.number,
-        state=code(version.state),
+        state=_CODES[version.state],
         created_at=to_micros(version.created_at),
         created_by=column(version.created_by),
         deleted_at=to_micros(version.deleted_at),
         deleted_by=column(version.deleted_by),
         sealed=sealed,
     )
-
-
-def code(state: VersionState) -> int:
-    return _CODES[state]
 
 
 def entry(path: str, kind: str | None, state: int | None) -> Entry:

@@ -57,18 +57,6 @@ CREATE VIRTUAL TABLE search USING fts5(
   path, description, tags, content='secret', content_rowid='id', tokenize='trigram', detail=none
 );
 INSERT INTO search(search, rank) VALUES('secure-delete', 1);
-CREATE TRIGGER search_insert AFTER INSERT ON secret BEGIN
-  INSERT INTO search(rowid, path, description, tags) VALUES(new.id, new.path, new.description, new.tags);
-END;
-CREATE TRIGGER search_delete AFTER DELETE ON secret BEGIN
-  INSERT INTO search(search, rowid, path, description, tags)
-    VALUES('delete', old.id, old.path, old.description, old.tags);
-END;
-CREATE TRIGGER search_update AFTER UPDATE OF path, description, tags ON secret BEGIN
-  INSERT INTO search(search, rowid, path, description, tags)
-    VALUES('delete', old.id, old.path, old.description, old.tags);
-  INSERT INTO search(rowid, path, description, tags) VALUES(new.id, new.path, new.description, new.tags);
-END;
 """
 
 
