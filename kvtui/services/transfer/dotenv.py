@@ -1,0 +1,184 @@
+"""The dotenv format: `NAME=value` lines, as shells and dotenv libraries share them. `$` is never expanded.
+
+    [export] NAME=bare words # a comment after white space
+    NAME='exactly this'
+    NAME="with \\n \\r \\t \\" \\\\ in it"
+
+Bare values lose white space at both ends; quoted ones may go over several lines and keep line ends as they are. Values
+are text. What is written is read back exactly, and by a POSIX shell too: bare, else in single quotes, else, with a
+single quote in it, in double quotes, which a shell reads the same unless there is a `$` or a backquote in it as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from kvtui.domain import path as paths
+from kvtui.domain.codec import to_text
+from kvtui.domain.errors import InvalidInput
+from kvtui.domain.value import Fields, SecretValue, ValueType
+from kvtui.services.transfer.model import Item, Problem, decode
+from kvtui.services.transfer.tree import ONLY_FIELD
+
+_NAME = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=")
+_QUOTED = re.compile(r"[ \t]*(?=['\"])")
+_BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|\r?\Z)")
+_SINGLE = re.compile(r"'([^']*)'")
+_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_BARE = re.compile(r"[^\n]*")
+_COMMENT = re.compile(r"[ \t]+#.*", re.DOTALL)
+_ESCAPE = re.compile(r'\\([nrt"\\])')
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+
+
+def read(data: bytes, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
+    """A secret for each variable, or all as the fields of one. Raises InvalidInput with the line, never its content."""
+    values = {name: SecretValue(value) for name, value in parse(decode(data)).items()}
+    if as_path is not None:
+        yield Item(as_path, values)
+        return
+    for name, value in values.items():
+        yield Item(paths.join(into, name), {ONLY_FIELD: value})
+
+
+def parse(text: str) -> dict[str, str]:
+    """Variables in order of appearance. A name that is there twice is refused: readers differ in which they take."""
+    values: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        if blank := _BLANK.match(text, at):
+            at = blank.end()
+            continue
+        match = _NAME.match(text, at)
+        if match is None:
+            raise _refusal(text, at, "is not NAME=value")
+        name = match[1]
+        if name in values:
+            raise _refusal(text, at, "names a variable a second time")
+        values[name], at = _value(text, match.end())
+    return values
+
+
+def _value(text: str, at: int) -> tuple[str, int]:
+    """The value that begins here, and where the next line begins."""
+    if quoted := _QUOTED.match(text, at):
+        at = quoted.end()
+        single = text[at] == "'"
+        match = (_SINGLE if single else _DOUBLE).match(text, at)
+        if match is None:
+            raise _refusal(text, at, "opens a quote that is never closed")
+        rest = _BLANK.match(text, match.end())
+        if rest is None:
+            raise _refusal(text, match.end(), "goes on after the closing quote")
+        value = match[1] if single else _ESCAPE.sub(lambda found: _ESCAPES[found[1]], match[1])
+        return value, rest.end()
+    match = _BARE.match(text, at)
+    line = match[0] if match else ""
+    return _COMMENT.sub("", line.removesuffix("\r")).strip(" \t"), at + len(line) + 1
+
+
+def _refusal(text: str, at: int, what: str) -> InvalidInput:
+    line = text.count("\n", 0, at) + 1
+    return InvalidInput(f"Line {line} {what}.", hint="Correct that line, then import again.")
+
+
+# -- writing
+
+_WRITTEN_BARE = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
+_OTHER = re.compile(r"[^A-Z0-9_]")
+
+
+def variable_name(path: str, field: str | None = None) -> str:
+    """The variable for a secret, or one of its fields: upper case, other characters `_`; a digit in front gets a `_`.
+
+    `path` is relative to what is exported, "" for the very secret.
+    """
+    name = _OTHER.sub("_", "_".join(part for part in (path, field) if part).upper())
+    return f"_{name}" if not name or name[0].isdigit() else name
+
+
+def variables(path: str, fields: Fields) -> dict[str, str]:
+    """The variable name of each field; two can be equal. A sole field `value` adds nothing to its secret's name."""
+    if list(fields) == [ONLY_FIELD] and path:
+        return {ONLY_FIELD: variable_name(path)}
+    return {field: variable_name(path, field) for field in fields}
+
+
+def relative_to(path: str, folder: str, fields: Fields) -> str:
+    """What of a path goes into names when `folder` is exported: nothing of the secret that is exported itself, but for
+    a sole field `value` its name."""
+    if path != folder:
+        return paths.relative(path, folder)
+    return paths.name(path) if list(fields) == [ONLY_FIELD] else ""
+
+
+def line(name: str, text: str) -> str:
+    """One assignment, with its line end."""
+    if _WRITTEN_BARE.fullmatch(text):
+        return f"{name}={text}\n"
+    if "'" not in text:
+        return f"{name}='{text}'\n"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}="{escaped}"\n'
+
+
+def unwritable(value: SecretValue) -> str | None:
+    """Why a value cannot be a variable."""
+    if value.type is ValueType.BYTES:
+        try:
+            text = value.reveal().decode("utf-8")
+        except UnicodeDecodeError:
+            return "holds bytes that are not text"
+    else:
+        text = to_text(value)
+    if "\0" in text:
+        return "holds a NUL"
+    if any("\ud800" <= ch <= "\udfff" for ch in text):
+        return "holds a lone surrogate"
+    return None
+
+
+def refuses(fields: Fields) -> str | None:
+    """Why a secret cannot be written, None if it can."""
+    for field, value in fields.items():
+        if reason := unwritable(value):
+            return f"Its field {paths.display(field)} {reason}. Use json."
+    return None if fields else "It has no fields, so there is no variable. Use json."
+
+
+def text_of(value: SecretValue) -> str:
+    """What stands in the file for a value that is writable."""
+    if value.type is ValueType.BYTES:
+        decoded: str = value.reveal().decode("utf-8")
+        return decoded
+    return to_text(value)
+
+
+def write(secrets: Iterator[tuple[str, Fields]], folder: str) -> tuple[bytes, list[Problem], list[Problem]]:
+    """The file, what was left out, and what will not come back the same or surprise a shell.
+
+    Names are relative to the folder, so that what came in with `--into` goes out as it was.
+    """
+    lines: list[tuple[str, str, str]] = []
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+    for path, fields in secrets:
+        names = variables(relative_to(path, folder, fields), fields)
+        if reason := refuses(fields):
+            problems.append(Problem(path, reason))
+            continue
+        for field, value in fields.items():
+            text = text_of(value)
+            if value.type is not ValueType.TEXT:
+                kind = value.type.value
+                notes.append(Problem(path, f"Its field {paths.display(field)} is a {kind}; here it is text."))
+            if "'" in text and ("$" in text or "`" in text):
+                notes.append(Problem(path, "Read the file with a dotenv reader: a shell would expand part of a value."))
+            lines.append((names[field], path, line(names[field], text)))
+    clashing = {name for name, count in Counter(name for name, _, _ in lines).items() if count > 1}
+    clashes = {path: name for name, path, _ in lines if name in clashing}
+    problems += [Problem(path, f"Its variable would be {name}, as another's.") for path, name in clashes.items()]
+    data = "".join(text for _, path, text in lines if path not in clashes)
+    return data.encode("utf-8"), problems, notes
