@@ -206,11 +206,13 @@ class Backend(ABC):
 
     def derive_key(self, purpose: str) -> bytes | None:
         """A 32-byte key for local files about this store (journal), stable while it lives; None where it has none."""
+        self.info()
         return None
 
     def verify(self) -> Sequence[str]:
         """Check everything stored, which may read all of it. What is wrong, in plain words; nothing where all is well
         or a store cannot tell."""
+        self.info()
         return ()
 
     def can(self, capability: Capability) -> bool:

@@ -42,7 +42,7 @@ READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPro
         Capability.METADATA: (lambda store: store.metadata("app/db"),),
         Capability.HISTORY: (lambda store: store.read_history("app/db"),),
         Capability.TRASH: (lambda store: list(store.trash()),),
-        Capability.INDEX: (lambda store: list(store.index()),),
+        Capability.INDEX: (lambda store: list(store.index()), lambda store: store.find("x", 1)),
         Capability.CHANGE_SIGNAL: (lambda store: store.change_token(),),
         Capability.KEY_SLOTS: (lambda store: store.key_slots(), lambda store: store.export_page_key()),
     }
@@ -213,6 +213,46 @@ class StoreConformance(Suite):
             with pytest.raises(NotFound):
                 list(store.index(folder))
 
+    def test_a_text_is_found_in_path_description_and_tags_in_any_case(self, store: Backend) -> None:
+        need(store, Capability.INDEX)
+        given = self.seed(store)
+        need(given, Capability.EDIT_METADATA)
+        given.write("z/\u00c9COLE Needle", one("x"))
+        given.write("b", one("x"), metadata=MetadataPatch(description="the \u00e9cole NEEDLE"))
+        given.write("a", one("x"), metadata=MetadataPatch(tags=("other", "\u00e9cole needle")))
+        given.write("value", one("\u00e9cole needle"), metadata=MetadataPatch(owner="\u00e9cole needle"))
+        for text in ("needle", "NEEDLE", "\u00e9cole needle", "\u00c9cole Needle", "e n"):
+            assert [entry.path for entry in store.find(text, 10)] == ["a", "b", "z/\u00c9COLE Needle"]
+        assert list(store.find("needles", 10)) == []
+
+    @pytest.mark.parametrize(
+        "text", ["%", "_", '"', "'", "*", "\\", "a-b", "a b", "AND", "\u4e16", "\U0001f511", "\x1b["]
+    )
+    def test_a_text_is_found_literally(self, store: Backend, text: str) -> None:
+        need(store, Capability.INDEX)
+        given = self.seed(store)
+        need(given, Capability.EDIT_METADATA)
+        given.write("found", one("x"), metadata=MetadataPatch(description=f"<{text}>"))
+        given.write("other", one("x"), metadata=MetadataPatch(description="xyz"))
+        for needle in (text, f"<{text}>"):
+            assert [entry.path for entry in store.find(needle, 10)] == ["found"]
+
+    def test_no_more_are_found_than_asked_for(self, store: Backend) -> None:
+        need(store, Capability.INDEX)
+        given = self.seed(store)
+        for name in "edcba":
+            given.write(f"needle/{name}", one("x"))
+        found = [entry.path for entry in store.find("needle", 3)]
+        assert len(set(found)) == 3
+        assert found == sorted(found)
+        assert len(store.find("needle", 5)) == 5
+        assert list(store.find("needle", 0)) == []
+
+    def test_a_store_in_order_verifies(self, store: Backend) -> None:
+        given = self.seed(store)
+        given.write("app/db", one("x"))
+        assert list(store.verify()) == []
+
     # Change signal
 
     def test_the_change_token_differs_after_every_change_and_only_then(self, store: Backend) -> None:
@@ -295,7 +335,8 @@ class StoreConformance(Suite):
         store.close()
         store.close()
         calls = [call for table in (READS, WRITES) for calls in table.values() for call in calls]
-        for call in (lambda store: store.info(), lambda store: store.derive_key("x"), *calls):
+        calls += [lambda store: store.info(), lambda store: store.derive_key("x"), lambda store: store.verify()]
+        for call in calls:
             with pytest.raises(Locked):
                 call(store)
 
