@@ -47,6 +47,8 @@ class Dialog(ModalScreen[Result | None]):
         }
         &.-danger > #dialog { border: round $error; border-title-color: $text-error; }
         &.-wide > #dialog { width: 120; }
+        &.-tall > #dialog { height: 96%; }
+        &.-tall #dialog-body { height: 1fr; }
         #dialog-body { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
         #dialog-error { color: $text-error; height: auto; display: none; }
         #dialog-error.-shown { display: block; }
@@ -54,11 +56,11 @@ class Dialog(ModalScreen[Result | None]):
         #dialog-buttons Button { margin-left: 2; min-width: 12; height: 1; border: none; padding: 0 1; }
         .label { color: $text-muted; height: 1; margin-top: 1; }
         Input { border: none; height: 1; padding: 0 1; background: $panel; }
-        Input:focus { background: $primary 25%; }
+        Input:focus { border: none; background: $primary 25%; }
         Select { height: auto; }
         SelectCurrent { border: none; padding: 0 1; }
         TextArea { border: none; padding: 0 1; background: $panel; }
-        TextArea:focus { background: $primary 15%; }
+        TextArea:focus { border: none; background: $primary 15%; }
     }
     """
 

@@ -30,12 +30,9 @@ _GROUPS = {
 class HelpDialog(Dialog[None]):
     """What each key does here."""
 
-    DEFAULT_CSS = """
-    HelpDialog RowList { height: 60; max-height: 100%; }
-    """
-
     def __init__(self, keys: Keymap) -> None:
         super().__init__("Help", "", cancel="Close", wide=True)
+        self.add_class("-tall")
         self._keys = keys
 
     def body(self) -> Iterable[Widget]:
@@ -46,7 +43,7 @@ class HelpDialog(Dialog[None]):
         group = ""
         for action in self._keys.actions(*Scope):
             scope = action.id.partition(".")[0]
-            lines = [self._line(self._keys.shown(action), action.title, action.help)]
+            lines = [self._line(self._keys.shown(action), action.help)]
             if scope != group:
                 group = scope
                 lines.insert(0, Content.styled(_GROUPS[scope], "bold $text-primary"))
@@ -54,8 +51,8 @@ class HelpDialog(Dialog[None]):
         self.query_one("#rows", RowList).set_rows(rows)
         self.query_one("#rows").focus()
 
-    def _line(self, keys: str, title: str, text: str) -> Content:
-        return Content.assemble("  ", (f"{keys:<16}", "$text-accent"), (f"{title:<20}", "bold"), text)
+    def _line(self, keys: str, text: str) -> Content:
+        return Content.assemble("  ", (f"{keys or 'palette':<14}", "$text-accent"), text)
 
     def key_j(self) -> None:
         self.query_one("#rows", RowList).move(1)

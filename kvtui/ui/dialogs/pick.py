@@ -45,7 +45,7 @@ class ListDialog(Dialog[str]):
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         self.rows.set_rows(rows)
-        self.rows.styles.height = max(3, min(20, len(rows)))
+        self.rows.styles.height = max(3, min(20, len(rows), self.app.size.height - 9))
 
     @on(Input.Changed, "#query")
     def _changed(self, event: Input.Changed) -> None:

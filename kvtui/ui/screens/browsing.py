@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.widgets import Input, Tabs
 
+from kvtui.services.listing import whole_tree
 from kvtui.ui.screens.workbench import TABS, Workbench
 from kvtui.ui.widgets.path_tree import PathTree
 from kvtui.ui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from kvtui.services.bookmarks import Bookmarks
+
+
+MOST_FILTERED = 100_000
+"""Secrets a filter looks at; more than that are found with ctrl+f."""
 
 
 class Browsing(Workbench):
@@ -112,6 +117,15 @@ class Browsing(Workbench):
     def action_tree_filter(self) -> None:
         self.add_class("-filtering")
         self.query_one("#filter", Input).focus()
+        self.work(self._load_all(), "long", "read all names")
+
+    async def _load_all(self) -> None:
+        """A filter is about the whole tree, so all of it is listed: in one go, as far as a screen can use it."""
+        listings, complete = await self.call(whole_tree, self.session.backend, MOST_FILTERED)
+        for listing in listings:
+            self.path_tree.show_listing(listing)
+        if not complete:
+            self.say(f"Only the first {MOST_FILTERED:,} secrets are filtered. ctrl+f finds all.")
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kvtui.domain import codec, json_text
@@ -194,18 +195,15 @@ class Changing(Reading):
     async def _rotated(self, secret: Secret, rotation: Rotation) -> None:
         from kvtui.services.rotation import rotate  # noqa: PLC0415
 
-        result = await self.call(
-            rotate,
-            self.session,
-            secret.path,
-            field=rotation.field,
-            make=lambda: rotation.value,
-            expected=secret.current,
-        )
-        await self.after(result.applied)
-        self.say(result.message)
+        make = partial(_given, rotation.value)
+        result = await self.call(rotate, self.session, secret.path, field=rotation.field, make=make)
+        await self.reload_around(Change(Op.SET, secret.path))
+        await self.read_secret(secret.path)
+        self.say(f"Rotated {secret.path}: version {result.version.number}. u takes it back.")
         if rotation.copy:
             await self._copy_rotated(secret.path, rotation.field)
+        if result.error is not None:
+            self.problem(result.error)
 
     async def _copy_rotated(self, path: str, field: str) -> None:
         secret = await self.call(self.session.backend.read, path)
@@ -265,6 +263,10 @@ class Changing(Reading):
             return sorted(marked)
         path, kind = self.at_cursor
         return [path] if path is not None and kind is EntryKind.SECRET else []
+
+
+def _given(value: SecretValue) -> SecretValue:
+    return value
 
 
 def from_editor(data: bytes, before: SecretValue) -> SecretValue:

@@ -32,6 +32,8 @@ class CreateScreen(Screen[None]):
             border: round $primary; border-title-color: $text-primary; background: $surface;
         }
         .label { color: $text-muted; margin-top: 1; }
+        Input, Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
+        Input:focus { background: $primary 25%; }
         #create-note { height: auto; min-height: 1; }
         #create-note.-failed { color: $text-error; }
         #create-buttons { height: 1; margin-top: 1; }

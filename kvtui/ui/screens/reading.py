@@ -94,20 +94,23 @@ class Reading(Browsing):
         from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
 
         secret = self.secret
-        field = self.fields.field
-        offered = {form.name: form for form in forms(secret, field, self.session.profile.name)}
-        rows = [(name, form.title) for name, form in offered.items()]
+        field = self.field_of(secret) if secret.fields else None
+        offered = {form.kind.value: form for form in forms(secret, field)}
+        rows = [(kind, form.title + (f"  ({form.reason})" if form.reason else "")) for kind, form in offered.items()]
 
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                self.work(self._copy_form(secret, offered[name]), "copy", "copy")
+        def chosen(kind: str | None) -> None:
+            if kind is not None:
+                self.work(self._copy_form(secret, offered[kind]), "copy", "copy")
 
         self.app.push_screen(PickDialog("Copy as…", rows), chosen)
 
     async def _copy_form(self, secret: Secret, form: Form) -> None:
+        from kvtui.services.copy_as import render  # noqa: PLC0415
+
+        data = render(form, secret, profile=self.session.profile.name)
         for field in form.fields:
             await self.call(self.session.disclose, Act.COPY, secret, field)
-        await self.to_clipboard(form.render(), f"{form.title} of {secret.path}")
+        await self.to_clipboard(data, f"{form.title} of {secret.path}")
 
     # -- versions
 

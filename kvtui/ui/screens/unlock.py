@@ -33,6 +33,8 @@ class UnlockScreen(Screen[None]):
             border: round $primary; border-title-color: $text-primary; background: $surface;
         }
         .label { color: $text-muted; margin-top: 1; }
+        Input, Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
+        Input:focus { background: $primary 25%; }
         #unlock-error { color: $text-error; height: auto; min-height: 1; }
         Button { width: auto; height: 1; border: none; padding: 0 2; margin-top: 1; }
     }

@@ -173,9 +173,9 @@ _STATE_STYLES = {
 def _version(version: Version, current: int, marked: bool, now: datetime) -> Content:
     return Content.assemble(
         "✓ " if marked else "  ",
-        (f"{version.number:>4}  ", "bold"),
+        (f"{version.number:>4} ", "bold"),
         (f"{version.state.value:<10}", _STATE_STYLES[version.state]),
-        "current  " if version.number == current else " " * 9,
+        "current " if version.number == current else " " * 8,
         when(version.created_at, now),
         "  ",
         show_name(version.created_by or ""),
@@ -221,5 +221,5 @@ def ago(age: timedelta) -> str:
         return ""
     for unit, size in (("y", 365 * 86400), ("mo", 30 * 86400), ("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
-            return f"({seconds // size}{unit} ago)"
-    return "(now)"
+            return f"{seconds // size}{unit} ago"
+    return "now"
