@@ -57,3 +57,8 @@ class BackendFactory(ABC):
         raise Unsupported(
             f"A {self.kind} store is not created from here.", capability="create", hint="Create it on its server."
         )
+
+    def accept_rollback(self, settings: Mapping[str, Any], credential: Credential) -> None:
+        """Take a store that is older than when last seen, such as a restored one, for the newest: it opens again.
+        Raises as `open` does, Unsupported where nobody notices."""
+        raise Unsupported(f"A {self.kind} store is never refused as rolled back.", capability="accept_rollback")

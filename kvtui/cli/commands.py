@@ -55,6 +55,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "keys": ("about", "list the keys of the screen"),
             "config path": ("about", "print where the configuration is"),
             "config check": ("about", "check the configuration"),
+            "doctor": ("doctor", "check the vault and this machine"),
             "journal": ("about", "list what was done from this machine"),
             "journal verify": ("about", "check that no line of it is missing or changed"),
         },

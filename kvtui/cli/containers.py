@@ -7,7 +7,6 @@ from argparse import Namespace
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit
-from kvtui.services.journal import Act
 
 
 def _name_argument(parser: Parser) -> None:
@@ -16,15 +15,13 @@ def _name_argument(parser: Parser) -> None:
 
 def _create(context: Context, args: Namespace) -> int:
     session, name = context.at(args.name)
-    with session.journal.around(Act.WRITE, name):
-        session.backend.create_container(name)
+    session.create_container(name)
     return _report(context, name, "created")
 
 
 def _delete(context: Context, args: Namespace) -> int:
     session, name = context.at(args.name)
-    with session.journal.around(Act.DELETE, name):
-        session.backend.delete_container(name)
+    session.delete_container(name)
     return _report(context, name, "deleted")
 
 

@@ -132,6 +132,10 @@ class Context:
     def given_credential(self) -> Credential | None:
         return given_credential(self.options.passphrase_file, self.options.key_file)
 
+    def credential(self) -> Credential:
+        """What opens a store: given, else typed."""
+        return self.given_credential() or Credential(ask_passphrase(self.ask))
+
     def _credential(self, session: Session) -> Credential | None:
         match session.probe():
             case StoreState.MISSING:
@@ -139,7 +143,7 @@ class Context:
             case StoreState.READY:
                 return self.given_credential()
             case StoreState.LOCKED:
-                return self.given_credential() or Credential(ask_passphrase(self.ask))
+                return self.credential()
 
 
 def location(profile: Profile) -> str:

@@ -1,0 +1,66 @@
+"""doctor: what keeps kvtui from working well or safely here."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+
+from kvtui.backends.factory import StoreState
+from kvtui.cli.arguments import Command, Parser
+from kvtui.cli.context import Context, location
+from kvtui.cli.exits import Exit
+from kvtui.domain.errors import Corrupt, KvtuiError
+from kvtui.domain.json_text import Json
+from kvtui.services.doctor import Finding, Level, checkup, examine
+from kvtui.services.session import Session
+from kvtui.text import show
+
+
+def _arguments(parser: Parser) -> None:
+    parser.add_argument("--open", action="store_true", help="open the vault and check all of it, asking how")
+    parser.add_argument(
+        "--accept-rollback", action="store_true", help="take a restored, older vault for the newest from now on"
+    )
+
+
+def _doctor(context: Context, args: Namespace) -> int:
+    profile = context.profiles.current
+    if args.accept_rollback:
+        profile.factory.accept_rollback(profile.settings, context.credential())
+        if not context.out.quiet:
+            context.out.note(f"{location(profile)} is taken for the newest from now on.")
+    findings = checkup(context.config, context.profiles, environ=os.environ)
+    findings += _examined(context, ask=args.open or args.accept_rollback)
+    well = all(finding.level is not Level.PROBLEM for finding in findings)
+    out = context.out
+    if out.json:
+        rows: list[Json] = [
+            {"level": one.level.value, "subject": one.subject, "message": one.message, "hint": one.hint}
+            for one in findings
+        ]
+        out.dump({"ok": well, "findings": rows})
+    else:
+        shown = [one for one in findings if not out.quiet or one.level in {Level.WARNING, Level.PROBLEM}]
+        for one in shown:
+            out.line(f"{one.level.value:8} {show(one.subject)}: {show(f'{one.message} {one.hint}'.rstrip())}")
+    return Exit.DONE if well else Exit.FAILED
+
+
+def _examined(context: Context, *, ask: bool) -> list[Finding]:
+    """What is in the current vault, where its passphrase is given or may be asked for."""
+    profile = context.profiles.current
+    try:
+        state = Session(profile).probe()
+    except KvtuiError:
+        return []  # the checkup has told
+    if state is StoreState.MISSING:
+        return []
+    if state is StoreState.LOCKED and not ask and context.given_credential() is None:
+        return [Finding(Level.NOTE, "vault", "What is in it was not checked.", "Add --open to do that.")]
+    try:
+        return examine(profile, context.session().backend)
+    except Corrupt as error:
+        return [Finding(Level.PROBLEM, "vault", error.message, error.hint)]
+
+
+COMMANDS = {"doctor": Command(_doctor, _arguments)}
