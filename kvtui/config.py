@@ -94,16 +94,21 @@ def load(path: Path) -> Config:
 
 
 def _bytes(path: Path) -> bytes | None:
+    if path == Path(os.devnull):
+        return b""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read ({error.strerror}).", hint="Check its rights.") from error
-    with os.fdopen(handle, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise InvalidInput(f"{path} is not a regular file.", hint="Name another with --config.")
-        data = file.read(MAX_BYTES + 1)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(MAX_BYTES + 1)
+    finally:
+        os.close(handle)
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"{path} is larger than {MAX_BYTES} bytes.", hint="Name another with --config.")
     return data

@@ -1,6 +1,6 @@
 """Changes: prepared, reviewed, then applied with a version check. A change set is several, applied one by one.
 
-    edit -> Change(base_version) -> review -> apply -> Applied (with how to undo it) or an error, nothing overwritten
+edit -> Change(base_version) -> review -> apply -> Applied (with how to undo it) or an error, nothing overwritten
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, Conflict, KvtuiError, NotFound
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, KvtuiError, NotFound
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import History, Secret, Version, VersionState
 from kvtui.domain.value import Fields
@@ -47,7 +47,8 @@ class Change:
 
     def describe(self) -> str:
         """What will happen, in one line; the path is data and goes through show()."""
-        some = f" version{'s' * (len(self.versions) > 1)} {', '.join(map(str, self.versions))} of" if self.versions else ""
+        numbers = ", ".join(map(str, self.versions))
+        some = f" version{'s' * (len(self.versions) > 1)} {numbers} of" if numbers else ""
         match self.op:
             case Op.SET if self.base_version == 0:
                 return f"Create {self.path}"
@@ -110,9 +111,7 @@ def apply(backend: Backend, change: Change, *, overwrite: bool = False) -> Appli
 
 def _set(backend: Backend, change: Change) -> Applied:
     before = _read_if_there(backend, change.path)
-    version = backend.write(
-        change.path, change.fields or {}, metadata=change.metadata, expected=change.base_version
-    )
+    version = backend.write(change.path, change.fields or {}, metadata=change.metadata, expected=change.base_version)
     undo = None
     if before is None:
         undo = Change(Op.DELETE, change.path, base_version=version.number)
@@ -186,6 +185,14 @@ def _copy(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
         last = history.versions[-1].version.number if history.versions else None
         return Applied(change, None, Change(Op.DESTROY, target, base_version=last))
     secret = backend.read(change.path)
+    if secret.version.state is not VersionState.LIVE:
+        raise NotFound(
+            f"The current version is {secret.version.state.value}: there is nothing to copy.",
+            hint="Undelete it first.",
+            path=change.path,
+            state=secret.version.state.value,
+            version=secret.current,
+        )
     write = Change(
         Op.SET,
         target,
@@ -198,7 +205,10 @@ def _copy(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
 
 
 def _target(change: Change) -> str:
-    return paths.check_new(change.to or "")
+    target = paths.check_new(change.to or "")
+    if target == change.path:
+        raise InvalidInput("Source and target are the same.", hint="Choose another path.", path=target)
+    return target
 
 
 def _read_if_there(backend: Backend, path: str) -> Secret | None:

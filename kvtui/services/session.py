@@ -49,7 +49,6 @@ class Session:
         self._journal: Journal | None = None
         self._undo: list[Change] = []
         self._writing = threading.RLock()
-        self.on_lock: list[Callable[[], None]] = []
 
     # -- open and close
 
@@ -66,7 +65,7 @@ class Session:
         return self.profile.factory.create(self.profile.settings, credential)
 
     def unlock(self, credential: Credential | None = None) -> None:
-        """Open the store. See BackendFactory.open for what it raises."""
+        """Open the store, anew where it is open. See BackendFactory.open for what it raises."""
         backend = self.profile.factory.open(self.profile.settings, credential)
         try:
             journal = Journal.of(
@@ -77,7 +76,10 @@ class Session:
             raise
         if self.profile.read_only:
             backend = ReadOnlyBackend(backend)
-        self._backend, self._journal = backend, journal
+        with self._writing:
+            before, self._backend, self._journal = self._backend, backend, journal
+        if before is not None:
+            before.close()
 
     def lock(self) -> None:
         """Close the store and forget keys, staged changes and undo. Locking twice is fine."""
