@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kvtui.domain.path import name, parent
 from kvtui.domain.secret import Entry, EntryKind, VersionState
-from kvtui.ui.widgets.tree_rows import NoteKind, Terms, TreeRows, depth_of, folder_of, kind_of, path_of, row_of
+from kvtui.ui.widgets.tree_row import NoteKind, depth_of, folder_of, kind_of, path_of, row_of
+from kvtui.ui.widgets.tree_rows import Terms, TreeRows
 
 FOLDER, SECRET = EntryKind.FOLDER, EntryKind.SECRET
 

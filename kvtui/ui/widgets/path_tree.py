@@ -7,7 +7,7 @@ the table of actions calls its methods.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -17,14 +17,14 @@ from textual import events
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from kvtui.domain import path as paths
 from kvtui.domain.secret import EntryKind, Listing
-from kvtui.ui.widgets import tree_rows
+from kvtui.ui.widgets.line_cursor import LineCursor
 from kvtui.ui.widgets.tree_line import ASCII, UNICODE, TreeLine, draw_line, line_prefix
-from kvtui.ui.widgets.tree_rows import Matcher, NoteKind, Terms, TreeRows
+from kvtui.ui.widgets.tree_row import NoteKind, folder_of, is_folder, kind_of, note_row, path_of, row_of
+from kvtui.ui.widgets.tree_rows import Matcher, Terms, TreeRows
 
 
 class Badge(StrEnum):
@@ -43,7 +43,7 @@ class TreeState:
     cursor: tuple[str, EntryKind] | None = None
 
 
-class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
+class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
     """A lazily loaded tree of folders and secrets. The root is not shown; a folder and a secret may share a path."""
 
     ALLOW_SELECT = False
@@ -146,7 +146,6 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id, classes=classes)
         self._model = TreeRows()
         self._signs = ASCII if ascii else UNICODE
-        self._line = -1
         self._row: str | None = None
         self._badges: dict[Badge, frozenset[str]] = {}
         self._requested: set[str] = set()
@@ -161,21 +160,16 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
         return self._model
 
     @property
-    def cursor_line(self) -> int:
-        """Index of the row under the cursor, -1 in an empty tree."""
-        return self._line
-
-    @property
     def cursor_folder(self) -> str:
         """The folder at the cursor: where something new goes. `""` is the root."""
         if self._row is None:
             return ""
-        return tree_rows.folder_of(self._row) if tree_rows.kind_of(self._row) is EntryKind.SECRET else _path(self._row)
+        return folder_of(self._row) if kind_of(self._row) is EntryKind.SECRET else path_of(self._row)
 
     @property
     def marked(self) -> list[tuple[str, EntryKind]]:
         """The marked folders and secrets in display order of their paths."""
-        return [(_path(row), kind) for row in sorted(self._model.marked) if (kind := tree_rows.kind_of(row))]
+        return [(path_of(row), kind) for row in sorted(self._model.marked) if (kind := kind_of(row))]
 
     @property
     def open_folders(self) -> list[str]:
@@ -215,7 +209,7 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
     def show_listing(self, listing: Listing) -> None:
         """A folder's children, asked for or not. The cursor stays on its row, wherever that is now."""
         self._requested.discard(listing.path)
-        waiting = not self._model.is_loaded(listing.path) and self._row == tree_rows.note_row(listing.path)
+        waiting = not self._model.is_loaded(listing.path) and self._row == note_row(listing.path)
         marks = len(self._model.marked)
         self._model.set_children(listing.path, listing.entries, listing.complete, listing.note)
         self._row_changes(self._line if waiting else None)
@@ -234,7 +228,7 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
 
     def set_badge(self, badge: Badge, where: Iterable[str], kind: EntryKind = EntryKind.SECRET) -> None:
         """Put a badge on these paths and take it off all others."""
-        self._badges[badge] = frozenset(tree_rows.row_of(path, kind) for path in where)
+        self._badges[badge] = frozenset(row_of(path, kind) for path in where)
         self.refresh()
 
     def _open(self, folder: str) -> None:
@@ -284,7 +278,7 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
                 self._request(folder)
                 return
         found = [(path, one) for one in (EntryKind.SECRET, EntryKind.FOLDER) if kind in (one, None)]
-        for row in (tree_rows.row_of(*one) for one in found if self._model.has(*one)):
+        for row in (row_of(*one) for one in found if self._model.has(*one)):
             if (line := self._model.find(row)) is not None:
                 self._end_reveal(True)
                 self._place(line)
@@ -301,62 +295,44 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
 
     # The cursor
 
-    def move(self, lines: int) -> None:
-        """Down, or up where negative, as far as there are rows."""
-        self._go(self._line + lines)
-
-    def move_to_top(self) -> None:
-        self._go(0)
-
-    def move_to_bottom(self) -> None:
-        self._go(len(self._model) - 1)
-
-    def move_half_page(self, direction: int) -> None:
-        """Half a screen down (1) or up (-1)."""
-        self._go(self._line + direction * max(1, self._page // 2))
-
-    def move_page(self, direction: int) -> None:
-        """A screen down (1) or up (-1)."""
-        self._go(self._line + direction * max(1, self._page - 1))
-
     def unfold(self) -> None:
         """Right: open the folder; of an open one, go to its first child."""
-        if self._row is None or not tree_rows.is_folder(self._row):
+        if self._row is None or not is_folder(self._row):
             return
         if self._model.is_open_at(self._line):
             self.move(1)
         else:
-            self._open(_path(self._row))
+            self._open(path_of(self._row))
 
     def fold(self) -> None:
         """Left: close the folder; else go to the folder above."""
         if self._row is None:
             return
         if self._model.is_open_at(self._line):
-            self._close(_path(self._row))
+            self._close(path_of(self._row))
         elif (above := self._model.parent_row(self._line)) is not None:
             self._go(above)
 
     def toggle(self) -> None:
         """Open or close the folder under the cursor."""
-        if self._row is None or not tree_rows.is_folder(self._row):
+        if self._row is None or not is_folder(self._row):
             return
         if self._model.is_open_at(self._line):
-            self._close(_path(self._row))
+            self._close(path_of(self._row))
         else:
-            self._open(_path(self._row))
+            self._open(path_of(self._row))
 
     def activate(self) -> None:
         """Enter: select the secret, toggle the folder, ask again for what failed."""
         if self._row is None:
             return
-        match tree_rows.kind_of(self._row):
+        match kind_of(self._row):
             case EntryKind.SECRET:
                 self.post_message(self.SecretSelected(self._row, self))
             case EntryKind.FOLDER:
                 self.toggle()
             case None:
-                folder = _path(self._row)
+                folder = path_of(self._row)
                 note = self._model.note(folder)
                 if note and note.kind in (NoteKind.ERROR, NoteKind.PARTIAL):
                     self._model.clear_error(folder)
@@ -392,8 +368,8 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
         if row == self._row:
             return
         self._row = row
-        kind = tree_rows.kind_of(row) if row is not None else None
-        target = (_path(row), kind) if row is not None and kind else None
+        kind = kind_of(row) if row is not None else None
+        target = (path_of(row), kind) if row is not None and kind else None
         if target != self.cursor:
             self.cursor = target
             path, moved_to = target or (None, None)
@@ -415,31 +391,18 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._keep_cursor_visible()
         self.refresh()
 
-    @property
-    def _page(self) -> int:
-        return self.scrollable_content_region.height
-
-    def _keep_cursor_visible(self) -> None:
-        if self._line < 0 or not self._page:
-            return
-        top = self.scroll_offset.y
-        if self._line < top:
-            self.scroll_to(y=self._line, animate=False, force=True)
-        elif self._line >= top + self._page:
-            self.scroll_to(y=self._line - self._page + 1, animate=False, force=True)
-
     # Marks
 
     def toggle_mark(self) -> None:
         """Mark or unmark the row under the cursor and go to the next one."""
-        if self._row is not None and tree_rows.kind_of(self._row):
+        if self._row is not None and kind_of(self._row):
             self._model.marked ^= {self._row}
             self._marks_changed()
         self.move(1)
 
     def mark_shown(self) -> None:
         """Mark every shown secret; unmark them if all of them are marked."""
-        shown = {row for row in self._model.rows if tree_rows.kind_of(row) is EntryKind.SECRET}
+        shown = {row for row in self._model.rows if not row.endswith("/")}  # kind_of() would be felt at a million
         if shown <= self._model.marked:
             self._model.marked -= shown
         else:
@@ -476,19 +439,16 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
             row=row,
             open=self._model.is_open_at(index),
             entry=self._model.entry(row),
-            note=self._model.note(_path(row)) if row.endswith("/") else None,
+            note=self._model.note(path_of(row)) if row.endswith("/") else None,
             marked=row in self._model.marked,
             badges=tuple(badge.value for badge, rows in self._badges.items() if row in rows),
-            matched=self._model.matcher.positions(_path(row)) if self._model.matcher else (),
+            matched=self._model.matcher.positions(path_of(row)) if self._model.matcher else (),
         )
         strip = draw_line(line, width, self._signs, lambda name: self.get_component_rich_style(f"path-tree--{name}"))
         if index != self._line:
             return strip
         cursor = self.get_component_rich_style("path-tree--cursor")
         return Strip(Segment.apply_style(strip, post_style=cursor), width)
-
-    def on_resize(self) -> None:
-        self._keep_cursor_visible()
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor; on a folder's arrow it toggles; a double click is enter."""
@@ -500,14 +460,7 @@ class PathTree(ScrollView, can_focus=True, inherit_bindings=False):
             return
         self._go(line)
         row = self._model.rows[line]
-        if tree_rows.is_folder(row) and offset.x < line_prefix(row, self.scrollable_content_region.width):
+        if is_folder(row) and offset.x < line_prefix(row, self.scrollable_content_region.width):
             self.toggle()
         elif event.chain == 2:
             self.activate()
-
-
-def _path(row: str) -> str:
-    return tree_rows.path_of(row)
-
-
-__all__: Sequence[str] = ["Badge", "PathTree", "TreeState"]

@@ -15,8 +15,8 @@ from textual.strip import Strip
 from kvtui import text as texts
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Entry, VersionState
-from kvtui.ui.widgets import tree_rows
-from kvtui.ui.widgets.tree_rows import Note, NoteKind
+from kvtui.ui.widgets import tree_row
+from kvtui.ui.widgets.tree_row import Note, NoteKind
 
 Styles = Callable[[str], Style]
 """The style of a component: `folder`, `badge` …"""
@@ -66,7 +66,7 @@ def line_prefix(row: str, width: int) -> int:
 
 def _indent(row: str, width: int) -> int:
     """Deep rows share an indentation, so that half of a narrow tree is left for names."""
-    return min(_INDENT * tree_rows.depth_of(row), max(0, width // 2 - 4) // _INDENT * _INDENT)
+    return min(_INDENT * tree_row.depth_of(row), max(0, width // 2 - 4) // _INDENT * _INDENT)
 
 
 def draw_line(line: TreeLine, width: int, signs: Signs, style: Styles) -> Strip:
@@ -75,20 +75,20 @@ def draw_line(line: TreeLine, width: int, signs: Signs, style: Styles) -> Strip:
     plain = style("secret")
     guides = f"{signs.guide} " * (_indent(row, width) // _INDENT)
     left = [Segment(signs.marked if line.marked else " ", style("marked")), Segment(guides, style("guide"))]
-    if tree_rows.is_note(row):
+    if tree_row.is_note(row):
         note = line.note or Note(NoteKind.EMPTY)
         text = texts.show(_note_text(note, signs))
         left.append(Segment(f"  {text}", style("error" if note.kind is NoteKind.ERROR else "note")))
         return _fitted(left, [], width, signs, plain)
 
     deleted = _state(line.entry)
-    if tree_rows.is_folder(row):
+    if tree_row.is_folder(row):
         sign, name_style = signs.opened if line.open else signs.closed, style("folder")
     else:
         sign, name_style = signs.secret, style("deleted") if deleted else plain
     left.append(Segment(f"{sign} ", style("guide")))
-    name = tree_rows.path_of(row).rpartition("/")[2]
-    start = len(tree_rows.path_of(row)) - len(name)
+    name = tree_row.path_of(row).rpartition("/")[2]
+    start = len(tree_row.path_of(row)) - len(name)
     left += _name(name[: width * (texts.MAX_MARKS + 1) + 1], {at - start for at in line.matched}, name_style, style)
     return _fitted(left, _badge_sets(line, name, deleted, signs, style), width, signs, plain)
 

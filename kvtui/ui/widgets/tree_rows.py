@@ -1,10 +1,7 @@
 """The rows of a lazily loaded path tree in display order, as plain strings.
 
-There are no node objects. A row is a string that tells what it is: `app/` a folder, `app` a secret (a folder and a
-secret may share a path), `app//` a note below that folder (loading, denied, not complete, empty). No path has an empty
-segment, so the three never meet. Depth and parent follow from the string; a folder is shown open exactly when the row
-after it lies below it. Rows have a total order, so finding one is a bisection, opening a folder one slice insertion
-and closing it one slice deletion.
+There are no node objects. Rows (see `tree_row`) have a total order, so finding one is a bisection, opening a folder one
+slice insertion and closing it one slice deletion; a folder is shown open exactly when the row after it lies below it.
 """
 
 from __future__ import annotations
@@ -12,39 +9,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from operator import lt
 from typing import Protocol
 
 from kvtui.domain import path as paths
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Entry, EntryKind, VersionState
+from kvtui.ui.widgets.tree_row import EMPTY, LOADING, Note, NoteKind, folder_of, is_folder, note_row, order, row_of
 
 _PLAIN_TYPES = (None, SecretType.SECRET)
 _PLAIN_STATES = (None, VersionState.LIVE)
-
-
-class NoteKind(StrEnum):
-    LOADING = "loading"
-    EMPTY = "empty"
-    PARTIAL = "partial"
-    """Listed, but not all of it; the text says why."""
-    ERROR = "error"
-    """Not listed; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a note row says about its folder."""
-
-    kind: NoteKind
-    text: str = ""
-    label: str = ""
-    """One word for an error: `denied`."""
-
-
-_LOADING, _EMPTY = Note(NoteKind.LOADING), Note(NoteKind.EMPTY)
 
 
 class Matcher(Protocol):
@@ -78,55 +52,6 @@ class Terms:
         text = path if self._exact else "".join(low if len(low := ch.lower()) == 1 else ch for ch in path)
         starts = {term: text.rfind(term) for term in self._terms}
         return {at for term, start in starts.items() if start >= 0 for at in range(start, start + len(term))}
-
-
-def row_of(path: str, kind: EntryKind) -> str:
-    return f"{path}/" if kind is EntryKind.FOLDER else path
-
-
-def note_row(folder: str) -> str:
-    return f"{folder}//"
-
-
-def is_note(row: str) -> bool:
-    return row.endswith("//")
-
-
-def is_folder(row: str) -> bool:
-    return row.endswith("/") and not is_note(row)
-
-
-def path_of(row: str) -> str:
-    """The path of a folder or secret; of a note, the folder it is about."""
-    return row.rstrip("/")
-
-
-def kind_of(row: str) -> EntryKind | None:
-    """None for a note."""
-    if is_note(row):
-        return None
-    return EntryKind.FOLDER if row.endswith("/") else EntryKind.SECRET
-
-
-def folder_of(row: str) -> str:
-    """The folder a row is in."""
-    return path_of(row) if is_note(row) else paths.parent(path_of(row))
-
-
-def depth_of(row: str) -> int:
-    """0 for what is in the root."""
-    folder = folder_of(row)
-    return folder.count("/") + 1 if folder else 0
-
-
-def _order(row: str) -> list[tuple[int, str, int]]:
-    """Sort key of the display order: names by code point, a folder with all below it before the secret of its name,
-    a folder's note after its children."""
-    *above, name = path_of(row).split("/")
-    if is_note(row):
-        above = [*above, name] if name else above
-        return [(0, segment, 0) for segment in above] + [(1, "", 0)]
-    return [(0, segment, 0) for segment in above] + [(0, name, 0 if row.endswith("/") else 1)]
 
 
 class TreeRows:
@@ -169,7 +94,7 @@ class TreeRows:
         """Whether a listing named this folder or secret, shown or not."""
         siblings = self._children.get(paths.parent(path))
         row = row_of(path, kind)
-        at = bisect_left(siblings, _order(row), key=_order) if siblings else 0
+        at = bisect_left(siblings, order(row), key=order) if siblings else 0
         return siblings is not None and at < len(siblings) and siblings[at] == row
 
     def children(self, folder: str) -> Sequence[str]:
@@ -186,8 +111,8 @@ class TreeRows:
             return self._notes[folder]
         children = self._children.get(folder)
         if children is None:
-            return _LOADING
-        return None if children else _EMPTY
+            return LOADING
+        return None if children else EMPTY
 
     def awaited(self, folder: str) -> list[str]:
         """The children of a loaded folder that are open but not loaded, and have not failed."""
@@ -209,7 +134,7 @@ class TreeRows:
 
     def find(self, row: str) -> int | None:
         """Where a row is shown, None where it is not."""
-        at = bisect_left(self.rows, _order(row), key=_order)
+        at = bisect_left(self.rows, order(row), key=order)
         return at if at < len(self.rows) and self.rows[at] == row else None
 
     def parent_row(self, index: int) -> int | None:
@@ -220,7 +145,7 @@ class TreeRows:
     def nearest(self, row: str) -> int:
         """Where `row` is shown; else the closed folder that hides it; else what took its place, in the same folder if
         anything is left there. -1 where nothing is shown."""
-        at = bisect_left(self.rows, _order(row), key=_order)
+        at = bisect_left(self.rows, order(row), key=order)
         if at < len(self.rows) and self.rows[at] == row:
             return at
         folder = folder_of(row)
@@ -386,8 +311,8 @@ class TreeRows:
             rows = self._children.get(item, []) if self._matcher is None else self._matches.get(item, [])
             parts: list[str | list[str]] = []
             at = 0
-            for row in sorted((f"{child}/" for child in self._open[item] | self._loaded[item]), key=_order):
-                index = bisect_left(rows, _order(row), lo=at, key=_order)
+            for row in sorted((f"{child}/" for child in self._open[item] | self._loaded[item]), key=order):
+                index = bisect_left(rows, order(row), lo=at, key=order)
                 if index < len(rows) and rows[index] == row and self._expands(row[:-1]):
                     parts += [rows[at : index + 1], row[:-1]]
                     at = index + 1
@@ -412,7 +337,7 @@ class TreeRows:
             hits = self._matcher.select(self._children[folder])
             holders = {f"{child}/" for child in self._loaded[folder] if self._matches.get(child)}.difference(hits)
             self._held.update(row[:-1] for row in holders)
-            self._matches[folder] = sorted([*hits, *holders], key=_order) if holders else hits
+            self._matches[folder] = sorted([*hits, *holders], key=order) if holders else hits
 
 
 def _checked_rows(folder: str, entries: Sequence[Entry]) -> list[str]:
