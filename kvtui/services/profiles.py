@@ -44,6 +44,12 @@ class Profile:
     remember: bool = True
 
     @property
+    def label(self) -> str:
+        """What to call it on the screen: its name, or the folder of a vault that was named directly."""
+        path = self.settings.get("path")
+        return self.name or (Path(path).name if path else self.kind)
+
+    @property
     def factory(self) -> BackendFactory:
         """Raises InvalidInput for an unknown kind, Unavailable for a broken one."""
         return registry.factory(self.kind)

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from textual import events, on, work
@@ -14,7 +15,7 @@ from textual.screen import Screen
 from kvtui.actions import BY_ID, Action, Keymap, Scope
 from kvtui.backends.factory import StoreState
 from kvtui.clipboard import Clipboard, CopyResult
-from kvtui.clock import suspended_clock
+from kvtui.clock import suspended_clock, utc_now
 from kvtui.config import Config
 from kvtui.domain.errors import KvtuiError
 from kvtui.locations import themes_dir
@@ -47,6 +48,7 @@ class KvtuiApp(SafeApp[int]):
         path: str | None = None,
         session: Session | None = None,
         clock: Callable[[], float] = suspended_clock,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         super().__init__()
         self.profiles, self.config = profiles, config
@@ -54,6 +56,7 @@ class KvtuiApp(SafeApp[int]):
         self.session = session or Session(profiles.current)
         self.clipboard_tool = Clipboard()
         self._clock = clock
+        self.now = now
         self._last_input = clock()
         self._places: dict[str, Place] = {self.session.profile.name: Place(cursor=path)} if path else {}
         self._note = ""
@@ -125,7 +128,7 @@ class KvtuiApp(SafeApp[int]):
             if state is StoreState.READY and not session.is_open:
                 await asyncio.to_thread(session.unlock)
         except KvtuiError as error:
-            await self._show(ProblemScreen(session.profile.name, error))
+            await self._show(ProblemScreen(session.profile.label, error))
             return
         if state is StoreState.MISSING:
             await self._show(CreateScreen(session))

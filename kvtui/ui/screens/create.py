@@ -38,7 +38,7 @@ class CreateScreen(Screen[None]):
         #create-note.-failed { color: $text-error; }
         #create-buttons { height: 1; margin-top: 1; }
         #recovery-key { margin: 1 0; padding: 1 2; border: round $warning; text-style: bold; height: auto; }
-        Button { width: auto; height: 1; border: none; padding: 0 2; margin-right: 2; }
+        Button { width: auto; padding: 0 2; margin-right: 2; }
     }
     """
 
@@ -65,8 +65,8 @@ class CreateScreen(Screen[None]):
             yield SecretInput(id="again")
             yield Static("Several random words are good. It cannot be reset.", id="create-note", markup=False)
             with Horizontal(id="create-buttons"):
-                yield Button("Create", id="create", variant="primary")
-                yield Button("Quit", id="leave")
+                yield Button("Create", id="create", variant="primary", compact=True)
+                yield Button("Quit", id="leave", compact=True)
 
     @on(Input.Changed, "#passphrase")
     def _rate(self, event: Input.Changed) -> None:
@@ -126,7 +126,9 @@ class CreateScreen(Screen[None]):
                 markup=False,
             ),
             RecoveryKey(show(created.recovery_key.reveal()), id="recovery-key"),
-            Horizontal(Button("I have written it down", id="written", variant="primary"), id="create-buttons"),
+            Horizontal(
+                Button("I have written it down", id="written", variant="primary", compact=True), id="create-buttons"
+            ),
         )
         self.query_one("#written").focus()
 

@@ -25,7 +25,7 @@ class ProblemScreen(Screen[None]):
         }
         #problem-hint { color: $text-muted; margin-top: 1; }
         Horizontal { height: 1; margin-top: 1; }
-        Button { width: auto; height: 1; border: none; padding: 0 2; margin-right: 2; }
+        Button { width: auto; padding: 0 2; margin-right: 2; }
     }
     """
 
@@ -43,8 +43,8 @@ class ProblemScreen(Screen[None]):
             yield Static(show(self._error.message), id="problem-message", markup=False)
             yield Static(show(self._error.hint), id="problem-hint", markup=False)
             with Horizontal():
-                yield Button("Try again", id="retry", variant="primary")
-                yield Button("Quit", id="leave")
+                yield Button("Try again", id="retry", variant="primary", compact=True)
+                yield Button("Quit", id="leave", compact=True)
 
     @on(Button.Pressed, "#retry")
     def _again(self) -> None:

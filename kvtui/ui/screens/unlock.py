@@ -36,7 +36,7 @@ class UnlockScreen(Screen[None]):
         Input, Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
         Input:focus { background: $primary 25%; }
         #unlock-error { color: $text-error; height: auto; min-height: 1; }
-        Button { width: auto; height: 1; border: none; padding: 0 2; margin-top: 1; }
+        Button { width: auto; padding: 0 2; margin-top: 1; }
     }
     """
 
@@ -53,11 +53,11 @@ class UnlockScreen(Screen[None]):
             box.border_title = "kvtui"
             if self._note:
                 yield Static(self._note, markup=False)
-            yield Static(say("Vault of profile [b]$name[/b]", name=self._session.profile.name))
+            yield Static(say("Vault of profile [b]$name[/b]", name=self._session.profile.label))
             yield Label("Passphrase", classes="label", markup=False)
             yield SecretInput(id="passphrase")
             yield Static(id="unlock-error", markup=False)
-            yield Button("Unlock", id="unlock", variant="primary")
+            yield Button("Unlock", id="unlock", variant="primary", compact=True)
 
     @on(Input.Submitted, "#passphrase")
     @on(Button.Pressed, "#unlock")

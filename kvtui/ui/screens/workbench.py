@@ -20,7 +20,6 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Footer, Input, Static, Tab, Tabs
 
 from kvtui.actions import BY_ID, Action, Scope
-from kvtui.clock import utc_now
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import KvtuiError, NotFound
@@ -103,7 +102,7 @@ class Workbench(Screen[None]):
     def on_mount(self) -> None:
         info = self.session.info()
         status = self.status
-        status.profile, status.backend, status.read_only = self.session.profile.name, info.kind, info.read_only
+        status.profile, status.backend, status.read_only = self.session.profile.label, info.kind, info.read_only
         status.staged = len(self.session.staged)
         self.path_tree.focus()
         self.show_title()
@@ -304,7 +303,7 @@ class Workbench(Screen[None]):
 
     @property
     def now(self) -> datetime:
-        return utc_now()
+        return self.kvtui.now()
 
     # -- masking
 
