@@ -124,7 +124,9 @@ class Word:
                 if last >= 0:
                     score += _GAP + _GAP_MORE * min(at - last - 2, _LONGEST_GAP)
             last = at
-        return max(1, min(score + _end_bonus(folded, last + 1), _MOST))
+        if positions[-2:] == (last - 1, last):
+            score += _end_bonus(folded, last + 1)
+        return max(1, min(score, _MOST))
 
 
 def _start_bonus(name: str, at: int) -> int:

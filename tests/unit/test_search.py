@@ -1,0 +1,169 @@
+import random
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvtui.backends.memory import ALL, MemoryBackend
+from kvtui.domain.capability import Capability
+from kvtui.domain.metadata import MetadataPatch, SecretType
+from kvtui.domain.secret import Indexed
+from kvtui.domain.value import SecretValue
+from kvtui.services.matcher import fold
+from kvtui.services.search import NamesIndex, Query, search
+
+ROWS = [
+    Indexed("app/db/password", SecretType.PASSWORD, "main Database", ("prod", "Critical Path"), "alice"),
+    Indexed("app/db/user", SecretType.SECRET, "", ("prod",), "bob"),
+    Indexed("app/api", SecretType.API_KEY, "for payments", (), "Alice"),
+    Indexed("Legacy/İstanbul", SecretType.SECRET),
+    Indexed("odd\nname/db", SecretType.SECRET),
+]
+
+
+def found(query: str, rows: list[Indexed] = ROWS, **options: object) -> list[str]:
+    return [match.path for match in search(rows, query, **options).matches]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("query", "paths"),
+    [
+        ("db", ["odd\nname/db", "app/db/password", "app/db/user"]),
+        ("DB", ["odd\nname/db", "app/db/password", "app/db/user"]),
+        ("apd", ["app/db/password", "app/db/user"]),
+        ("db pass", ["app/db/password"]),
+        ("payments", ["app/api"]),
+        ("MAIN", ["app/db/password"]),
+        ("critical", ["app/db/password"]),
+        ('"critical path"', ["app/db/password"]),
+        ("istanbul", []),
+        ("İstanbul", ["Legacy/İstanbul"]),
+        ("legacy", ["Legacy/İstanbul"]),
+        ("tag:prod", ["app/db/password", "app/db/user"]),
+        ("tag:pro", []),
+        ("tag:PROD user", ["app/db/user"]),
+        ('tag:"critical path"', ["app/db/password"]),
+        ("type:api_key", ["app/api"]),
+        ("type:api", ["app/api"]),
+        ("owner:ALICE", ["app/api", "app/db/password"]),
+        ("owner:alice type:password", ["app/db/password"]),
+        ("desc:database", ["app/db/password"]),
+        ("path:db/", ["app/db/password", "app/db/user"]),
+        ("tag:", ["Legacy/İstanbul", "app/api", "app/db/password", "app/db/user", "odd\nname/db"]),
+        ("app: db", []),
+        ("nothing-like-this", []),
+        ("", ["Legacy/İstanbul", "app/api", "app/db/password", "app/db/user", "odd\nname/db"]),
+    ],
+)
+@pytest.mark.parametrize("limit", [None, 100])
+def test_a_query_finds(query: str, paths: list[str], limit: int | None) -> None:
+    assert found(query, limit=limit) == paths
+
+
+@pytest.mark.parametrize(
+    ("query", "paths"),
+    [
+        ("db/", ["app/db/password", "app/db/user"]),
+        ("apd", []),
+        ("App", []),
+        ("tag:prod", []),
+        ("odd\nname", ["odd\nname/db"]),
+    ],
+)
+def test_an_exact_query_is_a_literal_piece_of_a_path(query: str, paths: list[str]) -> None:
+    assert found(query, exact=True) == paths
+
+
+def test_matches_say_what_matched_and_where() -> None:
+    (match,) = search(ROWS, "main").matches
+    assert (match.where, match.positions) == ("description", ())
+    (match,) = search(ROWS, "critical pass").matches
+    assert (match.where, match.positions) == ("tags", (7, 8, 9, 10))
+    (match,) = search(ROWS, "i/p", exact=True).matches or search(ROWS, "app/api", exact=True).matches
+    assert match.positions == tuple(range(7))
+
+
+def test_a_limit_cuts_the_worst_and_says_so() -> None:
+    assert found("db", limit=1) == ["odd\nname/db"]
+    assert not search(ROWS, "db", limit=2).complete
+    assert search(ROWS, "db", limit=3).complete
+    assert not search(ROWS, "db/", exact=True, limit=1).complete
+    assert search(ROWS, "db/", exact=True, limit=2).complete
+    assert not search(ROWS, "db", complete=False).complete
+
+
+def test_the_same_score_is_ordered_by_code_point() -> None:
+    rows = [Indexed(path) for path in ("é/key", "b/key", "Z/key", "a/key")]
+    assert found("key", rows) == ["Z/key", "a/key", "b/key", "é/key"]
+
+
+def test_a_query_is_taken_apart() -> None:
+    assert Query.parse('db tag:A "x y" owner:"Bob B" desc:"open path: kv:x') == Query(
+        ("db", "x y"), (("tag", "a"), ("owner", "bob b"), ("desc", "open path: kv:x"))
+    )
+    assert Query.parse("kv:x type: \t") == Query(("kv:x",))
+
+
+PATHS = st.lists(st.text(alphabet="ab/D\n", min_size=1, max_size=8), unique=True, max_size=12)
+
+
+@given(paths=PATHS, word=st.text(alphabet="abdD/", min_size=1, max_size=3))
+def test_the_index_finds_all_subsequences_and_only_those(paths: list[str], word: str) -> None:
+    def fits(path: str) -> bool:
+        letters = iter(fold(path))
+        return all(ch in letters for ch in fold(word))
+
+    rows = [Indexed(path) for path in paths]
+    wanted = sorted(path for path in paths if fits(path))
+    assert sorted(found(word, rows)) == wanted
+    assert sorted(found(word, rows, limit=50)) == wanted
+    assert found(word, rows) == found(word, rows, limit=50)
+
+
+def test_the_best_classes_come_first_among_very_many() -> None:
+    rows = [Indexed(f"x{number}/k-e-y") for number in range(2000)]
+    rows += [Indexed(f"x{number}/monkey-{number}") for number in range(2000)]
+    rows += [Indexed("zz/key"), Indexed("zz/keys/a")]
+    assert found("key", rows, limit=3)[:2] == ["zz/key", "zz/keys/a"]
+    assert found("key", rows)[:2] == ["zz/key", "zz/keys/a"]
+
+
+def test_refresh_reads_again_only_after_a_change() -> None:
+    backend = MemoryBackend()
+    index = NamesIndex()
+    assert index.refresh(backend)
+    assert len(index) == 0
+    assert not index.refresh(backend)
+    patch = MetadataPatch(description="for billing")
+    backend.write("app/db", {"value": SecretValue("hunter2")}, metadata=patch)
+    assert index.refresh(backend)
+    assert [match.path for match in index.query("billing").matches] == ["app/db"]
+    assert index.query("hunter2").matches == []
+    index.clear()
+    assert len(index) == 0
+    assert index.refresh(backend)
+
+
+def test_a_store_without_an_index_is_walked() -> None:
+    backend = MemoryBackend(capabilities=ALL - {Capability.INDEX, Capability.CHANGE_SIGNAL})
+    backend.write("app/db", {"value": SecretValue("x")})
+    index = NamesIndex()
+    assert index.refresh(backend)
+    result = index.query("db")
+    assert ([match.path for match in result.matches], result.complete) == (["app/db"], True)
+    assert index.refresh(backend)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_paths_answer_while_typing() -> None:
+    words = "app api prod staging db user password token grafana redis kafka payment billing zeta".split()  # noqa: SIM905
+    pick = random.Random(1)
+    index = NamesIndex(Indexed("/".join(pick.choices(words, k=4)) + f"/{number:x}") for number in range(100_000))
+    took = []
+    for query in ("p", "pa", "pas", "pass", "pgp", "zdb", "qqq", "prod pass"):
+        index.query(query, 100)
+        begin = time.process_time()
+        index.query(query, 100)
+        took.append(time.process_time() - begin)
+    assert sorted(took)[len(took) // 2] < 0.05
