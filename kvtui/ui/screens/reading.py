@@ -61,10 +61,10 @@ class Reading(Browsing):
             self.mask()
             return
         self.show_tab("fields")
-        for name in names:
-            value = await self.call(self.session.disclose, Act.REVEAL, secret, name)
-            if self.secret is secret and self.app.screen is self:
-                self.fields.reveal(name, value)
+        values = {name: await self.call(self.session.disclose, Act.REVEAL, secret, name) for name in names}
+        if self.secret is not secret or self.app.screen is not self:
+            return
+        self.fields.reveal(values)
         self.start_reveal_timer()
 
     # -- copy

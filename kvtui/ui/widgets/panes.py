@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from textual.content import Content
@@ -43,8 +43,9 @@ class FieldsPane(RowList):
         self._revealed.clear()
         self._draw()
 
-    def reveal(self, field: str, value: SecretValue) -> None:
-        self._revealed[field] = value
+    def reveal(self, values: Mapping[str, SecretValue]) -> None:
+        """Show these fields' values, by name."""
+        self._revealed.update(values)
         self._draw()
 
     def mask(self) -> None:
