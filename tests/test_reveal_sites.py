@@ -32,7 +32,7 @@ MAY_REVEAL = {
     "cli/writing.py": "the note on a trailing newline",
     "domain/codec.py": "the one place where values become bytes, text and JSON",
     "services/transfer/dotenv.py": "a .env file holds text only",
-    "services/transfer/guess.py": "an imported text is measured to tell its type",
+    "services/transfer/guess.py": "the first characters of an imported text tell its type",
     "services/transfer/kv_json.py": "a field's type decides how it is written",
     "services/transfer/tree.py": "a field's type decides how it is written",
     "services/transfer/yaml_tree.py": "YAML writes values by type",

@@ -79,6 +79,7 @@ class MemoryStore:
         self.key = secrets.token_bytes(32)
         for history in histories:
             self.secrets[paths.check(history.path)] = _from_history(history)
+        self.old_names = {path for path in self.secrets if not unicodedata.is_normalized("NFC", path)}
 
 
 class MemoryBackend(Backend):
@@ -340,9 +341,7 @@ class MemoryBackend(Backend):
 
     def _refuse_twins(self, path: str) -> None:
         """Raise AlreadyExists when a name along the path is there already in another normal form."""
-        for old in self._store.secrets:
-            if old.isascii() or unicodedata.is_normalized("NFC", old):
-                continue
+        for old in self._store.old_names & self._store.secrets.keys():
             for existing, new in zip(old.split("/"), path.split("/"), strict=False):
                 if existing != new:
                     if unicodedata.normalize("NFC", existing) == new:

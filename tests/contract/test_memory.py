@@ -7,10 +7,10 @@ from typing import Any
 from kvtui.backends.contract import Backend
 from kvtui.backends.factory import StoreState
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryFactory, MemoryStore
-from kvtui.domain.capability import Capability
+from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.metadata import MetadataPatch
-from kvtui.domain.secret import History
-from kvtui.domain.value import SecretValue
+from kvtui.domain.secret import History, Listing, Secret, Version
+from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing import BackendConformance
 
 
@@ -42,6 +42,50 @@ class TestMemoryWithOneTextPerPath(BackendConformance):
         return MemoryBackend(
             capabilities={Capability.LIST, Capability.READ, Capability.WRITE, Capability.DELETE, Capability.DESTROY}
         )
+
+
+class FiveMethods(Backend):
+    """The least a store may be: everything else is the contract's default."""
+
+    def __init__(self) -> None:
+        self.inner = MemoryBackend(capabilities={Capability.LIST, Capability.READ, Capability.WRITE})
+
+    def info(self) -> BackendInfo:
+        return self.inner.info()
+
+    def list(self, folder: str = "") -> Listing:
+        return self.inner.list(folder)
+
+    def read(self, path: str, version: int | None = None) -> Secret:
+        return self.inner.read(path, version)
+
+    def write(
+        self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
+    ) -> Version:
+        return self.inner.write(path, fields, metadata=metadata, expected=expected)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class TestDefaultsOfTheContract(BackendConformance):
+    machine_examples = 5
+
+    def make(self) -> Backend:
+        return FiveMethods()
+
+
+class IndexWithoutTextSearch(MemoryBackend):
+    find = Backend.find
+    walk = Backend.walk
+    write_many = Backend.write_many
+
+
+class TestDefaultsOnAFullStore(BackendConformance):
+    machine_examples = 5
+
+    def make(self) -> Backend:
+        return IndexWithoutTextSearch()
 
 
 def test_versions_and_metadata_tell_who_wrote_and_when() -> None:
