@@ -213,6 +213,30 @@ async def test_moving_the_cursor_ends_a_reveal_that_still_loads() -> None:
         assert app.view.cursor == ("zone", SECRET)
 
 
+async def test_a_path_that_was_not_there_is_looked_for_again() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 12)) as pilot:
+        assert await app.view.reveal_path("app/token")
+        app.store |= {"app": ["app/new/", "app/token"], "app/new": ["app/new/key"]}
+        assert await app.view.reveal_path("app/new/key")
+        assert app.asked == ["", "app", "app", "app/new"]
+        assert not await app.view.reveal_path("app/new/other")
+        await wait_for_idle(pilot)
+        assert app.view.cursor == ("app/new", FOLDER)
+        assert app.asked[4:] == ["app/new"]
+
+
+async def test_a_reveal_ends_at_a_folder_that_fails() -> None:
+    app = Host(holding=True)
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, lambda: app.answer(""))
+        waiting = asyncio.create_task(app.view.reveal_path("app/api/key"))
+        await wait_for_idle(pilot)
+        app.view.show_error("app", "no permission")
+        assert await waiting is False
+        assert app.view.cursor == ("app", FOLDER)
+
+
 async def test_marks_are_signed_and_kept_while_folded() -> None:
     app = Host()
     async with app.run_test(size=(40, 12)) as pilot:
@@ -235,7 +259,7 @@ async def test_a_filter_shows_what_matches_and_leaves_everything_as_it_was() -> 
         assert app.shown == [" ▾ db", " │ • password"]
         assert app.view.cursor == ("db/password", SECRET)
         await step(pilot, lambda: app.view.filter("no such thing"))
-        assert app.shown == []
+        assert app.shown == ["   nothing loaded matches"]
         assert app.view.cursor is None
         await step(pilot, lambda: app.view.filter(""))
         assert app.shown[2:] == [" ▾ db", " │ • password", " │ • user", " • zone"]
@@ -403,22 +427,30 @@ async def test_the_mouse_selects_opens_and_scrolls() -> None:
         assert app.view.cursor == ("app/token", SECRET)
 
 
-async def test_the_cursor_row_is_lit_to_the_edge_and_differs_with_the_focus() -> None:
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "ansi-dark"])
+async def test_the_cursor_row_is_lit_to_the_edge_and_differs_with_the_focus(theme: str) -> None:
     app = Host()
     async with app.run_test(size=(40, 10)) as pilot:
+        app.theme = theme
         await wait_for_idle(pilot)
         app.view.focus()
         await wait_for_idle(pilot)
-        lit = {segment.style.bgcolor for segment in app.view.render_line(0) if segment.style}
-        other = {segment.style.bgcolor for segment in app.view.render_line(1) if segment.style}
-        assert len(lit) == 1
-        assert lit.isdisjoint(other)
-        assert app.view.render_line(0).cell_length == 40
+
+        def looks(line: int) -> set[tuple[Any, ...]]:
+            """Background and line styles of a row, the same from edge to edge under the cursor."""
+            strip = app.view.render_line(line)
+            assert strip.cell_length == 40
+            styles = [segment.style for segment in strip if segment.style]
+            return {(style.bgcolor, bool(style.underline), bool(style.reverse)) for style in styles}
+
+        focused, other = looks(0), looks(1)
         app.screen.set_focus(None)
         await wait_for_idle(pilot)
-        blurred = {segment.style.bgcolor for segment in app.view.render_line(0) if segment.style}
-        assert len(blurred) == 1
-        assert blurred.isdisjoint(lit)
+        blurred = looks(0)
+        assert len(focused) == len(blurred) == 1
+        assert focused != blurred
+        assert blurred != looks(1)
+        assert focused.isdisjoint(other)
 
 
 async def test_plain_terminals_get_plain_signs() -> None:

@@ -96,6 +96,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
     PathTree:ansi {
         color: ansi_default;
         & > .path-tree--guide { color: ansi_default; text-style: dim; }
+        &:blur > .path-tree--cursor { text-style: underline; }
         &:nocolor > .path-tree--cursor { text-style: reverse; }
     }
     """
@@ -150,6 +151,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         self._badges: dict[Badge, frozenset[str]] = {}
         self._requested: set[str] = set()
         self._wanted: tuple[str, EntryKind | None] | None = None
+        self._listed_since: set[str] = set()  # folders listed since a path is wanted
         self._revealed: asyncio.Future[bool] | None = None
 
     # What it holds
@@ -197,6 +199,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
             self._model.open(folder)
         if state and state.cursor:
             self._wanted = state.cursor
+            self._listed_since.clear()
         self._open("")
 
     def reload(self) -> None:
@@ -209,6 +212,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
     def show_listing(self, listing: Listing) -> None:
         """A folder's children, asked for or not. The cursor stays on its row, wherever that is now."""
         self._requested.discard(listing.path)
+        self._listed_since.add(listing.path)
         waiting = not self._model.is_loaded(listing.path) and self._row == note_row(listing.path)
         marks = len(self._model.marked)
         self._model.set_children(listing.path, listing.entries, listing.complete, listing.note)
@@ -248,6 +252,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         """Move the cursor to a path, opening folders as they load; of a shared path to the secret unless told."""
         self._end_reveal(False)
         self._wanted = (path, kind)
+        self._listed_since.clear()
         self._advance()
 
     async def reveal_path(self, path: str, kind: EntryKind | None = None) -> bool:
@@ -264,7 +269,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         if self._wanted is None:
             return
         path, kind = self._wanted
-        reached = ""
+        reached, failed = "", False
         for folder in ["", *paths.ancestors(path)]:
             if folder and not self._model.has(folder, EntryKind.FOLDER):
                 break
@@ -273,18 +278,21 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
                 self._open(folder)
             if not self._model.is_loaded(folder):
                 note = self._model.note(folder)
-                if note and note.kind is NoteKind.ERROR:
-                    break
-                self._request(folder)
-                return
-        found = [(path, one) for one in (EntryKind.SECRET, EntryKind.FOLDER) if kind in (one, None)]
-        for row in (row_of(*one) for one in found if self._model.has(*one)):
-            if (line := self._model.find(row)) is not None:
-                self._end_reveal(True)
-                self._place(line)
-                return
-        self._end_reveal(False)
-        if reached:
+                failed = note is not None and note.kind is NoteKind.ERROR
+                if not failed:
+                    self._request(folder)
+                    return
+                break
+        named = [row_of(path, one) for one in (EntryKind.SECRET, EntryKind.FOLDER) if self._model.has(path, one)]
+        rows = [row for row in named if kind in (kind_of(row), None)]
+        if not rows and not failed and reached not in self._listed_since:
+            self._request(reached)  # what was listed before may be out of date
+            return
+        lines = [line for row in rows if (line := self._model.find(row)) is not None]
+        self._end_reveal(bool(lines))
+        if lines:
+            self._place(lines[0])
+        elif reached:
             self._place(self._model.nearest(f"{reached}/"))
 
     def _end_reveal(self, found: bool) -> None:
@@ -299,6 +307,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         """Right: open the folder; of an open one, go to its first child."""
         if self._row is None or not is_folder(self._row):
             return
+        self._end_reveal(False)
         if self._model.is_open_at(self._line):
             self.move(1)
         else:
@@ -317,6 +326,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         """Open or close the folder under the cursor."""
         if self._row is None or not is_folder(self._row):
             return
+        self._end_reveal(False)
         if self._model.is_open_at(self._line):
             self._close(path_of(self._row))
         else:
@@ -433,6 +443,9 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         index = y + self.scroll_offset.y
         width = self.scrollable_content_region.width
         if index >= len(self._model):
+            if index == 0 and self._model.matcher is not None:
+                nothing = Segment("   nothing loaded matches", self.get_component_rich_style("path-tree--note"))
+                return Strip([nothing]).adjust_cell_length(width, self.rich_style)
             return Strip.blank(width, self.rich_style)
         row = self._model.rows[index]
         line = TreeLine(

@@ -83,10 +83,10 @@ def draw_line(line: TreeLine, width: int, signs: Signs, style: Styles) -> Strip:
 
     deleted = _state(line.entry)
     if tree_row.is_folder(row):
-        sign, name_style = signs.opened if line.open else signs.closed, style("folder")
+        sign, sign_style, name_style = signs.opened if line.open else signs.closed, plain, style("folder")
     else:
-        sign, name_style = signs.secret, style("deleted") if deleted else plain
-    left.append(Segment(f"{sign} ", style("guide")))
+        sign, sign_style, name_style = signs.secret, style("badge"), style("deleted") if deleted else plain
+    left.append(Segment(f"{sign} ", sign_style))
     name = tree_row.path_of(row).rpartition("/")[2]
     start = len(tree_row.path_of(row)) - len(name)
     left += _name(name[: width * (texts.MAX_MARKS + 1) + 1], {at - start for at in line.matched}, name_style, style)
