@@ -37,6 +37,8 @@ MAY_REVEAL = {
     "services/transfer/tree.py": "a field's type decides how it is written",
     "services/transfer/yaml_tree.py": "YAML writes values by type",
     "ui/screens/create.py": "a new recovery key is shown once",
+    "ui/widgets/diff_view.py": "a comparison shows values when it is asked to",
+    "ui/widgets/value_area.py": "an editor holds the text it edits",
 }
 """Module -> why. Everybody else passes SecretValue on."""
 
