@@ -1,7 +1,7 @@
 """Write the generated parts of the README from the code: the keys and the backends' table.
 
-    python docs/generate.py           rewrite them
-    python docs/generate.py --check   fail when they are not what the code says
+python docs/generate.py           rewrite them
+python docs/generate.py --check   fail when they are not what the code says
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ def launch(context: Context, path: str | None = None, *, session: Session | None
             "The screen needs a terminal.", hint="Run kvtui in one, or use a command: kvtui --help.", retryable=False
         )
     profiles, config = context.profiles, context.config
+    credential = None if session is not None else context.given_credential()
     from kvtui.ui.app import run  # noqa: PLC0415 - Textual is loaded for the screen alone
 
-    return run(profiles, config, path=path, session=session)
+    return run(profiles, config, path=path, session=session, credential=credential)

@@ -17,7 +17,9 @@ from kvtui.backends.factory import StoreState
 from kvtui.clipboard import Clipboard, CopyResult
 from kvtui.clock import suspended_clock, utc_now
 from kvtui.config import Config
-from kvtui.domain.errors import KvtuiError
+from kvtui.domain.credential import Credential
+from kvtui.domain.errors import KvtuiError, WrongCredential
+from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
 from kvtui.services.profiles import Profile, Profiles
 from kvtui.services.session import Session
@@ -47,6 +49,7 @@ class KvtuiApp(SafeApp[int]):
         *,
         path: str | None = None,
         session: Session | None = None,
+        credential: Credential | None = None,
         clock: Callable[[], float] = suspended_clock,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -55,6 +58,7 @@ class KvtuiApp(SafeApp[int]):
         self.keys = Keymap(config.keymap)
         self.session = session or Session(profiles.current)
         self.clipboard_tool = Clipboard()
+        self._credential = credential
         self._clock = clock
         self.now = now
         self._last_input = clock()
@@ -68,6 +72,7 @@ class KvtuiApp(SafeApp[int]):
         return Screen(id="blank")
 
     def on_mount(self) -> None:
+        super().on_mount()
         self._use_theme(self.config.ui.theme)
         self._handle_signals()
         self.set_interval(1.0, self._tick)
@@ -125,8 +130,15 @@ class KvtuiApp(SafeApp[int]):
         session = self.session
         try:
             state = StoreState.READY if session.is_open else await asyncio.to_thread(session.probe)
-            if state is StoreState.READY and not session.is_open:
+            given, self._credential = self._credential, None  # for the first opening only: a lock asks again
+            if state is StoreState.LOCKED and given is not None:
+                await asyncio.to_thread(session.unlock, given)
+                state = StoreState.READY
+            elif state is StoreState.READY and not session.is_open:
                 await asyncio.to_thread(session.unlock)
+        except WrongCredential as error:
+            await self._show(UnlockScreen(session, note=str(error)))
+            return
         except KvtuiError as error:
             await self._show(ProblemScreen(session.profile.label, error))
             return
@@ -279,9 +291,23 @@ class KvtuiApp(SafeApp[int]):
         return super().check_action(action, parameters)
 
 
-def run(profiles: Profiles, config: Config, *, path: str | None = None, session: Session | None = None) -> int:
-    """Open the screen; returns the exit code. Raises InvalidInput for a keymap that cannot work."""
+def run(
+    profiles: Profiles,
+    config: Config,
+    *,
+    path: str | None = None,
+    session: Session | None = None,
+    credential: Credential | None = None,
+) -> int:
+    """Open the screen; returns the exit code. Raises InvalidInput for a keymap that cannot work.
+
+    `session` may be open already; else `credential` is tried once before anybody is asked.
+    """
     app = KvtuiApp(profiles, config, path=path, session=session)
-    result = app.run(mouse=config.ui.mouse)
-    sys.stdout.flush()
-    return app.return_code or result or 0
+    try:
+        result = app.run(mouse=config.ui.mouse)
+    finally:
+        install_excepthooks(sys.stderr)
+    strays = app.stray_errors.getvalue()
+    sys.stderr.write(strays)
+    return app.return_code or result or (1 if strays else 0)

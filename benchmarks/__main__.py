@@ -1,0 +1,47 @@
+"""All benchmarks in one command; they make their own data.
+
+python -m benchmarks [start] [vault] [--sizes 1000,100000] [--repeats N] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks import start, vault
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("which", nargs="*", choices=["start", "vault", []], help="all when left out")
+    parser.add_argument("--sizes", default="1000,100000", help="secrets in the vault, comma separated")
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", type=Path, help="write the numbers here too")
+    args = parser.parse_args()
+    results: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
+    if not args.which or "start" in args.which:
+        results["start"] = start.run(args.repeats)
+        show("Start", results["start"])
+    if not args.which or "vault" in args.which:
+        results["vault"] = vault.run([int(size) for size in args.sizes.split(",")], args.repeats * 20)
+        show("Vault", results["vault"])
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+def show(title: str, numbers: dict[str, Any], indent: int = 0) -> None:
+    print("  " * indent + title)
+    for name, value in numbers.items():
+        if isinstance(value, dict):
+            show(name, value, indent + 1)
+        else:
+            print("  " * (indent + 1) + f"{name:<30} {value}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
