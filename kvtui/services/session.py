@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kvtui.backends.contract import Backend
@@ -38,6 +39,14 @@ _ACTS = {
 }
 
 
+@dataclass(slots=True)
+class _Undoable:
+    """How to take a change back, and the version that was current before the change."""
+
+    change: Change
+    before: int | None
+
+
 class Session:
     """One profile and, while it is open, its store."""
 
@@ -47,7 +56,7 @@ class Session:
         self._state_dir = state_dir
         self._backend: Backend | None = None
         self._journal: Journal | None = None
-        self._undo: list[Change] = []
+        self._undo: list[_Undoable] = []
         self._writing = threading.RLock()
 
     # -- open and close
@@ -143,7 +152,7 @@ class Session:
                 applied = changes.apply(self.backend, change, overwrite=overwrite)
                 note(applied)
             if applied.undo is not None:
-                self._undo.append(applied.undo)
+                self._undo.append(_Undoable(applied.undo, applied.version.number - 1 if applied.version else None))
             else:
                 self._undo.clear()
             return applied
@@ -176,7 +185,7 @@ class Session:
     @property
     def undoable(self) -> Change | None:
         """The change `undo` would do."""
-        return self._undo[-1] if self._undo else None
+        return self._undo[-1].change if self._undo else None
 
     def undo(self) -> Applied:
         """Take back my last change. Raises InvalidInput when there is none, Conflict when somebody wrote since."""
@@ -185,20 +194,24 @@ class Session:
                 raise InvalidInput(
                     "There is nothing to undo.", hint="Only your own changes since unlocking can be undone."
                 )
-            change = self._undo[-1]
+            last = self._undo[-1]
             try:
-                applied = self._without_memory(change)
+                with self._journaled(Act.UNDO, last.change) as note:
+                    applied = changes.apply(self.backend, last.change)
+                    note(applied)
             except Conflict:
                 self._undo.pop()
                 raise
             self._undo.pop()
+            if applied.version is not None:
+                self._rebase(last, applied.version.number)
             return applied
 
-    def _without_memory(self, change: Change) -> Applied:
-        with self._journaled(Act.UNDO, change) as note:
-            applied = changes.apply(self.backend, change)
-            note(applied)
-        return applied
+    def _rebase(self, undone: _Undoable, number: int) -> None:
+        """What comes next for this secret was based on the version that is back now, as this number."""
+        same = [each for each in self._undo if each.change.path == undone.change.path]
+        if same and same[-1].change.base_version == undone.before and not same[-1].change.versions:
+            same[-1].change = replace(same[-1].change, base_version=number)
 
     def _journaled(self, act: Act, change: Change) -> AbstractContextManager[Callable[[Applied], None]]:
         return self.journal.around(act, change.path, to=change.to)
