@@ -263,6 +263,35 @@ def test_threads_append_without_losing_a_line(tmp_path: Path) -> None:
     assert (check.ok, check.count) == (True, 200)
 
 
+_ENDLESS = """
+import itertools, sys
+from pathlib import Path
+from kvtui.services.journal import Act, Journal
+log = Journal.of("p", bytes(range(32)), Path(sys.argv[1]))
+for number in itertools.count():
+    log.record(Act.READ, str(number))
+    print(number, flush=True)
+"""
+
+
+def test_what_was_recorded_before_a_kill_is_there_and_the_journal_goes_on(tmp_path: Path) -> None:
+    for _ in range(4):
+        before = len(journal(tmp_path).entries(limit=100_000))
+        with subprocess.Popen(
+            [sys.executable, "-c", _ENDLESS, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            for _line in range(30):
+                process.stdout.readline()
+            process.kill()
+            told = 30 + len(process.stdout.read().splitlines())
+        check = journal(tmp_path).verify()
+        assert check.ok, check.message
+        assert check.count - before in {told, told + 1}
+        journal(tmp_path).record(Act.READ, "next")
+        assert journal(tmp_path).verify().ok
+
+
 def test_around_writes_one_line_with_the_new_version(tmp_path: Path) -> None:
     log = journal(tmp_path)
     change = Change(Op.SET, "a")
