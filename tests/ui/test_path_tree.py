@@ -174,6 +174,18 @@ async def test_cursor_and_open_folders_survive_a_reload() -> None:
         assert app.view.open_folders == ["app", "db"]
 
 
+async def test_a_reload_asks_for_what_a_filter_shows() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, app.view.unfold, app.view.fold, lambda: app.view.filter("tok"))
+        app.store["app"] = ["app/token", "app/token2"]
+        await step(pilot, app.view.reload)
+        assert app.shown == [" ▾ app", " │ • token", " │ • token2"]
+        await step(pilot, lambda: app.view.filter(""), app.view.reload, app.view.move_to_top)
+        assert app.shown[0] == " ▸ app"
+        assert not app.view.rows.is_loaded("app")
+
+
 async def test_state_is_restored_as_listings_arrive() -> None:
     app = Host()
     async with app.run_test(size=(40, 12)) as pilot:

@@ -98,6 +98,20 @@ def test_a_newer_listing_keeps_open_folders_and_drops_what_is_gone() -> None:
     assert not rows.is_loaded("a")
 
 
+def test_a_refresh_forgets_closed_folders_but_not_what_is_open_in_them() -> None:
+    rows = tree(("", ["a/", "b/"]), ("a", ["a/in/"]), ("a/in", ["a/in/x"]), ("b", ["b/y"]))
+    rows.open("a")
+    rows.open("a/in")
+    rows.close("a")
+    rows.forget_closed()
+    assert rows.rows == ["a/", "b/"]
+    assert not rows.is_loaded("a")
+    assert not rows.is_loaded("b")
+    assert rows.open("a")
+    rows.set_children("a", entries("a/in/"))
+    assert rows.rows == ["a/", "a/in/", "a/in/x", "b/"]
+
+
 def test_a_listing_out_of_order_or_with_repeats_is_shown_in_order_once() -> None:
     rows = TreeRows()
     rows.set_children("", entries("b", "a", "a/", "b"))
@@ -121,6 +135,8 @@ def test_the_nearest_row_is_the_folder_that_hides_it_or_a_neighbour_in_its_folde
     rows.close("a")
     assert rows.rows[rows.nearest("a/2")] == "a/"
     assert rows.rows[rows.nearest("zz")] == "z"
+    rows.set_children("", entries("b/", "z"))
+    assert rows.rows[rows.nearest("a/2")] == "b/"
     assert TreeRows().nearest("a") == -1
 
 

@@ -206,8 +206,9 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         """Ask again for the root and every open folder. What is shown stays until the answers come."""
         self._model.forget_closed()
         self._requested.clear()  # an answer that was on its way may be older than what is asked for now
-        for folder in ["", *self._model.open_folders()]:
+        for folder in sorted({"", *self._model.open_folders(), *self._model.loaded_folders()}):
             self._request(folder)
+        self._row_changes()
 
     def show_listing(self, listing: Listing) -> None:
         """A folder's children, asked for or not. The cursor stays on its row, wherever that is now."""

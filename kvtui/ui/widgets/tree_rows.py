@@ -157,7 +157,7 @@ class TreeRows:
                 return index
         if at == len(self.rows) or (folder and not self.rows[at].startswith(f"{folder}/")):
             at -= 1
-        return at
+        return max(at, 0) if self.rows else -1
 
     # Loading
 
@@ -195,10 +195,11 @@ class TreeRows:
             self._show_again(folder)
 
     def forget_closed(self) -> None:
-        """Drop the children of closed folders, which a refresh does not ask for: opening them loads them anew."""
+        """Drop the children of folders neither open nor shown by a filter, which a refresh does not ask for: opening
+        them loads them anew, and what is open below them is open again."""
         for folder in self.loaded_folders():
-            if not self.is_wanted_open(folder):
-                self._forget(folder)
+            if not self.is_wanted_open(folder) and folder not in self._held:
+                self._unload(folder)
         if self._matcher is not None:
             self._show_all()
 
@@ -225,17 +226,20 @@ class TreeRows:
         self.marked -= {row for row in self.marked if folder_of(row) == folder}.difference(children)
 
     def _forget(self, folder: str) -> None:
-        above = paths.parent(folder)
-        self._open[above].discard(folder)
-        self._loaded[above].discard(folder)
+        """A folder is gone, and with it all below."""
+        self._open[paths.parent(folder)].discard(folder)
         todo = [folder]
         while todo:
             gone = todo.pop()
+            self._unload(gone)
             todo += self._open.pop(gone, set()) | self._loaded.pop(gone, set())
-            self._children.pop(gone, None)
-            self._special.pop(gone, None)
-            self._notes.pop(gone, None)
-            self._folded.discard(gone)
+
+    def _unload(self, folder: str) -> None:
+        self._loaded[paths.parent(folder)].discard(folder)
+        self._children.pop(folder, None)
+        self._special.pop(folder, None)
+        self._notes.pop(folder, None)
+        self._folded.discard(folder)
 
     # Opening and closing
 
