@@ -72,7 +72,6 @@ class KvtuiApp(SafeApp[int]):
         return Screen(id="blank")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._use_theme(self.config.ui.theme)
         self._handle_signals()
         self.set_interval(1.0, self._tick)

@@ -6,10 +6,13 @@ covers each: line filters, `_broker_event`, `_fatal_error`, `copy_to_clipboard`,
 
 from __future__ import annotations
 
+import asyncio
+import io
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.console import RenderableType
 from rich.segment import Segment
 from rich.text import Text
 from textual import events
@@ -19,7 +22,7 @@ from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from kvtui.hardening import describe
+from kvtui.hardening import describe, install_excepthooks, loop_exception_handler
 from kvtui.text import sanitize
 
 
@@ -48,6 +51,13 @@ class SafeApp(App[ReturnType]):
     def __init__(self) -> None:
         super().__init__(watch_css=False)
         self._sink = SinkFilter()
+        self.stray_errors = io.StringIO()
+        """Errors nobody waited for (threads, finalisers, the event loop), described; shown when the screen is left."""
+
+    def on_mount(self) -> None:
+        if not self.is_headless:
+            install_excepthooks(self.stray_errors)
+            asyncio.get_running_loop().set_exception_handler(loop_exception_handler(self.stray_errors))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._sink]
@@ -59,8 +69,14 @@ class SafeApp(App[ReturnType]):
     def _fatal_error(self) -> None:
         """Leave with the exception's type and our own frames; no message and no locals, either may hold a value."""
         error = sys.exc_info()[1]
-        self._exit_renderables.append(Text(describe(error) if error else "kvtui: internal error"))
+        self._return_code = 1
+        if not self._exit_renderables:  # what fails after the first error is a consequence of it
+            self._exit_renderables.append(Text(describe(error) if error else "kvtui: internal error"))
         self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:  # noqa: ARG002
+        """Leave as after any error: a traceback, or the picture an exception brings with it, may hold a value."""
+        self._fatal_error()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """None of Textual's own: the palette is made from our table of actions, and has no screenshot."""
