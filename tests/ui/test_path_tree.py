@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from textual.pilot import Pilot
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Entry, EntryKind, Listing, VersionState
 from kvtui.ui.widgets.path_tree import Badge, PathTree, TreeState
+from kvtui.ui.widgets.tree_row import kind_of, path_of
 from tests.support.hostile import HOSTILE, HostileString, hostile_id
 from tests.support.screens import screen_text, wait_for_idle
 
@@ -483,3 +485,50 @@ async def test_keys_are_left_to_the_table_of_actions() -> None:
         assert not app.view.marked
         assert not list(app.view._bindings)
         assert not app.view.allow_select
+
+
+def _any_children(rng: random.Random, folder: str) -> list[str]:
+    names = rng.sample(["a", "b", "c", "d/", "e/", "a/", "f", "g-", "g/", "zz"], rng.randint(0, 9))
+    return [f"{folder}/{name}" if folder else name for name in names]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_no_order_of_actions_and_answers_brings_cursor_rows_and_screen_apart(seed: int) -> None:
+    rng = random.Random(seed)
+    app = Host({"": _any_children(rng, "")}, holding=True)
+    view = app.view
+
+    def answer() -> None:
+        if view._requested:
+            folder = rng.choice(sorted(view._requested))
+            app.store[folder] = _any_children(rng, folder)
+            app.answer(folder)
+
+    def fail() -> None:
+        if view._requested:
+            view.show_error(rng.choice(sorted(view._requested)), "no permission")
+
+    actions = [
+        *[answer, lambda: view.move(1), view.unfold] * 3,
+        *(fail, view.fold, view.toggle, view.activate, view.fold_all, view.move_to_bottom, view.reload),
+        *(view.toggle_mark, view.mark_shown, lambda: view.move(-2), lambda: view.move_half_page(1)),
+        *(lambda: view.filter("d"), lambda: view.filter(""), lambda: view.restore(view.state())),
+        *(lambda: view.select("d/e/b"), lambda: view.select("e/nothing"), lambda: view.select("g/g/a")),
+    ]
+    async with app.run_test(size=(30, 6)) as pilot:
+        for _ in range(100):
+            rng.choice(actions)()
+            await pilot.pause()
+            rows = view.rows.rows
+            assert view.virtual_size.height == len(rows)
+            assert (view.cursor_line == -1) == (not rows)
+            row = rows[view.cursor_line] if rows else "//"
+            kind = kind_of(row)
+            assert view.cursor == ((path_of(row), kind) if kind else None)
+            moved = [event[1:] for event in app.log_of if event[0] == "cursor"]
+            assert (moved[-1] if moved else (None, None)) == (view.cursor or (None, None))
+            top = view.scroll_offset.y
+            assert not rows or top <= view.cursor_line < top + 6
+            lines = screen_text(app)
+            assert {cell_len(line) for line in lines} == {30}
+            assert not rows or sum(line.strip() != "" for line in lines) == min(6, len(rows))
