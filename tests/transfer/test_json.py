@@ -7,7 +7,8 @@ import json
 import pytest
 
 from kvtui.backends.memory import MemoryBackend
-from kvtui.domain.errors import InvalidInput, NotFound, Unsupported
+from kvtui.domain.errors import Corrupt, InvalidInput, KvtuiError, Locked, NotFound, Unsupported
+from kvtui.domain.secret import Secret
 from kvtui.domain.value import SecretValue, ValueType
 from kvtui.services.transfer import Format, export, import_items, read_items
 
@@ -143,6 +144,30 @@ class TestWhatTheFormatCannotHold:
         assert plain(done.data) == {"kept": {"value": "v"}}
         assert done.problems == ()
         assert len(done.notes) == 2
+
+    def test_type_that_import_tells_by_itself_needs_no_word(self) -> None:
+        backend = MemoryBackend()
+        list(import_items(backend, read_items(b'{"api_token": "x"}', Format.JSON)))
+        assert export(backend, "", Format.JSON).notes == ()
+
+    def test_secret_that_cannot_be_read_is_reported_and_a_locked_store_raises(self) -> None:
+        class Failing(MemoryBackend):
+            error: KvtuiError = Corrupt("Damaged.")
+
+            def read(self, path: str, version: int | None = None) -> Secret:
+                if path == "b":
+                    raise self.error
+                return super().read(path, version)
+
+        backend = Failing()
+        for path in ("a", "b", "c"):
+            backend.write(path, {"x": SecretValue("v")})
+        done = export(backend, "", Format.JSON)
+        assert list(plain(done.data)) == ["a", "c"]
+        assert [problem.path for problem in done.problems] == ["b"]
+        backend.error = Locked("Locked.")
+        with pytest.raises(Locked):
+            export(backend, "", Format.JSON)
 
     def test_path_deeper_than_documents_nest_is_reported(self) -> None:
         backend = MemoryBackend()

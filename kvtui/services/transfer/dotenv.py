@@ -4,9 +4,10 @@
     NAME='exactly this'
     NAME="with \\n \\r \\t \\" \\\\ in it"
 
-Bare values lose white space at both ends; quoted ones may go over several lines and keep line ends as they are. Values
-are text. What is written is read back exactly, and by a POSIX shell too: bare, else in single quotes, else, with a
-single quote in it, in double quotes, which a shell reads the same unless there is a `$` or a backquote in it as well.
+Bare values lose white space at both ends; quoted ones may go over several lines and keep line ends as they are, and
+quoted parts that touch are one value. Values are text. What is written is read back exactly, by a POSIX shell too,
+which never runs any of it: bare, else in single quotes, else, with a single quote in it, in double quotes, or in parts
+where there is a `$` or a backquote as well.
 """
 
 from __future__ import annotations
@@ -63,20 +64,24 @@ def parse(text: str) -> dict[str, str]:
 
 def _value(text: str, at: int) -> tuple[str, int]:
     """The value that begins here, and where the next line begins."""
-    if quoted := _QUOTED.match(text, at):
-        at = quoted.end()
+    quoted = _QUOTED.match(text, at)
+    if quoted is None:
+        match = _BARE.match(text, at)
+        line = match[0] if match else ""
+        return _COMMENT.sub("", line.removesuffix("\r")).strip(" \t"), at + len(line) + 1
+    at = quoted.end()
+    value = ""
+    while text[at : at + 1] in {"'", '"'}:
         single = text[at] == "'"
         match = (_SINGLE if single else _DOUBLE).match(text, at)
         if match is None:
             raise _refusal(text, at, "opens a quote that is never closed")
-        rest = _BLANK.match(text, match.end())
-        if rest is None:
-            raise _refusal(text, match.end(), "goes on after the closing quote")
-        value = match[1] if single else _ESCAPE.sub(lambda found: _ESCAPES[found[1]], match[1])
-        return value, rest.end()
-    match = _BARE.match(text, at)
-    line = match[0] if match else ""
-    return _COMMENT.sub("", line.removesuffix("\r")).strip(" \t"), at + len(line) + 1
+        value += match[1] if single else _ESCAPE.sub(lambda found: _ESCAPES[found[1]], match[1])
+        at = match.end()
+    rest = _BLANK.match(text, at)
+    if rest is None:
+        raise _refusal(text, at, "goes on after the closing quote")
+    return value, rest.end()
 
 
 def _refusal(text: str, at: int, what: str) -> InvalidInput:
@@ -87,6 +92,8 @@ def _refusal(text: str, at: int, what: str) -> InvalidInput:
 # -- writing
 
 _WRITTEN_BARE = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
+_APOSTROPHE = "'\"'\"'"
+"""Inside single quotes: close them, a single quote in double quotes, open them again."""
 _OTHER = re.compile(r"[^A-Z0-9_]")
 
 
@@ -118,10 +125,16 @@ def line(name: str, text: str) -> str:
     """One assignment, with its line end."""
     if _WRITTEN_BARE.fullmatch(text):
         return f"{name}={text}\n"
-    if "'" not in text:
-        return f"{name}='{text}'\n"
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{name}="{escaped}"\n'
+    if "'" in text and not _expandable(text):
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{name}="{escaped}"\n'
+    quoted = text.replace("'", _APOSTROPHE)
+    return f"{name}='{quoted}'\n"
+
+
+def _expandable(text: str) -> bool:
+    """Whether a shell, or a less careful reader, would put something else in its place between double quotes."""
+    return "$" in text or "`" in text
 
 
 def unwritable(value: SecretValue) -> str | None:
@@ -174,8 +187,8 @@ def write(secrets: Iterator[tuple[str, Fields]], folder: str) -> tuple[bytes, li
             if value.type is not ValueType.TEXT:
                 kind = value.type.value
                 notes.append(Problem(path, f"Its field {paths.display(field)} is a {kind}; here it is text."))
-            if "'" in text and ("$" in text or "`" in text):
-                notes.append(Problem(path, "Read the file with a dotenv reader: a shell would expand part of a value."))
+            if "'" in text and _expandable(text):
+                notes.append(Problem(path, "A value is quoted in parts: shells read it, some dotenv readers do not."))
             lines.append((names[field], path, line(names[field], text)))
     clashing = {name for name, count in Counter(name for name, _, _ in lines).items() if count > 1}
     clashes = {path: name for name, path, _ in lines if name in clashing}

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound
+from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, Locked, NotFound
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import History, Secret, VersionState
 from kvtui.domain.value import Fields
 from kvtui.services.journal import Act
 from kvtui.services.transfer import all_versions as envelope
 from kvtui.services.transfer import dotenv, json_tree, kv_json, yaml_tree
+from kvtui.services.transfer.guess import guess_type
 from kvtui.services.transfer.model import Exported, Format, Problem
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def export(
     """Everything at and below a path ("" for all). Paths in the file are whole; dotenv names are relative.
 
     Each secret is journaled before it is read. One that cannot be read is a problem and does not stop the others.
-    Raises NotFound where nothing is, InvalidInput for all versions in another format than json, Unsupported.
+    Raises NotFound where nothing is, InvalidInput for all versions in another format than json, Unsupported, Locked.
     """
     folder = paths.check_folder(folder)
     reading = _Reading(backend, journal)
@@ -98,15 +99,20 @@ class _Reading:
             if secret.version.state is not VersionState.LIVE:
                 self._deleted += 1
                 continue
-            self._described += bool(MetadataPatch.replacing(secret.metadata))
+            patch = MetadataPatch.replacing(secret.metadata)
+            self._described += bool(patch) and patch != MetadataPatch(type=guess_type(path, secret.fields))
             yield path, secret.fields
 
     def history(self, path: str) -> Iterator[History]:
         self._record(path)
         try:
-            yield self._backend.read_history(path)
+            history = self._backend.read_history(path)
+        except (Locked, AuthenticationRequired):
+            raise
         except KvtuiError as error:
             self.problems.append(Problem(path, error.message))
+        else:
+            yield history
 
     def summary(self) -> Iterator[Problem]:
         if self._deleted:
@@ -118,6 +124,8 @@ class _Reading:
         self._record(path)
         try:
             return self._backend.read(path)
+        except (Locked, AuthenticationRequired):
+            raise
         except KvtuiError as error:
             self.problems.append(Problem(path, error.message))
             return None
