@@ -1,0 +1,44 @@
+"""Files into an encrypted vault and out again, through a store that groups its writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kvtui.backends.contract import Backend
+from kvtui.backends.memory import MemoryBackend
+from kvtui.domain.value import SecretValue
+from kvtui.services import demo
+from kvtui.services.transfer import Format, Item, ItemOutcome, export, import_items, read_items
+from tests.support.hostile import HOSTILE
+from tests.vault.places import Place
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Backend]:
+    place = Place(tmp_path)
+    yield place.open()
+    place.close()
+
+
+def test_whole_corpus_goes_through_a_vault_byte_for_byte(vault: Backend) -> None:
+    items = [Item(f"h/{entry.id}", {"value": SecretValue(entry.value)}) for entry in HOSTILE]
+    assert {result.outcome for result in import_items(vault, items)} == {ItemOutcome.CREATED}
+    done = export(vault, "h", Format.JSON)
+    assert done.problems == ()
+    back = {item.path: item.fields["value"].reveal() for item in read_items(done.data, Format.JSON)}
+    assert back == {f"h/{entry.id}": entry.value for entry in HOSTILE}
+    assert {r.outcome for r in import_items(vault, read_items(done.data, Format.JSON))} == {ItemOutcome.SKIPPED}
+
+
+def test_all_versions_of_a_vault_are_the_same_in_another_store(vault: Backend) -> None:
+    demo.fill(vault, datetime(2026, 2, 28, tzinfo=UTC))
+    done = export(vault, "", Format.JSON, all_versions=True)
+    other = MemoryBackend()
+    assert {result.outcome for result in import_items(other, read_items(done.data, Format.JSON))} == {
+        ItemOutcome.CREATED
+    }
+    assert export(other, "", Format.JSON, all_versions=True).data == done.data
