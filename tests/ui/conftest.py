@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
+from uuid import uuid4
 
 import pytest
 from textual.pilot import Pilot
@@ -68,7 +69,15 @@ class Screen:
         return self.text
 
 
-_NAMES = {"/": "slash", ".": "full_stop", "-": "minus", "_": "underscore", " ": "space", "=": "equals_sign", ":": "colon"}
+_NAMES = {
+    "/": "slash",
+    ".": "full_stop",
+    "-": "minus",
+    "_": "underscore",
+    " ": "space",
+    "=": "equals_sign",
+    ":": "colon",
+}
 
 
 def fill(backend: Backend) -> None:
@@ -102,7 +111,7 @@ def running() -> Running:
         keymap: dict[str, str] | None = None,
         banner: str | None = None,
     ) -> AsyncIterator[Screen]:
-        profile = Profile("test", "memory", MappingProxyType({}), banner=banner)
+        profile = Profile("test", "memory", MappingProxyType({"name": uuid4().hex}), banner=banner)
         session = Session(profile)
         session.unlock()
         contents(session.backend)

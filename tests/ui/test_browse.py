@@ -1,3 +1,7 @@
+"""Getting about with the keys."""
+
+from kvtui.backends.contract import Backend
+from kvtui.domain.value import SecretValue
 from tests.ui.conftest import SENTINEL, Running
 
 
@@ -7,5 +11,137 @@ async def test_the_tree_opens_folders_and_shows_a_secret_masked(running: Running
         await screen.press("l", "j", "j")
         text = await screen.settle()
         assert "app/db" in text
-        assert "••••••••" in text
+        assert text.count("••••••••") == 3
         assert SENTINEL not in text
+
+
+async def test_tabs_are_reached_by_number_and_show_their_part(running: Running) -> None:
+    async with running() as screen:
+        await screen.go_to("app/db")
+        assert "#prod" in await screen.press("2")
+        text = await screen.press("3")
+        assert "current" in text
+        assert text.count("live") == 2
+        assert "Nothing was done" in await screen.press("4")
+        assert "password" in await screen.press("1")
+
+
+async def test_filter_looks_at_folders_that_were_never_opened(running: Running) -> None:
+    async with running() as screen:
+        await screen.press("/")
+        text = await screen.type("tok")
+        assert "token" in text
+        assert "top" not in text.split("│")[0]
+        text = await screen.press("enter", "escape")
+        assert "top" in text
+
+
+async def test_going_to_a_path_opens_the_folders_above_it(running: Running) -> None:
+    async with running() as screen:
+        text = await screen.go_to("infra/token")
+        assert "infra/token" in text
+
+
+async def test_going_to_a_path_that_is_not_there_says_so(running: Running) -> None:
+    async with running() as screen:
+        assert "no such path" in await screen.go_to("infra/nothing")
+
+
+async def test_find_everywhere_matches_fuzzily_and_goes_there(running: Running) -> None:
+    async with running() as screen:
+        await screen.press("ctrl+f")
+        text = await screen.type("inftok")
+        assert "infra/token" in text
+        assert "app/db" not in text
+        await screen.press("enter")
+        assert "infra/token" in await screen.settle()
+
+
+async def test_the_palette_runs_an_action_by_name(running: Running) -> None:
+    async with running() as screen:
+        await screen.go_to("app/db")
+        await screen.press(":")
+        assert "Fold all" in await screen.type("fold")
+        await screen.press("escape", ":")
+        await screen.type("Versions")
+        text = await screen.press("enter")
+        assert "current" in text
+
+
+async def test_help_lists_every_key_of_the_table(running: Running) -> None:
+    from kvtui.actions import ACTIONS
+
+    async with running(size=(120, 120)) as screen:
+        text = await screen.press("?")
+        for action in ACTIONS:
+            assert action.help[:60] in text, action.id
+
+
+async def test_bookmarks_are_kept_and_lead_back(running: Running) -> None:
+    async with running() as screen:
+        await screen.go_to("app/db")
+        await screen.press("B")
+        await screen.press("g", "'")
+        assert "app/db" in screen.text
+        await screen.press("enter")
+        assert "app/db" in await screen.settle()
+
+
+async def test_a_narrow_window_shows_one_side_at_a_time(running: Running) -> None:
+    async with running(size=(60, 20)) as screen:
+        await screen.go_to("app/db")
+        assert "password  " not in screen.text
+        text = await screen.press("enter")
+        assert "••••••••" in text
+        text = await screen.press("escape")
+        assert "infra" in text
+
+
+async def test_a_window_that_is_too_small_says_so_and_comes_back(running: Running) -> None:
+    async with running() as screen:
+        await screen.pilot.resize_terminal(20, 5)
+        await screen.settle()
+        assert "too small" in screen.text.replace("\n", " ")
+        await screen.pilot.resize_terminal(200, 50)
+        await screen.settle()
+        assert "infra" in screen.text
+
+
+async def test_the_mouse_selects_and_opens(running: Running) -> None:
+    async with running() as screen:
+        await screen.pilot.click("#tree", offset=(2, 0))
+        await screen.settle()
+        await screen.press("down", "down")
+        assert "app/db" in await screen.settle()
+
+
+async def test_changes_by_others_are_seen_within_a_second(running: Running) -> None:
+    async with running() as screen:
+        await screen.go_to("app/db")
+        screen.backend.write("app/new-by-others", {"value": SecretValue("x")})
+        await screen.app._tick()
+        await screen.settle()
+        await screen.app._tick()
+        await screen.settle()
+        assert "new-by-others" in screen.text
+
+
+async def test_an_empty_store_says_what_to_do(running: Running) -> None:
+    def nothing(backend: Backend) -> None:
+        assert backend.list("").entries == ()
+
+    async with running(contents=nothing) as screen:
+        assert "No secret selected" in screen.text
+
+
+async def test_user_keys_replace_the_defaults(running: Running) -> None:
+    async with running(keymap={"secret.versions": "f5"}) as screen:
+        await screen.go_to("app/db")
+        assert "current" not in await screen.press("v")
+        assert "current" in await screen.press("f5")
+
+
+async def test_a_banner_and_read_only_are_always_told(running: Running) -> None:
+    async with running(banner="PRODUCTION", read_only=True) as screen:
+        assert "PRODUCTION" in screen.text
+        assert "Read-only" in screen.text

@@ -28,9 +28,9 @@ class PaletteDialog(ListDialog):
 
     def _row(self, action: Action) -> Content:
         reason = self._why_not(action)
-        title = Content.styled(f"{action.title:<20} ", "$text-muted" if reason else "bold")
+        title = Content.styled(f"{action.title:<20} ", "$foreground-muted" if reason else "bold")
         keys = Content.styled(f"{self._keys.shown(action):<14} ", "$text-accent")
-        return title + keys + Content.styled(show(reason or action.help).plain, "$text-muted")
+        return title + keys + Content.styled(show(reason or action.help).plain, "$foreground-muted")
 
     def result(self) -> str:
         chosen = super().result()

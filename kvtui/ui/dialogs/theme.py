@@ -35,7 +35,7 @@ class ThemeDialog(ListDialog):
         names = [name for name in self._names if query.casefold() in name.casefold()]
         self.show_rows(
             [
-                Row(name, [show_name(name) + Content.styled("  now" if name == self._before else "", "$text-muted")])
+                Row(name, [show_name(name) + Content.styled("  now" if name == self._before else "", "$foreground-muted")])
                 for name in names
             ]
         )

@@ -36,4 +36,4 @@ class TrashDialog(ListDialog):
         numbers = ", ".join(map(str, entry.versions))
         by = Content(" by ") + show_name(entry.deleted_by) if entry.deleted_by else Content("")
         details = f"  version {numbers}  deleted {when(entry.deleted_at, self._now)}"
-        return show_name(entry.path).stylize("bold") + Content.styled(details, "$text-muted") + by
+        return show_name(entry.path).stylize("bold") + Content.styled(details, "$foreground-muted") + by

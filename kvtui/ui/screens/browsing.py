@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.widgets import Input, Tabs
 
+from kvtui.domain.errors import KvtuiError
 from kvtui.services.listing import whole_tree
 from kvtui.ui.screens.workbench import TABS, Workbench
 from kvtui.ui.widgets.path_tree import PathTree
@@ -189,20 +190,29 @@ class Browsing(Workbench):
     def bookmarks(self) -> Bookmarks:
         from kvtui.services.bookmarks import Bookmarks  # noqa: PLC0415
 
-        return Bookmarks(self.session.profile.name)
+        return Bookmarks.of(self.session.profile)
 
     def action_bookmark_list(self) -> None:
         from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
 
-        rows = [(path, path) for path in self.bookmarks.paths()]
+        try:
+            rows = [(path, path) for path in self.bookmarks.paths()]
+        except KvtuiError as error:
+            self.problem(error)
+            return
         self.app.push_screen(
             PickDialog("Bookmarks", rows, empty="No bookmarks yet. B bookmarks this path."), self._arrive
         )
 
     def action_bookmark_add(self) -> None:
         path, _ = self.at_cursor
-        if path is not None:
+        if path is None:
+            return
+        try:
             added = self.bookmarks.toggle(path)
+        except KvtuiError as error:
+            self.problem(error)
+        else:
             self.say(f"{'Bookmarked' if added else 'No longer bookmarked:'} {path}")
 
     def action_profile_switch(self) -> None:

@@ -114,7 +114,7 @@ class Changing(Reading):
                 self.apply(change, before)
             elif decision is Decision.STAGE:
                 self.session.staged.stage(change)
-                self.status.staged = len(self.session.staged)
+                self.show_staged()
                 self.say(f"Staged. s shows it, with {len(self.session.staged)} in all.")
             else:
                 self.edit_again(change, before)
@@ -140,7 +140,7 @@ class Changing(Reading):
         change = applied.change
         where = change.to if change.op in {Op.MOVE, Op.COPY} and change.to else change.path
         self.say(f"{_done(applied)}{'. u takes it back' if applied.undo else ''}.")
-        self.status.staged = len(self.session.staged)
+        self.show_staged()
         await self.reload_around(change)
         if change.op is not Op.DESTROY or change.versions:
             await self.go_to(where)

@@ -182,7 +182,7 @@ class MainScreen(Changing):
         from kvtui.ui.dialogs.staged import StagedDialog  # noqa: PLC0415
 
         def decided(apply: bool | None) -> None:
-            self.status.staged = len(self.session.staged)
+            self.show_staged()
             if apply:
                 self.work(self._apply_staged(), "long", "apply staged changes", exclusive=False)
 
@@ -196,7 +196,7 @@ class MainScreen(Changing):
             while (outcome := await self.call(next, outcomes, None)) is not None:
                 done.append(outcome)
                 self.status.busy = f"{len(done)}/{planned}"
-                self.status.staged = len(self.session.staged)
+                self.show_staged()
         finally:
             self.status.busy = ""
             await self._summarise(done, planned)

@@ -22,13 +22,13 @@ from textual.widgets import ContentSwitcher, Footer, Input, Static, Tab, Tabs
 from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import KvtuiError, NotFound
+from kvtui.domain.errors import KvtuiError, NotFound, PermissionDenied
 from kvtui.domain.secret import EntryKind, Secret, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, VersionsPane
-from kvtui.ui.widgets.path_tree import PathTree, TreeState
+from kvtui.ui.widgets.path_tree import Badge, PathTree, TreeState
 from kvtui.ui.widgets.row_list import RowList
 from kvtui.ui.widgets.status import StatusLine
 
@@ -103,7 +103,7 @@ class Workbench(Screen[None]):
         info = self.session.info()
         status = self.status
         status.profile, status.backend, status.read_only = self.session.profile.label, info.kind, info.read_only
-        status.staged = len(self.session.staged)
+        self.show_staged()
         self.path_tree.focus()
         self.show_title()
         self.tick(self.kvtui.lock_seconds)
@@ -169,6 +169,11 @@ class Workbench(Screen[None]):
         self.say(str(error), failed=True)
         self.app.notify(show(str(error)).plain[:500], severity="error", markup=False, timeout=8)
 
+    def show_staged(self) -> None:
+        """How many changes are staged, and which rows they are about."""
+        self.status.staged = len(self.session.staged)
+        self.path_tree.set_badge(Badge.STAGED, list(self.session.staged.paths))
+
     def say(self, message: str, *, failed: bool = False) -> None:
         """The last thing that happened, in the status line."""
         self.status.failed = failed
@@ -187,7 +192,8 @@ class Workbench(Screen[None]):
         try:
             listing = await self.call(self.session.backend.list, folder)
         except KvtuiError as error:
-            self.path_tree.show_error(folder, str(error))
+            label = "denied" if isinstance(error, PermissionDenied) else "not listed"
+            self.path_tree.show_error(folder, str(error), label)
         else:
             self.path_tree.show_listing(listing)
 
@@ -227,8 +233,7 @@ class Workbench(Screen[None]):
 
     async def reload(self) -> None:
         """Read again whatever is shown; open folders, cursor and marks stay."""
-        for folder in ["", *self.path_tree.open_folders]:
-            await self.load_folder(folder)
+        self.path_tree.reload()
         if self.secret is not None:
             await self.read_secret(self.secret.path)
 
@@ -275,7 +280,7 @@ class Workbench(Screen[None]):
             self.version_list.show_versions(self.versions, self.secret.current, self.marked_versions, self.now)
 
     def show_title(self) -> None:
-        title = Content.styled("Nothing selected", "$text-muted")
+        title = Content.styled("Nothing selected", "$foreground-muted")
         if self.secret is not None:
             state = self.secret.version.state
             title = show_name(self.secret.path).stylize("bold")

@@ -81,7 +81,7 @@ class FieldsPane(RowList):
         kind = "" if value.type is ValueType.TEXT else f"{value.type.value} "
         revealed = self._revealed.get(name)
         if revealed is None:
-            return [label + Content.styled(kind, "$text-muted") + Content(MASK)]
+            return [label + Content.styled(kind, "$foreground-muted") + Content(MASK)]
         return _revealed_lines(label, kind, revealed, max(10, self.scrollable_content_region.width))
 
 
@@ -92,11 +92,11 @@ def _revealed_lines(label: Content, kind: str, value: SecretValue, width: int) -
     lines = text[:SHOWN_CHARACTERS].split("\n")
     if len(lines) > SHOWN_LINES:
         lines, cut = lines[:SHOWN_LINES], True
-    first = label + Content.styled(kind, "$text-muted")
+    first = label + Content.styled(kind, "$foreground-muted")
     style = "$text-accent"
     shown = [show(line).stylize(style) for line in lines]
     if len(shown) == 1 and not cut and first.cell_length + shown[0].cell_length <= width:
-        return [first + (shown[0] if text else Content.styled("(empty)", "$text-muted"))]
+        return [first + (shown[0] if text else Content.styled("(empty)", "$foreground-muted"))]
     rows = [first]
     for line in shown:
         rows += [Content("  ") + piece for piece in (line.fold(width - 3) or [Content("")])]
@@ -123,7 +123,7 @@ class MetadataPane(RowList):
 
 
 def _metadata(metadata: Metadata, version: Version | None, now: datetime) -> list[tuple[str, Content]]:
-    nothing = Content.styled("–", "$text-muted")
+    nothing = Content.styled("–", "$foreground-muted")
     rows = [
         ("Type", Content(metadata.type.value)),
         ("Description", show(metadata.description) if metadata.description else nothing),
@@ -140,7 +140,7 @@ def _metadata(metadata: Metadata, version: Version | None, now: datetime) -> lis
 
 
 def _pair(name: str, value: Content) -> Content:
-    label = show_name(name).stylize("$text-muted")
+    label = show_name(name).stylize("$foreground-muted")
     return label + Content(" " * max(1, 14 - label.cell_length)) + value
 
 

@@ -177,7 +177,7 @@ class RowList(ScrollView, can_focus=True):
         base = self.visual_style
         if not self._rows:
             text = Content(self._empty if line == 0 else "")
-            return self._strip(text.stylize("$text-muted"), base, width)
+            return self._strip(text.stylize("$foreground-muted"), base, width)
         if line >= self._ends[-1]:
             return Strip.blank(width, base.rich_style)
         index = bisect_right(self._ends, line)

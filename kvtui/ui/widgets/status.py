@@ -29,7 +29,7 @@ class StatusLine(Static):
     failed: reactive[bool] = reactive(False)
 
     def render(self) -> Content:
-        facts = [Content.assemble(show_name(self.profile).stylize("bold"), " ", (self.backend, "$text-muted"))]
+        facts = [Content.assemble(show_name(self.profile).stylize("bold"), " ", (self.backend, "$foreground-muted"))]
         if self.read_only:
             facts.append(Content.styled("Read-only", "$text-warning"))
         if self.staged:
@@ -38,7 +38,7 @@ class StatusLine(Static):
             facts.append(Content(f"Marked {self.marked}"))
         if self.lock_left is not None:
             left = f"{-self.lock_left}s" if self.lock_left < 0 else f"{self.lock_left}min"
-            facts.append(Content.styled(f"lock {left}", "$text-muted"))
+            facts.append(Content.styled(f"lock {left}", "$foreground-muted"))
         if self.busy:
             facts.append(Content.styled(f"… {self.busy} (esc cancels)", "$text-accent"))
         right = Content("  ").join(facts)

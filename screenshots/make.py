@@ -1,0 +1,105 @@
+"""Make the README's pictures from the real program: example data, a fixed clock, keys as a person presses them.
+
+python screenshots/make.py           make them
+python screenshots/make.py --check   fail when the program draws something else by now
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+HERE = Path(__file__).parent
+NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Keys that lead to the picture; `~` waits until nothing moves any more."""
+
+    name: str
+    keys: Sequence[str]
+    size: tuple[int, int] = (100, 28)
+    theme: str = "kvtui-dark"
+
+
+PICTURES = (
+    Picture("main", ["J", *"apps/shop/prod/database", "enter", "r"]),
+    Picture("review", ["J", *"apps/shop/prod/database", "enter", "e", "tab", "tab", "tab", *"n3w-example-value", "ctrl+s"]),
+    Picture("versions", ["J", *"apps/shop/prod/database", "enter", "v"]),
+    Picture("find", ["ctrl+f", *"shop"]),
+    Picture("generate", ["J", *"apps/shop/prod/database", "enter", "o"]),
+    Picture("themes", ["T"], theme="kvtui-light"),
+    Picture("narrow", ["J", *"apps/shop/prod/database", "enter", "enter"], size=(60, 24)),
+)
+
+
+async def draw(picture: Picture) -> str:
+    from kvtui.config import Config, UiConfig
+    from kvtui.services.demo import fill
+    from kvtui.services.profiles import Profile, Profiles
+    from kvtui.services.session import Session
+    from kvtui.ui.app import KvtuiApp
+    from tests.support.screens import wait_for_idle
+
+    profile = Profile("demo", "memory", MappingProxyType({"name": picture.name}))
+    session = Session(profile)
+    session.unlock()
+    fill(session.backend, NOW)
+    config = Config(ui=UiConfig(theme=picture.theme))
+    app = KvtuiApp(Profiles({"demo": profile}, profile), config, session=session, clock=lambda: 0.0, now=lambda: NOW)
+    async with app.run_test(size=picture.size) as pilot:
+        await wait_for_idle(pilot)
+        for key in picture.keys:
+            await pilot.press({"/": "slash", "-": "minus"}.get(key, key))
+            await pilot.pause(0.07)
+            await wait_for_idle(pilot)
+        return svg(app.export_screenshot(title="kvtui"))
+
+
+def svg(text: str) -> str:
+    """The picture with fonts of the reader's machine: nothing is fetched from anywhere."""
+    text = re.sub(r"@font-face \{.*?\}", "", text, flags=re.DOTALL)
+    text = text.replace("font-family: Fira Code", "font-family: Fira Code, Menlo, Consolas, DejaVu Sans Mono")
+    return re.sub(r"\n\s*\n+", "\n", text)
+
+
+def make(write: Callable[[Path, str], None]) -> None:
+    for picture in PICTURES:
+        write(HERE / f"{picture.name}.svg", asyncio.run(draw(picture)))
+
+
+def main(argv: Sequence[str]) -> int:
+    with tempfile.TemporaryDirectory() as home:
+        folders = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
+        os.environ.update(dict.fromkeys(folders, home))
+        stale: list[str] = []
+
+        def check(path: Path, wanted: str) -> None:
+            if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+                stale.append(path.name)
+
+        def save(path: Path, wanted: str) -> None:
+            path.write_text(wanted, encoding="utf-8")
+
+        make(check if "--check" in argv else save)
+    if stale:
+        print(
+            f"The program draws other pictures by now: {', '.join(stale)}. Run: python screenshots/make.py",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parent))
+    sys.exit(main(sys.argv[1:]))
