@@ -100,6 +100,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("tree.fold_all", ("z",), "Fold all", "Fold all folders", needs=C.LIST),
     Action("tree.refresh", ("ctrl+r",), "Refresh", "Read again"),
     Action("app.lock", ("L",), "Lock", "Lock now", Scope.APP),
+    Action("app.suspend", ("ctrl+z",), "Suspend", "Stop the program; fg brings it back, locked", Scope.APP),
     Action("app.theme", ("T",), "Theme", "Choose a theme", Scope.APP),
     Action("app.quit", ("q",), "Quit", "Quit", Scope.APP, bar=True),
     Action("dialog.apply", ("ctrl+s",), "Apply", "Do what the main button does", Scope.DIALOG, palette=False),

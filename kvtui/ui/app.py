@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from textual import events, on, work
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from kvtui.actions import BY_ID, Action, Keymap, Scope
@@ -30,9 +30,18 @@ from kvtui.ui.screens.main import MainScreen, Place
 from kvtui.ui.screens.problem import ProblemScreen
 from kvtui.ui.screens.unlock import UnlockScreen
 from kvtui.ui.show import show
+from kvtui.ui.signals import handle_signals
 from kvtui.ui.themes import load_theme
 
 DEFAULT_THEME = "kvtui-dark"
+
+
+@runtime_checkable
+class Masks(Protocol):
+    """A screen or dialog that may show values."""
+
+    def mask(self) -> None:
+        """Hide them now."""
 
 
 class KvtuiApp(SafeApp[int]):
@@ -78,29 +87,26 @@ class KvtuiApp(SafeApp[int]):
         self.enter()
 
     def _handle_signals(self) -> None:
-        """Leave cleanly on signals Textual does not handle; mask before being stopped."""
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave, 128 + number)
-        drivers_own = signal.getsignal(signal.SIGTSTP)
-
-        def stop(number: int, frame: Any) -> None:
-            self._mask()
-            self.call_later(self.action_app_lock)
-            if callable(drivers_own):
-                drivers_own(number, frame)
-
-        signal.signal(signal.SIGTSTP, stop)
+        if isinstance(self._driver, LinuxDriver):
+            handle_signals(self._driver, leave=self._leave, stopping=self._stopping, back=self._back)
 
     def _leave(self, code: int) -> None:
         self._mask()
         self.clipboard_tool.clear_now()
         self.exit(code, return_code=code)
 
-    def action_suspend_process(self) -> None:
+    def _stopping(self) -> None:
         self._mask()
+        self.call_later(self.action_app_lock)
+
+    def _back(self) -> None:
+        """Stopped for who knows how long: nothing revealed is drawn again, and the lock's time may be over."""
+        self._mask()
+        self.call_later(self._tick)
+        self.call_later(self.refresh, layout=True)
+
+    def action_app_suspend(self) -> None:
+        """Stop the process, as ctrl+z does elsewhere; locked when it comes back."""
         super().action_suspend_process()
 
     async def action_app_quit(self) -> None:
@@ -200,8 +206,10 @@ class KvtuiApp(SafeApp[int]):
         return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
 
     def _mask(self) -> None:
-        if (main := self._main) is not None:
-            main.mask()
+        """Hide what is revealed, on every screen that can show values."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Masks):
+                screen.mask()
 
     @property
     def lock_seconds(self) -> float | None:

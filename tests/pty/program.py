@@ -99,6 +99,7 @@ def main() -> int:
     scrub_environment()
     parser = argparse.ArgumentParser()
     parser.add_argument("--fault", choices=FAULTS)
+    parser.add_argument("--path", default="app/db")
     parser.add_argument("--hostile", action="store_true")
     parser.add_argument("--reveal", type=int, default=600)
     parser.add_argument("--lock", type=int, default=5)
@@ -120,7 +121,7 @@ def main() -> int:
     if options.fault:
         inject(options.fault)
     config = Config(ui=UiConfig(reveal_seconds=options.reveal, lock_minutes=options.lock))
-    return run(Profiles({"test": profile}, profile), config, session=session)
+    return run(Profiles({"test": profile}, profile), config, path=options.path, session=session)
 
 
 if __name__ == "__main__":
