@@ -13,10 +13,12 @@ def main() -> int:
         print(f"kvtui {__version__}")
         return 0
     try:
-        from kvtui.hardening import harden, scrub_environment  # noqa: PLC0415
+        from kvtui.hardening import harden, install_excepthooks, scrub_environment  # noqa: PLC0415
 
         harden()
         scrub_environment()
+        if sys.stderr is not None:
+            install_excepthooks(sys.stderr)
         from kvtui.cli.main import main as run  # noqa: PLC0415
 
         return run()

@@ -46,6 +46,12 @@ class Parser(argparse.ArgumentParser):
         )
         self.refuse_value = ""
         """What to say when there is a positional argument too many, where that may be a value."""
+        self._program = ""
+
+    def add_program(self, option: str, *, help: str) -> None:  # noqa: A002 - argparse's word
+        """An option after which everything, options of ours too, belongs to another program."""
+        self._program = option
+        self.add_argument(option, metavar="ARGV", nargs=argparse.REMAINDER, help=help)
 
     def error(self, message: str) -> Never:
         raise self._usage(message)
@@ -55,6 +61,11 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
         """Raises Usage, HelpShown."""
+        program: list[str] | None = None
+        if self._program and self._program in argv:
+            # argparse itself would still look for ours among the program's arguments.
+            at = argv.index(self._program)
+            argv, program = argv[:at], list(argv[at + 1 :])
         try:
             found, extra = self.parse_known_args(argv)
         except argparse.ArgumentError as error:
@@ -64,6 +75,8 @@ class Parser(argparse.ArgumentParser):
             raise self._usage(str(error)) from None
         if extra:
             raise self._too_many(extra)
+        if program is not None:
+            setattr(found, self._program.lstrip("-"), program)
         return found
 
     def _too_many(self, extra: Sequence[str]) -> Usage:
@@ -107,8 +120,6 @@ class Command:
 
     run: Handler
     arguments: Callable[[Parser], None] = lambda _parser: None
-    trailing: str = ""
-    """An option after which everything belongs to another program."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Change": {
             "set": ("writing", "write a value"),
             "meta": ("writing", "show or change metadata"),
+            "rotate": ("rotating", "write a new generated value"),
             "rollback": ("history", "write an old version again as a new one"),
             "cp": ("moving", "copy secrets or folders"),
             "mv": ("moving", "move or rename secrets or folders"),
@@ -34,6 +35,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         },
         "Make": {
             "generate": ("rotating", "print a random value"),
+            "due": ("rotating", "list what should be rotated"),
         },
         "Vault": {
             "init": ("starting", "create an encrypted vault"),
@@ -48,6 +50,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         },
         "Screen": {
             "open": ("starting", "open the screen at a path"),
+            "demo": ("demo", "open the screen on a throw-away vault with example data"),
         },
         "The rest": {
             "profiles": ("about", "list the profiles"),

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-
 from kvtui.cli.context import Context
 from kvtui.domain.errors import Unavailable
 from kvtui.services.session import Session
 
 
-def launch(context: Context, path: str | None = None, *, session: Session | None = None) -> int:
-    """The screen on the current profile or on an open session, at a path. Returns the exit code."""
+def require_terminal(context: Context) -> None:
+    """Raise Unavailable where no screen can be drawn."""
     # Textual draws on standard error: redirected, what is revealed would end in a file.
-    if not context.is_interactive or not context.out.is_terminal or not sys.stderr.isatty():
+    if not (context.is_interactive and context.out.is_terminal and context.out.errors_on_terminal):
         raise Unavailable(
             "The screen needs a terminal.", hint="Run kvtui in one, or use a command: kvtui --help.", retryable=False
         )
+
+
+def launch(context: Context, path: str | None = None, *, session: Session | None = None) -> int:
+    """The screen on the current profile or on an open session, at a path. Returns the exit code."""
+    require_terminal(context)
     profiles, config = context.profiles, context.config
-    credential = None if session is not None else context.given_credential()
+    credential = context.given_credential() if session is None else None
     from kvtui.ui.app import run  # noqa: PLC0415 - Textual is loaded for the screen alone
 
     return run(profiles, config, path=path, session=session, credential=credential)

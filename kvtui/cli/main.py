@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import takewhile
 from typing import BinaryIO, TextIO
 
 from kvtui.cli import commands
@@ -49,7 +50,7 @@ def run(
     terminal: Terminal | None = None,
 ) -> int:
     """Run one command line. Returns its exit code; raises nothing."""
-    early = argv[: argv.index("--")] if "--" in argv else argv
+    early = list(takewhile(lambda word: word not in {"--", "--command"}, argv))
     output = Output(stdout, stderr, json="--json" in early, quiet=not {"-q", "--quiet"}.isdisjoint(early))
     debug = "--debug" in early
     try:
@@ -103,12 +104,7 @@ def _dispatch(
     parser = Parser(prog=f"kvtui {name}", description=commands.summary(name).capitalize() + ".")
     command.arguments(parser)
     add_global_options(parser)
-    trailing: list[str] | None = None
-    if command.trailing and command.trailing in rest:
-        at = rest.index(command.trailing)
-        rest, trailing = rest[:at], rest[at + 1 :]
     args = parser.read(rest)
-    args.trailing = trailing
     return command.run(_context(global_options(place, args), stdin, output, terminal, stack), args)
 
 

@@ -41,7 +41,10 @@ class Output:
         """Exactly these bytes on standard output."""
         if self._stdout is None:
             raise ClosedStream("Standard output is closed.", hint="Send the output somewhere.", retryable=False)
-        self._stdout.write(data)
+        rest = memoryview(data)
+        while rest:
+            # Unbuffered (PYTHONUNBUFFERED) the stream is the bare file, which may take only a part.
+            rest = rest[self._stdout.write(rest) :]
 
     def line(self, text: str = "") -> None:
         """One line of text. Pieces that come from outside have been through `name` or `text`."""

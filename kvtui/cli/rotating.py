@@ -1,14 +1,45 @@
-"""generate, rotate, due: new values for old secrets."""
+"""rotate, generate, due: new values for old secrets."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context
-from kvtui.cli.exits import Exit
+from kvtui.cli.credentials import ask_new
+from kvtui.cli.exits import Exit, Usage, bulk_exit_code, exit_code
+from kvtui.cli.inputs import read_stream
+from kvtui.cli.output import Output, error_json
+from kvtui.cli.records import time_json
+from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_text
-from kvtui.services.generator import CLASSES, DEFAULT_LENGTH, DEFAULT_WORDS, REQUIRABLE, Recipe
+from kvtui.domain.errors import KvtuiError
+from kvtui.domain.json_text import Json
+from kvtui.domain.metadata import format_duration
+from kvtui.domain.secret import VersionState
+from kvtui.services.generator import (
+    CLASSES,
+    DEFAULT_LENGTH,
+    DEFAULT_WORDS,
+    REQUIRABLE,
+    Recipe,
+    entropy_bits,
+    formula,
+    generate,
+)
+from kvtui.services.rotation import (
+    Due,
+    DueState,
+    Make,
+    RotationOutcome,
+    due,
+    from_command,
+    from_stdin,
+    rotate_many,
+)
+from kvtui.services.session import Session
 
 
 def _recipe_arguments(parser: Parser) -> None:
@@ -31,8 +62,6 @@ def _recipe(args: Namespace) -> Recipe:
 
 
 def _generate(context: Context, args: Namespace) -> int:
-    from kvtui.services.generator import entropy_bits, formula, generate  # noqa: PLC0415
-
     recipe = _recipe(args)
     text = to_text(generate(recipe))
     out = context.out
@@ -45,4 +74,125 @@ def _generate(context: Context, args: Namespace) -> int:
     return Exit.DONE
 
 
-COMMANDS = {"generate": Command(_generate, _recipe_arguments)}
+def _rotate_arguments(parser: Parser) -> None:
+    parser.add_argument("paths", metavar="PATH", nargs="+")
+    parser.add_argument("-f", "--field", metavar="FIELD", help="which field, where there are several")
+    _recipe_arguments(parser)
+    group = parser.add_argument_group("or take the new value from elsewhere")
+    group.add_argument("--stdin", action="store_true", help="standard input, as it is; typed twice at a terminal")
+    parser.add_program("--command", help="what this program prints; comes last, with its arguments")
+
+
+def _rotate(context: Context, args: Namespace) -> int:
+    make = _make(context, args)
+    targets = [context.at(address) for address in args.paths]
+    outcomes = (
+        outcome for session, path in targets for outcome in rotate_many(session, [(path, args.field)], make=make)
+    )
+    if len(targets) == 1:
+        return _print_one(context.out, next(outcomes))
+    return _print_many(context.out, outcomes)
+
+
+def _make(context: Context, args: Namespace) -> Make:
+    """Where the new values come from. Raises Usage, InvalidInput."""
+    generated = (args.length, args.charset, args.words, args.separator, args.require)
+    sources = [args.stdin, args.command is not None, any(option is not None for option in generated)]
+    if sum(sources) > 1:
+        raise Usage("The new value is to come from several places.", hint="Choose one of them.")
+    if args.command is not None:
+        if not args.command:
+            raise Usage("--command: needs a program.", hint="Write it last, with its arguments.")
+        return from_command(args.command)
+    if not args.stdin:
+        recipe = _recipe(args)
+        return lambda: generate(recipe)
+    if len(args.paths) > 1:
+        raise Usage("One value from standard input is for one secret.", hint="Rotate them one by one.")
+    if context.stdin is not None and context.stdin.isatty():
+        typed = ask_new(context.ask, "New value")
+        return lambda: typed
+    data = read_stream(context.stdin)
+    if data.endswith(b"\n"):
+        context.out.note("The value ends with a line end, which was kept.")
+    return from_stdin(data)
+
+
+def _print_one(out: Output, outcome: RotationOutcome) -> int:
+    if outcome.result is not None:
+        number = outcome.result.version.number
+        if out.json:
+            out.dump({"path": outcome.path, "version": number})
+        elif not out.quiet:
+            out.line(f"{out.name(outcome.path)}: version {number}")
+    if outcome.error is None:
+        return Exit.DONE
+    out.error(outcome.error)
+    return exit_code(outcome.error)
+
+
+def _print_many(out: Output, outcomes: Iterator[RotationOutcome]) -> int:
+    done: list[Json] = []
+    failed: list[Json] = []
+    errors: list[KvtuiError] = []
+    for outcome in outcomes:
+        written: dict[str, Json] = {"version": outcome.result.version.number} if outcome.result else {}
+        if outcome.error is not None:
+            errors.append(outcome.error)
+            failed.append({"path": outcome.path, "error": error_json(outcome.error), **written})
+            if not out.json:
+                out.error(outcome.error)
+        else:
+            done.append({"path": outcome.path, **written})
+            if not out.json and not out.quiet:
+                out.line(f"{out.name(outcome.path)}: version {written['version']}")
+    if out.json:
+        out.dump({"done": done, "failed": failed})
+    return bulk_exit_code(len(done), errors)
+
+
+def _due_arguments(parser: Parser) -> None:
+    parser.add_argument("path", metavar="PATH", nargs="?", default="", help="a folder; everything if left out")
+    parser.add_argument("--all", action="store_true", help="those that are not due yet as well")
+
+
+def _due(context: Context, args: Namespace) -> int:
+    session, folder = context.at_folder(args.path)
+    found = [
+        (path, interval, when)
+        for path, interval, when in _with_dates(session, folder)
+        if args.all or when.state is not DueState.FRESH
+    ]
+    found.sort(key=lambda row: row[2].at)
+    out = context.out
+    if out.json:
+        rows: list[Json] = [
+            {"path": path, "state": when.state.value, "at": time_json(when.at), "rotation": interval}
+            for path, interval, when in found
+        ]
+        out.dump({"entries": rows})
+    elif found:
+        out.table(
+            [(when.state.value, f"{when.at:%Y-%m-%d}", interval, out.name(path)) for path, interval, when in found]
+        )
+    return Exit.DONE
+
+
+def _with_dates(session: Session, folder: str) -> Iterator[tuple[str, str, Due]]:
+    """Every live secret below a folder that has an interval: path, interval, when."""
+    backend, now = session.backend, datetime.now(UTC)
+    for entry in backend.walk(folder):
+        metadata = backend.metadata(entry.path)
+        if metadata.rotation is None or entry.state not in {None, VersionState.LIVE}:
+            continue
+        made = backend.versions(entry.path)[-1].created_at if backend.can(Capability.VERSIONS) else None
+        when = due(metadata, now, rotated_at=made)
+        if when is not None:
+            yield entry.path, format_duration(metadata.rotation), when
+
+
+COMMANDS = {
+    "rotate": Command(_rotate, _rotate_arguments),
+    "generate": Command(_generate, _recipe_arguments),
+    "due": Command(_due, _due_arguments),
+}

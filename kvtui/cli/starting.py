@@ -10,6 +10,7 @@ from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context, location
 from kvtui.cli.credentials import ask_new, passphrase_from
 from kvtui.cli.exits import Exit
+from kvtui.domain import path as paths
 from kvtui.domain.codec import to_text
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import AlreadyExists, InvalidInput
@@ -74,7 +75,10 @@ def _open_arguments(parser: Parser) -> None:
 def _open(context: Context, args: Namespace) -> int:
     from kvtui.cli.launch import launch  # noqa: PLC0415
 
-    return launch(context, args.path)
+    profile, path = context.profiles.parse_address(args.path)
+    if profile is not None:
+        context.profiles.current = profile
+    return launch(context, paths.check_folder(path))
 
 
 COMMANDS = {"init": Command(_init, _init_arguments), "open": Command(_open, _open_arguments)}
