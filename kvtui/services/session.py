@@ -20,7 +20,7 @@ from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked
 from kvtui.domain.secret import Secret
 from kvtui.domain.value import SecretValue
-from kvtui.services import changes
+from kvtui.services import changes, pending
 from kvtui.services.changes import Applied, Change, ChangeSet, Op, Outcome
 from kvtui.services.journal import Act, Journal, JournalEntry
 from kvtui.services.profiles import Profile
@@ -53,6 +53,9 @@ class Session:
     def __init__(self, profile: Profile, *, state_dir: Path | None = None) -> None:
         self.profile = profile
         self.staged = ChangeSet()
+        self.draft: Change | None = None
+        """What somebody was typing when the session was locked; the screen takes it up and sets None."""
+        self._pending: tuple[bytes, bool] | None = None
         self._state_dir = state_dir
         self._backend: Backend | None = None
         self._journal: Journal | None = None
@@ -89,15 +92,37 @@ class Session:
             before, self._backend, self._journal = self._backend, backend, journal
         if before is not None:
             before.close()
+        self._take_up_pending()
 
-    def lock(self) -> None:
-        """Close the store and forget keys, staged changes and undo. Locking twice is fine."""
+    def lock(self, draft: Change | None = None) -> None:
+        """Close the store and forget keys and undo. Staged changes and the draft of an open form are kept sealed for
+        the next unlock of this session. Locking twice is fine."""
         with self._writing:
             backend, self._backend, self._journal = self._backend, None, None
             self._undo.clear()
-            self.staged.clear()
-        if backend is not None:
-            backend.close()
+            try:
+                if backend is not None:
+                    self._pending = self._sealed_pending(backend, draft)
+            finally:
+                self.staged.clear()
+                self.draft = None
+                if backend is not None:
+                    backend.close()
+
+    def _sealed_pending(self, backend: Backend, draft: Change | None) -> tuple[bytes, bool] | None:
+        """The sealed changes, and whether the last of them is a draft; None for none, or where no key is to be had."""
+        kept = [*self.staged, *([draft] if draft is not None else [])]
+        key = backend.derive_key(pending.PURPOSE) if kept else None
+        return None if key is None else (pending.seal(kept, key), draft is not None)
+
+    def _take_up_pending(self) -> None:
+        kept, self._pending = self._pending, None
+        key = self.backend.derive_key(pending.PURPOSE) if kept is not None else None
+        if kept is not None and key is not None:
+            changes_kept = pending.unseal(kept[0], key)
+            self.draft = changes_kept.pop() if kept[1] else None
+            for change in changes_kept:
+                self.staged.stage(change)
 
     @property
     def backend(self) -> Backend:

@@ -23,6 +23,7 @@ from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
 from kvtui.services.profiles import Profile, Profiles
 from kvtui.services.session import Session
+from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.keymap import bindings, overrides
 from kvtui.ui.safety import SafeApp
 from kvtui.ui.screens.create import CreateScreen
@@ -191,9 +192,11 @@ class KvtuiApp(SafeApp[int]):
             return
         self._remember_place()
         self._note = note
+        drafts = [screen.draft() for screen in self.screen_stack if isinstance(screen, Dialog)]
+        draft = next((draft for draft in drafts if draft is not None), None)
         await self._show(None)
         self.clipboard_tool.clear_now()
-        await self._close_session()
+        await asyncio.to_thread(self.session.lock, draft)
         self.enter()
 
     def _remember_place(self) -> None:
@@ -310,7 +313,7 @@ def run(
 
     `session` may be open already; else `credential` is tried once before anybody is asked.
     """
-    app = KvtuiApp(profiles, config, path=path, session=session)
+    app = KvtuiApp(profiles, config, path=path, session=session, credential=credential)
     try:
         result = app.run(mouse=config.ui.mouse)
     finally:

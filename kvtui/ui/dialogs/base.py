@@ -20,6 +20,7 @@ from textual.widgets._button import ButtonVariant
 
 from kvtui.actions import Scope
 from kvtui.domain.errors import KvtuiError
+from kvtui.services.changes import Change
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show
 
@@ -41,7 +42,7 @@ class Dialog(ModalScreen[Result | None]):
         align: center middle;
         background: $background 60%;
         & > #dialog {
-            width: 72; max-width: 96%; height: auto; max-height: 96%;
+            width: 72; max-width: 96%; height: auto;
             background: $surface; border: round $primary; border-title-color: $text-primary;
             padding: 0 1;
         }
@@ -49,7 +50,7 @@ class Dialog(ModalScreen[Result | None]):
         &.-wide > #dialog { width: 120; }
         &.-tall > #dialog { height: 96%; }
         &.-tall #dialog-body { height: 1fr; }
-        #dialog-body { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
+        #dialog-body { height: auto; scrollbar-size-vertical: 1; }
         #dialog-error { color: $text-error; height: auto; display: none; }
         #dialog-error.-shown { display: block; }
         #dialog-buttons { height: auto; align-horizontal: right; margin-top: 1; }
@@ -98,6 +99,10 @@ class Dialog(ModalScreen[Result | None]):
         """What the main button returns. Raises KvtuiError when something has to be mended first: shown, not lost."""
         raise TypeError(f"{type(self).__name__} has no result")
 
+    def draft(self) -> Change | None:
+        """What was typed so far, as a change to go on with after a lock; None for nothing worth keeping."""
+        return None
+
     def is_dirty(self) -> bool:
         """Whether leaving would lose something typed."""
         return any(box.value and not box.disabled for box in self.query(Input) if box.id != "confirm-path")
@@ -106,11 +111,21 @@ class Dialog(ModalScreen[Result | None]):
         fields = [] if self.SAFE else [w for w in self.query("#dialog-body *") if w.focusable]
         (fields[0] if fields else self.query_one("#cancel")).focus()
 
+    def on_resize(self) -> None:
+        self.fit()
+
+    def fit(self) -> None:
+        """Let the body scroll before the buttons leave the screen."""
+        below = [self.query_one(f"#{name}") for name in ("dialog-error", "dialog-buttons")]
+        taken = sum(widget.outer_size.height + widget.styles.margin.height for widget in below if widget.display)
+        self.query_one("#dialog-body").styles.max_height = max(1, self.size.height - 2 - taken)
+
     def show_error(self, error: KvtuiError | str) -> None:
         """What is wrong and what to do, above the buttons."""
         line = self.query_one("#dialog-error", Static)
         line.update(show(str(error)))
         line.add_class("-shown")
+        self.call_after_refresh(self.fit)
 
     def finish(self) -> None:
         """Return the result, or show why there is none."""

@@ -24,6 +24,16 @@ class Changing(Reading):
 
     # -- new and edit
 
+    def take_up_draft(self) -> None:
+        """Go on with what was being typed when the vault was locked."""
+        draft, self.session.draft = self.session.draft, None
+        if draft is not None and draft.op is Op.SET:
+            self.work(self._take_up(draft), "form", "take up a draft")
+
+    async def _take_up(self, draft: Change) -> None:
+        before = None if draft.base_version == 0 else await self.call(self.session.backend.read, draft.path)
+        self._form(before, draft.path, draft)
+
     def action_secret_new(self) -> None:
         folder = self.path_tree.cursor_folder
         self._form(None, f"{folder}/" if folder else "", None)

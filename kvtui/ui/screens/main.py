@@ -20,6 +20,10 @@ __all__ = ["MainScreen", "Place"]
 class MainScreen(Changing):
     """Tree and detail, with every action of the table that has a meaning here."""
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.take_up_draft()
+
     # -- delete, undelete, destroy
 
     def action_secret_delete(self) -> None:
