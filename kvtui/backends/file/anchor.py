@@ -45,6 +45,8 @@ class Anchor:
             private_dir(self._path.parent)
             fd = os.open(self._path, _FLAGS, 0o600)
             try:
+                if os.fstat(fd).st_mode & 0o777 != 0o600:  # just made, under some umask
+                    os.fchmod(fd, 0o600)
                 if self._generation(fd) < generation:
                     number = generation.to_bytes(8, "big")
                     os.pwrite(fd, number + self._mac(number), 0)

@@ -1,6 +1,6 @@
 """What is looked at before a vault is opened: whose it is, who else may write it, what kind of thing it is.
 
-Everything by lstat, before there is a connection: see `database`. Nothing is changed.
+Everything by lstat, before there is a connection: see database.py. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from kvtui.backends.file import database, files, header
+from kvtui.backends.file import files, header, schema
 from kvtui.domain.errors import Corrupt, NotFound, PermissionDenied
 
-_NEEDED = (header.NAME, database.NAME)
-_OPTIONAL = (header.COPY, f"{database.NAME}-wal", f"{database.NAME}-shm")
+_NEEDED = (header.NAME, schema.FILE)
+_OPTIONAL = (header.COPY, f"{schema.FILE}-wal", f"{schema.FILE}-shm")
 
 
 def exists(vault: Path) -> bool:

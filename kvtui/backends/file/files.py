@@ -10,25 +10,41 @@ from pathlib import Path
 from kvtui.domain.errors import Corrupt, KvtuiError, PermissionDenied, Unavailable
 from kvtui.domain.path import display
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes | None:
+    """The first `limit` bytes of a regular file, None for anything else. Never blocks. Raises OSError.
+
+    A symbolic link counts as anything else (ELOOP) unless `follow`.
+    """
+    fd = os.open(path, _READ if follow else _READ | os.O_NOFOLLOW)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        chunks = []
+        while limit and (chunk := os.read(fd, limit)):
+            chunks.append(chunk)
+            limit -= len(chunk)
+        return b"".join(chunks)
+    finally:
+        os.close(fd)
+
+
 def read_small(path: Path, limit: int) -> bytes:
-    """The content of a regular file of at most `limit` bytes.
+    """The content of a file of at most `limit` bytes.
 
     Raises FileNotFoundError; PermissionDenied for what is no regular file or may not be read; Corrupt if it is longer.
     """
     try:
-        fd = os.open(path, _READ)
+        data = read_regular(path, limit + 1)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise fault(error, path) from None
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise PermissionDenied(f"{shown(path)} is not a regular file.", hint="Put the vault's own file there.")
-        data = file.read(limit + 1)
+    if data is None:
+        raise PermissionDenied(f"{shown(path)} is not a regular file.", hint="Put the vault's own file there.")
     if len(data) > limit:
         raise Corrupt(f"{shown(path)} is too long.", hint="It is not a file kvtui wrote.")
     return data

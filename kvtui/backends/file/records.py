@@ -44,7 +44,7 @@ def with_metadata(row: SecretRow, metadata: Metadata, written_at: datetime | Non
     if not all(isinstance(part, str) for pair in metadata.custom.items() for part in pair):
         raise InvalidInput("Custom metadata is text.", hint="Put it in quotes.")
     rotation = None if interval is None else interval // _MICROSECOND
-    due = None if interval is None or written_at is None else to_micros(written_at + interval)
+    start = to_micros(written_at)
     return row._replace(
         type=SecretType(metadata.type).value,
         description=to_column(metadata.description),
@@ -54,7 +54,7 @@ def with_metadata(row: SecretRow, metadata: Metadata, written_at: datetime | Non
         created_at=to_micros(metadata.created_at),
         updated_at=to_micros(metadata.updated_at),
         rotation=rotation,
-        rotate_due=due,
+        rotate_due=None if rotation is None or start is None else start + rotation,
         custom=json.dumps(dict(metadata.custom)) if metadata.custom else "{}",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+FILE = "vault.db"
 APPLICATION_ID = 0x4B565431
 """`KVT1`, for file(1) and for us; inside the encryption."""
 VERSION = 1

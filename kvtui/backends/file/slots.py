@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -151,19 +150,15 @@ def _passphrase(credential: Credential) -> bytes | None:
 def read_key_file(path: Path) -> bytes:
     """Raises AuthenticationRequired when it is missing, InvalidInput for what is no key file, PermissionDenied."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        content = files.read_regular(path, _MAX_KEY_FILE + 1, follow=True)
     except FileNotFoundError:
         raise AuthenticationRequired(
             f"The key file {files.shown(path)} is not there.", hint="Check its path, or plug in its disk."
         ) from None
     except OSError as error:
         raise files.fault(error, path) from None
-    with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidInput(f"The key file {files.shown(path)} is not a regular file.", hint="Name a file.")
-        if not 0 < status.st_size <= _MAX_KEY_FILE:
-            raise InvalidInput(
-                f"The key file {files.shown(path)} is empty or larger than 16 MiB.", hint="Use another file."
-            )
-        return file.read(_MAX_KEY_FILE)
+    if content is None:
+        raise InvalidInput(f"The key file {files.shown(path)} is not a regular file.", hint="Name a file.")
+    if not 0 < len(content) <= _MAX_KEY_FILE:
+        raise InvalidInput(f"The key file {files.shown(path)} is empty or larger than 16 MiB.", hint="Use another.")
+    return content

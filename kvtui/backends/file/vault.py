@@ -49,7 +49,7 @@ class Vault:
         self._master = master
         self._seed = b""
         self._anchored = self.anchor.read()  # before the generation, or another writer looks like a rollback
-        self.database = Database(path / database.NAME, self.keys.page)
+        self.database = Database(path / schema.FILE, self.keys.page)
 
     @contextmanager
     def change(self) -> Iterator[Transaction]:
@@ -304,9 +304,9 @@ def create_vault(path: Path, credential: Credential, *, kdf: KdfCost | None = No
 
 def _fill(folder: Path, head: Header, keys: Keys) -> None:
     encoded = head.encode(keys.header)
-    files.create(folder / database.NAME)
+    files.create(folder / schema.FILE)
     with faults.translated():
-        connection = database.connect(folder / database.NAME, keys.page, empty=True)
+        connection = database.connect(folder / schema.FILE, keys.page, empty=True)
         try:
             state = StateRow(
                 uuid=head.uuid,
