@@ -209,6 +209,11 @@ class Backend(ABC):
         self.info()
         return None
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is odd about this store but does no harm, in plain words: a warning for whoever opened it."""
+        return ()
+
     def verify(self) -> Sequence[str]:
         """Check everything stored, which may read all of it. What is wrong, in plain words; nothing where all is well
         or a store cannot tell."""

@@ -79,6 +79,10 @@ class ReadOnlyBackend(Backend):
     def derive_key(self, purpose: str) -> bytes | None:
         return self._inner.derive_key(purpose)
 
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._inner.notes
+
     def verify(self) -> Sequence[str]:
         return self._inner.verify()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +27,8 @@ _OURS: Mapping[str, str] = MappingProxyType(
 
 def kinds() -> list[str]:
     """Names of the installed kinds, sorted. Imports none of them; ours cannot be replaced."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - opening a store of ours does not need it
+
     return sorted({*_OURS, *entry_points(group=GROUP).names})
 
 
@@ -55,6 +56,8 @@ def _load(kind: str) -> Callable[[], Any]:
         module, _, name = _OURS[kind].partition(":")
         loaded: Callable[[], Any] = getattr(import_module(module), name)
         return loaded
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
     found = entry_points(group=GROUP, name=kind)
     if not found:
         raise InvalidInput(f"No backend is called {kind}.", hint=f"Installed are: {', '.join(kinds())}.")

@@ -122,6 +122,8 @@ class Context:
             session = Session(profile)
             credential = self._credential(session)
             session.unlock(credential)
+            for note in session.backend.notes:
+                self.out.note(note)
             self._sessions[profile.name] = session, credential or Credential()
         return self._sessions[profile.name][0]
 

@@ -13,7 +13,7 @@ from kvtui.cli.exits import Exit
 from kvtui.domain import path as paths
 from kvtui.domain.codec import to_text
 from kvtui.domain.credential import Credential
-from kvtui.domain.errors import AlreadyExists, InvalidInput
+from kvtui.domain.errors import AlreadyExists, InvalidInput, PermissionDenied
 from kvtui.domain.value import SecretValue
 from kvtui.services.profiles import vault_profile
 from kvtui.services.session import Session
@@ -25,6 +25,8 @@ def _init_arguments(parser: Parser) -> None:
 
 def _init(context: Context, args: Namespace) -> int:
     profile = context.profiles.current
+    if profile.read_only:
+        raise PermissionDenied("Nothing is created read-only.", hint="Leave --read-only out.")
     if args.directory is not None:
         profile = vault_profile(args.directory.expanduser().absolute())
     session = Session(profile)

@@ -242,6 +242,30 @@ def test_a_vault_that_is_a_symlink_is_refused_by_name(vault: Vault, tmp_path: Pa
     assert str(link) in ran.err
 
 
+def test_a_second_hard_link_is_a_warning(vault: Vault, tmp_path: Path) -> None:
+    database = max((file for file in vault.path.iterdir() if file.is_file()), key=lambda file: file.stat().st_size)
+    (tmp_path / "second").hardlink_to(database)
+    ran = vault("ls")
+    assert ran.code == 0
+    assert "hard link" in ran.err
+    assert "hard link" in vault("ls", "--read-only").err
+    assert vault("ls", "-q").err == ""
+
+
+def test_nothing_of_the_keys_changes_read_only(vault: Vault, tmp_path: Path) -> None:
+    slots = vault("key", "list", "--json").json["slots"]
+    for argv in (
+        ("key", "add", "--recovery"),
+        ("key", "remove", slots[1]["id"]),
+        ("key", "passwd", "--new-passphrase-file", str(vault.passphrase_file)),
+        ("vault", "create", "x"),
+        ("init", str(tmp_path / "new")),
+    ):
+        assert vault(*argv, "--read-only").code == 7, argv
+    assert vault("key", "list", "--json").json["slots"] == slots
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_damaged_vault_is_told_and_exits_1(vault: Vault) -> None:
     for file in vault.path.iterdir():
         if file.is_file() and file.stat().st_size:
