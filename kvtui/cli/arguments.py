@@ -6,6 +6,7 @@ An argument may be a secret typed in the wrong place, so nothing here repeats on
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -91,27 +92,25 @@ class Parser(argparse.ArgumentParser):
         return Usage("There are too many arguments.", hint=f"See {self.prog} --help.")
 
     def _usage(self, message: str) -> Usage:
-        """What argparse found wrong, without what was typed: it quotes that after a colon or in parentheses."""
-        for start, told in _ARGPARSE_MESSAGES.items():
-            if start in message:
-                option = message.partition(": ")[0].removeprefix("argument ") if ": " in message else ""
-                missing = message.rpartition(": ")[2] if start == "are required" else ""
-                about = missing or option
-                return Usage(f"{about}: {told}" if about else f"{told}", hint=f"See {self.prog} --help.")
-        return Usage("The arguments cannot be understood.", hint=f"See {self.prog} --help.")
+        """What argparse found wrong: the names of arguments are ours, what follows them may quote what was typed."""
+        hint = f"See {self.prog} --help."
+        if missing := _MISSING.fullmatch(message):
+            return Usage(f"{missing[1]}: missing.", hint=hint)
+        if wrong := _WRONG.fullmatch(message):
+            told = next((told for start, told in _TOLD.items() if wrong[2].startswith(start)), "not usable as it is.")
+            return Usage(f"{wrong[1]}: {told}", hint=hint)
+        return Usage("The arguments cannot be understood.", hint=hint)
 
 
-_ARGPARSE_MESSAGES = {
-    "are required": "missing.",
-    "is required": "one of these is needed.",
+_MISSING = re.compile(r"the following arguments are required: (.*)")
+_WRONG = re.compile(r"argument ([^:]+): (.*)", re.DOTALL)
+_TOLD = {
     "expected one argument": "needs a value.",
     "expected at least one argument": "needs a value.",
     "not allowed with argument": "cannot be used with another one that was given.",
     "ignored explicit argument": "takes no value.",
-    "invalid choice": "not one of the possible choices.",
-    "invalid": "not usable as it is.",
 }
-"""Parts of argparse's messages, in the order they are looked for, and what we say instead."""
+"""How argparse's messages about one argument begin, and what we say instead."""
 
 
 @dataclass(frozen=True, slots=True)

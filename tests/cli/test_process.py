@@ -157,6 +157,18 @@ def test_a_large_value_arrives_whole(vault: Vault, unbuffered: str) -> None:
     assert _run(_argv(vault, "get", "a"), env={**os.environ, "PYTHONUNBUFFERED": unbuffered}).stdout == data
 
 
+def test_fields_written_by_many_processes_at_once_are_all_kept(vault: Vault) -> None:
+    names = [f"f{number}" for number in range(6)]
+    programs = [
+        subprocess.Popen(_argv(vault, "set", "a", "-q", "-f", name, "--file", str(vault.passphrase_file)))
+        for name in names
+    ]
+    assert [program.wait(SECONDS) for program in programs] == [0] * len(names)
+    found = vault("get", "a", "--json").json
+    assert set(found["fields"]) == set(names)
+    assert found["version"] == len(names)
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_stops_early_is_no_error(vault: Vault, unbuffered: str) -> None:
     vault("set", "a", stdin=b"x" * 2_000_000)

@@ -108,6 +108,8 @@ def test_set_at_a_terminal_writes_nothing_when_the_two_differ(cli: Cli) -> None:
         ("set", "p", "--rotation", SENTINEL),
         ("set", "p", "--custom", SENTINEL),
         ("set", "p", "--trim=" + SENTINEL),
+        ("set", "p", f"--trim=the following arguments are required: {SENTINEL}"),
+        ("set", "p", f"--trim=argument {SENTINEL}: expected one argument"),
         ("set", "p", "--", "--x", SENTINEL),
         ("get", "p", SENTINEL),
         ("get", "p", "--version", SENTINEL),
