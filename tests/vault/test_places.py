@@ -193,6 +193,15 @@ def test_settings_without_a_path_are_refused(settings: dict[str, Any]) -> None:
         FileFactory().probe(settings)
 
 
+@pytest.mark.parametrize("path", ["a\0b", "a\ud800b", "~nobody-of-this-name/v", "x" * 5000])
+def test_paths_no_file_can_have_are_refused(place: Place, path: str) -> None:
+    for call in (place.factory.probe, lambda s: place.factory.open(s, PASSPHRASE)):
+        with pytest.raises((InvalidInput, Unavailable)):
+            call({"path": path})
+    with pytest.raises((InvalidInput, KvtuiError)):
+        place.factory.open({**place.settings, "key_file": path}, PASSPHRASE)
+
+
 @pytest.mark.parametrize("limit", [-1, "3", 2**31, 1.5, None])
 def test_a_max_versions_that_is_no_number_is_refused(place: Place, limit: object) -> None:
     with pytest.raises(InvalidInput):

@@ -45,7 +45,7 @@ ALL = frozenset(Capability)
 
 _CHUNK = 1000
 """Rows read at once when streaming: no transaction outlives a chunk, so nothing holds up the write-ahead log."""
-_COMMIT_WRITES = 1000
+_COMMIT_WRITES = 4000
 _COMMIT_BYTES = 8 * 1024 * 1024
 
 
@@ -101,8 +101,9 @@ class FileBackend(Backend):
         return map(records.indexed, self._stream(folder))
 
     def find(self, text: str, limit: int) -> Sequence[Indexed]:
-        """By the trigram index where it can tell; fewer than three characters, or any beyond ASCII, need all rows."""
-        if len(text) < 3 or not text.isascii() or "\x00" in text:
+        """By the trigram index where it can tell; less than three characters, or others than printable ASCII, need all
+        rows. The index does not know that `ß` may be searched as `ss`, nor other letters that fold to several."""
+        if len(text) < 3 or not (text.isascii() and text.isprintable()):
             return super().find(text, limit)
         needle = text.casefold()
         trigrams = sorted({needle[start : start + 3] for start in range(len(needle) - 2)})

@@ -51,6 +51,13 @@ def inspect(vault: Path) -> Sequence[str]:
     """
     if not exists(vault):
         raise NotFound(f"There is no vault at {files.shown(vault)}.", hint="Create it with kvtui init.")
+    try:
+        return _look(vault)
+    except OSError as error:
+        raise files.fault(error, vault) from None
+
+
+def _look(vault: Path) -> Sequence[str]:
     notes = []
     parent = vault.absolute().parent
     status = parent.stat()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import apsw
 
-from kvtui.backends.file import faults
+from kvtui.backends.file import faults, files
 from kvtui.domain.errors import Corrupt, Unavailable
 
 _PAGE = 4096
@@ -42,8 +42,13 @@ def connect(path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = Fals
     """
     if len(key) != 32:
         raise ValueError("a page key has 32 bytes")  # a shorter one would be taken for a passphrase
-    if not empty and path.stat().st_size < _PAGE:
-        raise faults.foreign()  # SQLite would make a new database of an empty file
+    if not empty:
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise files.fault(error, path) from None
+        if size < _PAGE:
+            raise faults.foreign()  # SQLite would make a new database of an empty file
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW)
     try:
         connection.set_busy_timeout(_BUSY_MS)  # before the first statement: opening may meet a closing WAL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -83,12 +84,23 @@ def _path(settings: Mapping[str, Any]) -> Path:
     path = settings.get("path")
     if not path:
         raise InvalidInput("A file profile needs a path.", hint="Add path: to it.")
-    return Path(path).expanduser()
+    return _expanded(path)
+
+
+def _expanded(path: str | Path) -> Path:
+    try:
+        encoded = os.fsencode(path)
+        expanded = Path(path).expanduser()
+    except (ValueError, RuntimeError):  # a lone surrogate; a home nobody has
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise InvalidInput("No file can have this path.", hint="Check the profile's settings.")
+    return expanded
 
 
 def _with_key_file(settings: Mapping[str, Any], credential: Credential) -> Credential:
     """A key file named in the profile goes with whatever else is given."""
     configured = settings.get("key_file")
     if configured and credential.key_file is None:
-        return Credential(credential.passphrase, Path(configured).expanduser())
+        return Credential(credential.passphrase, _expanded(configured))
     return credential
