@@ -28,8 +28,7 @@ PACKAGE = Path(__file__).parents[1] / "kvtui"
 
 MAY_REVEAL = {
     "backends/file/slots.py": "a passphrase becomes a key",
-    "cli/starting.py": "the strength of a new passphrase",
-    "cli/writing.py": "the note on a trailing newline",
+    "cli/writing.py": "text that is JSON becomes a value of that type",
     "domain/codec.py": "the one place where values become bytes, text and JSON",
     "services/transfer/dotenv.py": "a .env file holds text only",
     "services/transfer/guess.py": "the first characters of an imported text tell its type",

@@ -9,13 +9,9 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from kvtui.domain import json_text
-from kvtui.domain.errors import Conflict, KvtuiError, NotFound, RateLimited, Unavailable, Unsupported
+from kvtui.domain.errors import Conflict, KvtuiError, NotFound, RateLimited, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.text import show, show_name
-
-
-class ClosedStream(Unavailable):
-    """Standard output is closed."""
 
 
 class Output:
@@ -28,6 +24,7 @@ class Output:
         self._stderr = stderr
         self.json = json
         self.quiet = quiet
+        self._held: list[str] = []
 
     @property
     def is_terminal(self) -> bool:
@@ -40,7 +37,7 @@ class Output:
     def bytes(self, data: bytes) -> None:
         """Exactly these bytes on standard output."""
         if self._stdout is None:
-            raise ClosedStream("Standard output is closed.", hint="Send the output somewhere.", retryable=False)
+            raise KvtuiError("Standard output is closed.", hint="Send the output somewhere.")
         rest = memoryview(data)
         while rest:
             # Unbuffered (PYTHONUNBUFFERED) the stream is the bare file, which may take only a part.
@@ -68,12 +65,18 @@ class Output:
         self.bytes(json_text.dump(value).encode("ascii") + b"\n")
 
     def note(self, text: str) -> None:
-        """Something worth knowing, on standard error; `-q` drops it."""
-        if not self.quiet:
+        """Something worth knowing, on standard error; `-q` drops it.
+
+        With JSON it is held back until all went well: where something failed, the error is all there is to parse.
+        """
+        if self.json:
+            self._held.append(text)
+        elif not self.quiet:
             self._complain(f"kvtui: {text}")
 
     def error(self, error: KvtuiError) -> None:
         """What went wrong and what to do, in one line, on standard error."""
+        self._held.clear()
         if self.json:
             self._complain(json_text.dump({"error": error_json(error)}))
         else:
@@ -85,8 +88,12 @@ class Output:
             self._complain(line)
 
     def flush(self) -> None:
+        """Send everything, at the end of a command that worked."""
         if self._stdout is not None:
             self._stdout.flush()
+        for text in [] if self.quiet else self._held:
+            self._complain(f"kvtui: {text}")
+        self._held.clear()
 
     def _complain(self, line: str) -> None:
         if self._stderr is None:

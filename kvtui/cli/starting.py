@@ -56,7 +56,7 @@ def _init(context: Context, args: Namespace) -> int:
 def new_passphrase(context: Context, file: Path | None) -> SecretValue:
     """A passphrase for something new: from a file, else asked twice; with a warning when it looks weak."""
     passphrase = passphrase_from(file) if file is not None else ask_new(context.ask)
-    if not passphrase.reveal():
+    if not to_text(passphrase):
         raise InvalidInput("The passphrase is empty.", hint="Choose one; a few words chosen by chance are good.")
     _warn(context, passphrase)
     return passphrase

@@ -43,6 +43,13 @@ def test_set_keeps_a_trailing_newline_and_says_so(cli: Cli) -> None:
     assert cli("set", "a", "-q", stdin=b"x\n").err == ""
 
 
+def test_with_json_standard_error_holds_the_error_alone(cli: Cli) -> None:
+    assert "--trim" in cli("set", "a", "--json", stdin=b"x\n").err
+    ran = cli("set", "a", "--cas", "0", "--json", stdin=b"x\n")
+    assert len(ran.err.splitlines()) == 1
+    assert ran.error["kind"] == "Conflict"
+
+
 @pytest.mark.parametrize(
     ("given", "kept"), [(b"x\n", b"x"), (b"x\r\n", b"x"), (b"x\n\n", b"x\n"), (b"x", b"x"), (b"x\r", b"x\r")]
 )
