@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -118,7 +119,7 @@ class Browsing(Workbench):
     def action_tree_filter(self) -> None:
         self.add_class("-filtering")
         self.query_one("#filter", Input).focus()
-        self.work(self._load_all(), "long", "read all names")
+        self.work(self._load_all, "long", "read all names")
 
     async def _load_all(self) -> None:
         """A filter is about the whole tree, so all of it is listed: in one go, as far as a screen can use it."""
@@ -163,7 +164,7 @@ class Browsing(Workbench):
         self.path_tree.fold_all()
 
     def action_tree_refresh(self) -> None:
-        self.work(self.reload(), "tree", "read again")
+        self.work(self.reload, "tree", "read again")
 
     # -- going somewhere
 
@@ -180,7 +181,7 @@ class Browsing(Workbench):
 
     def _arrive(self, path: str | None) -> None:
         if path is not None:
-            self.work(self._go_and_tell(path), "tree", "go to a path")
+            self.work(partial(self._go_and_tell, path), "tree", "go to a path")
 
     async def _go_and_tell(self, path: str) -> None:
         await self.go_to(path)

@@ -28,7 +28,7 @@ class Changing(Reading):
         """Go on with what was being typed when the vault was locked."""
         draft, self.session.draft = self.session.draft, None
         if draft is not None and draft.op is Op.SET:
-            self.work(self._take_up(draft), "form", "take up a draft")
+            self.work(partial(self._take_up, draft), "form", "take up a draft")
 
     async def _take_up(self, draft: Change) -> None:
         before = None if draft.base_version == 0 else await self.call(self.session.backend.read, draft.path)
@@ -39,7 +39,7 @@ class Changing(Reading):
         self._form(None, f"{folder}/" if folder else "", None)
 
     def action_secret_edit(self) -> None:
-        self.work(self._edit(), "form", "edit")
+        self.work(self._edit, "form", "edit")
 
     async def _edit(self) -> None:
         self._form(await self._newest(), "", None)
@@ -72,7 +72,7 @@ class Changing(Reading):
     # -- metadata
 
     def action_secret_edit_metadata(self) -> None:
-        self.work(self._edit_metadata(), "form", "edit metadata")
+        self.work(self._edit_metadata, "form", "edit metadata")
 
     async def _edit_metadata(self) -> None:
         from kvtui.ui.dialogs.metadata import MetadataDialog  # noqa: PLC0415
@@ -90,7 +90,7 @@ class Changing(Reading):
     # -- the external editor
 
     def action_secret_edit_external(self) -> None:
-        self.work(self._edit_external(), "form", "edit in an editor")
+        self.work(self._edit_external, "form", "edit in an editor")
 
     async def _edit_external(self) -> None:
         from kvtui.editor import edit_text  # noqa: PLC0415
@@ -133,7 +133,7 @@ class Changing(Reading):
 
     def apply(self, change: Change, before: Secret | None = None, act: Act | None = None) -> None:
         """Write it. Never cancelled, never repeated by itself."""
-        self.work(self._apply(change, before, act), "write", "write", exclusive=False)
+        self.work(partial(self._apply, change, before, act), "write", "write", exclusive=False)
 
     async def _apply(self, change: Change, before: Secret | None, act: Act | None) -> None:
         try:
@@ -189,7 +189,7 @@ class Changing(Reading):
     # -- rotate
 
     def action_secret_rotate(self) -> None:
-        self.work(self._rotate(), "form", "rotate")
+        self.work(self._rotate, "form", "rotate")
 
     async def _rotate(self) -> None:
         from kvtui.ui.dialogs.rotate import RotateDialog  # noqa: PLC0415
@@ -198,7 +198,7 @@ class Changing(Reading):
 
         def done(rotation: Rotation | None) -> None:
             if rotation is not None:
-                self.work(self._rotated(secret, rotation), "write", "rotate", exclusive=False)
+                self.work(partial(self._rotated, secret, rotation), "write", "rotate", exclusive=False)
 
         self.app.push_screen(RotateDialog(secret, self.fields.field), done)
 
@@ -224,7 +224,7 @@ class Changing(Reading):
     # -- roll back and undo
 
     def action_secret_rollback(self) -> None:
-        self.work(self._rollback(), "form", "roll back")
+        self.work(self._rollback, "form", "roll back")
 
     async def _rollback(self) -> None:
         if self.secret is None:
@@ -259,7 +259,7 @@ class Changing(Reading):
         self.app.push_screen(ConfirmDialog("Roll back", question, "Roll back"), decided)
 
     def action_change_undo(self) -> None:
-        self.work(self._undo(), "write", "undo", exclusive=False)
+        self.work(self._undo, "write", "undo", exclusive=False)
 
     async def _undo(self) -> None:
         applied = await self.call(self.session.undo)

@@ -27,7 +27,7 @@ class MainScreen(Changing):
     # -- delete, undelete, destroy
 
     def action_secret_delete(self) -> None:
-        self.work(self._delete(), "form", "delete")
+        self.work(self._delete, "form", "delete")
 
     async def _delete(self) -> None:
         targets = await self._targets()
@@ -35,7 +35,7 @@ class MainScreen(Changing):
         await self._ask(Op.DELETE, targets, versions, "It can be undeleted.")
 
     def action_secret_undelete(self) -> None:
-        self.work(self._undelete(), "form", "undelete")
+        self.work(self._undelete, "form", "undelete")
 
     async def _undelete(self) -> None:
         targets = await self._targets()
@@ -44,7 +44,7 @@ class MainScreen(Changing):
         await self.run_changes(changes)
 
     def action_secret_destroy(self) -> None:
-        self.work(self._destroy(), "form", "destroy")
+        self.work(self._destroy, "form", "destroy")
 
     async def _destroy(self) -> None:
         targets = await self._targets()
@@ -109,7 +109,7 @@ class MainScreen(Changing):
 
         def decided(yes: bool | None) -> None:
             if yes:
-                self.work(self.run_changes(changes), "long", verb, exclusive=False)
+                self.work(partial(self.run_changes, changes), "long", verb, exclusive=False)
 
         self.app.push_screen(ConfirmDialog(verb, question, verb, danger=op is Op.DELETE), decided)
 
@@ -142,10 +142,10 @@ class MainScreen(Changing):
     # -- move and copy
 
     def action_secret_move(self) -> None:
-        self.work(self._transfer(Op.MOVE), "form", "move")
+        self.work(partial(self._transfer, Op.MOVE), "form", "move")
 
     def action_secret_copy_to(self) -> None:
-        self.work(self._transfer(Op.COPY), "form", "copy")
+        self.work(partial(self._transfer, Op.COPY), "form", "copy")
 
     async def _transfer(self, op: Op) -> None:
         from kvtui.ui.dialogs.goto import TargetDialog  # noqa: PLC0415
@@ -161,14 +161,14 @@ class MainScreen(Changing):
             if target is None:
                 return
             changes = [Change(op, old, to=target if one else _rebased(old, source, target)) for old in targets]
-            self.work(self.run_changes(changes), "long", title, exclusive=False)
+            self.work(partial(self.run_changes, changes), "long", title, exclusive=False)
 
         self.app.push_screen(TargetDialog(title, op.value.capitalize(), source, count), decided)
 
     # -- trash and staged changes
 
     def action_trash_open(self) -> None:
-        self.work(self._trash(), "form", "read the trash")
+        self.work(self._trash, "form", "read the trash")
 
     async def _trash(self) -> None:
         from kvtui.ui.dialogs.trash import TrashDialog  # noqa: PLC0415
@@ -188,7 +188,7 @@ class MainScreen(Changing):
         def decided(apply: bool | None) -> None:
             self.show_staged()
             if apply:
-                self.work(self._apply_staged(), "long", "apply staged changes", exclusive=False)
+                self.work(self._apply_staged, "long", "apply staged changes", exclusive=False)
 
         self.app.push_screen(StagedDialog(self.session), decided)
 
@@ -213,7 +213,9 @@ class MainScreen(Changing):
         def decided(name: str | None) -> None:
             if name is not None:
                 self.work(
-                    self._container(self.session.create_container, name, "Created"), "write", "create a container"
+                    partial(self._container, self.session.create_container, name, "Created"),
+                    "write",
+                    "create a container",
                 )
 
         self.app.push_screen(NameDialog("Create container", "Create"), decided)
@@ -227,7 +229,9 @@ class MainScreen(Changing):
         def decided(yes: bool | None) -> None:
             if yes:
                 self.work(
-                    self._container(self.session.delete_container, path, "Deleted"), "write", "delete a container"
+                    partial(self._container, self.session.delete_container, path, "Deleted"),
+                    "write",
+                    "delete a container",
                 )
 
         question = say("Delete the container [b]$name[/b]? It has to be empty.", name=path)

@@ -44,10 +44,10 @@ class Reading(Browsing):
     # -- reveal
 
     def action_secret_reveal(self) -> None:
-        self.work(self._reveal(all_fields=False), "reveal", "reveal")
+        self.work(partial(self._reveal, all_fields=False), "reveal", "reveal")
 
     def action_secret_reveal_all(self) -> None:
-        self.work(self._reveal(all_fields=True), "reveal", "reveal")
+        self.work(partial(self._reveal, all_fields=True), "reveal", "reveal")
 
     @on(FieldsPane.Chosen, "#pane-fields")
     def _field_chosen(self) -> None:
@@ -70,7 +70,7 @@ class Reading(Browsing):
     # -- copy
 
     def action_secret_copy(self) -> None:
-        self.work(self._copy(), "copy", "copy")
+        self.work(self._copy, "copy", "copy")
 
     async def _copy(self) -> None:
         secret = self.live_secret
@@ -86,7 +86,7 @@ class Reading(Browsing):
     def action_secret_copy_as(self) -> None:
         path, kind = self.at_cursor
         if self.secret is None and path is not None and kind is EntryKind.FOLDER:
-            self.work(self.to_clipboard(path.encode("utf-8", "surrogatepass"), "Path"), "copy", "copy")
+            self.work(partial(self.to_clipboard, path.encode("utf-8", "surrogatepass"), "Path"), "copy", "copy")
             return
         if self.secret is None:
             return
@@ -100,7 +100,7 @@ class Reading(Browsing):
 
         def chosen(kind: str | None) -> None:
             if kind is not None:
-                self.work(self._copy_form(secret, offered[kind]), "copy", "copy")
+                self.work(partial(self._copy_form, secret, offered[kind]), "copy", "copy")
 
         self.app.push_screen(PickDialog("Copy as…", rows), chosen)
 
@@ -119,7 +119,7 @@ class Reading(Browsing):
         """Show that version's fields."""
         number = self.version_list.version
         if self.secret is not None and number is not None:
-            self.work(self._open_version(self.secret.path, number), "detail", "read a version")
+            self.work(partial(self._open_version, self.secret.path, number), "detail", "read a version")
 
     async def _open_version(self, path: str, number: int) -> None:
         await self.read_secret(path, number)
@@ -129,7 +129,7 @@ class Reading(Browsing):
 
     def action_secret_diff(self) -> None:
         """Two marked secrets; else two marked versions; else the version under the cursor with the one before it."""
-        self.work(self._diff(), "detail", "compare")
+        self.work(self._diff, "detail", "compare")
 
     async def _diff(self) -> None:
         read = self.session.backend.read

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -18,6 +19,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Footer, Input, Static, Tab, Tabs
+from textual.worker import Worker
 
 from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Job: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 TABS = ("fields", "metadata", "versions", "activity")
 SMALLEST = (24, 8)
@@ -107,7 +110,7 @@ class Workbench(Screen[None]):
         self.path_tree.focus()
         self.show_title()
         self.tick(self.kvtui.lock_seconds)
-        self.work(self._first_load(), "tree", "read the tree")
+        self.work(self._first_load, "tree", "read the tree")
 
     @property
     def kvtui(self) -> KvtuiApp:
@@ -152,17 +155,16 @@ class Workbench(Screen[None]):
         """Run something blocking on a thread."""
         return await asyncio.to_thread(function, *args, **kwargs)
 
-    def work(self, job: Coroutine[Any, Any, None], group: str, what: str, *, exclusive: bool = True) -> None:
+    def work(self, job: Job, group: str, what: str, *, exclusive: bool = True) -> None:
         """Run a job beside the screen. Exclusive: a later one in its group takes its place (reads only)."""
-        self.run_worker(
-            self._guarded(job), group=group, description=what, exclusive=exclusive, exit_on_error=True, name=what
-        )
 
-    async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
-        try:
-            await job
-        except KvtuiError as error:
-            self.problem(error)
+        async def guarded() -> None:
+            try:
+                await job()
+            except KvtuiError as error:
+                self.problem(error)
+
+        _: Worker[None] = self.run_worker(guarded, what, group, what, exclusive=exclusive)
 
     def problem(self, error: KvtuiError) -> None:
         """Say what happened and what to do."""
@@ -199,7 +201,7 @@ class Workbench(Screen[None]):
 
     @on(PathTree.NodeOpened)
     def _node_opened(self, event: PathTree.NodeOpened) -> None:
-        self.work(self.load_folder(event.path), f"folder {event.path}", "list a folder")
+        self.work(partial(self.load_folder, event.path), f"folder {event.path}", "list a folder")
 
     @on(PathTree.CursorMoved)
     def _cursor_moved(self, event: PathTree.CursorMoved) -> None:
@@ -241,7 +243,7 @@ class Workbench(Screen[None]):
 
     def open_secret(self, path: str) -> None:
         if self.secret is None or self.secret.path != path:
-            self.work(self.read_secret(path), "detail", "read a secret")
+            self.work(partial(self.read_secret, path), "detail", "read a secret")
 
     async def read_secret(self, path: str, version: int | None = None) -> None:
         """Read a secret and show it masked."""
@@ -304,7 +306,7 @@ class Workbench(Screen[None]):
         self.query_one("#panes", ContentSwitcher).current = f"pane-{name}"
         if had_focus:
             self.pane.focus()
-        self.work(self.fill_tab(), "detail", "fill a tab")
+        self.work(self.fill_tab, "detail", "fill a tab")
 
     @property
     def now(self) -> datetime:
@@ -336,7 +338,7 @@ class Workbench(Screen[None]):
         if lock_left is not None:
             self.status.lock_left = int(lock_left) // 60 if lock_left >= 60 else -int(lock_left)
         if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
-            self.work(self._look_for_changes(), "watch", "look for changes")
+            self.work(self._look_for_changes, "watch", "look for changes")
 
     async def _look_for_changes(self) -> None:
         self._looking = True
