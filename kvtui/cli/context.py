@@ -16,6 +16,7 @@ from kvtui.domain.credential import Credential
 from kvtui.domain.errors import InvalidInput, NotFound
 from kvtui.services.profiles import Profile, Profiles, load
 from kvtui.services.session import Session
+from kvtui.text import show_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ class Context:
         self._terminal = terminal
         self._config: Config | None = None
         self._profiles: Profiles | None = None
-        self._sessions: dict[str, tuple[Session, Credential]] = {}
+        self._sessions: list[tuple[Session, Credential]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -43,7 +44,7 @@ class Context:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for session, _ in self._sessions.values():
+        for session, _ in self._sessions:
             session.lock()
         self._sessions.clear()
 
@@ -118,25 +119,29 @@ class Context:
     def session(self, profile: Profile | None = None) -> Session:
         """The open store of a profile, the current one by default."""
         profile = profile or self.profiles.current
-        if profile.name not in self._sessions:
-            session = Session(profile)
-            credential = self._credential(session)
-            session.unlock(credential)
-            for note in session.backend.notes:
-                self.out.note(note)
-            self._sessions[profile.name] = session, credential or Credential()
-        return self._sessions[profile.name][0]
+        for session, _ in self._sessions:
+            if session.profile is profile:  # a vault named directly may have the name of a profile
+                return session
+        session = Session(profile)
+        credential = self._credential(session)
+        session.unlock(credential)
+        self._sessions.append((session, credential or Credential()))
+        for note in session.backend.notes:
+            self.out.note(note)
+        return session
 
     def credential_of(self, session: Session) -> Credential:
         """What an open store was opened with."""
-        return self._sessions[session.profile.name][1]
+        return next(credential for opened, credential in self._sessions if opened is session)
 
     def given_credential(self) -> Credential | None:
+        """What the options and the environment give; None when somebody must be asked."""
         return given_credential(self.options.passphrase_file, self.options.key_file)
 
-    def credential(self) -> Credential:
-        """What opens a store: given, else typed."""
-        return self.given_credential() or Credential(ask_passphrase(self.ask))
+    def credential(self, profile: Profile) -> Credential:
+        """What opens a profile's store: given, else typed."""
+        which = "" if profile is self.profiles.current else f" for {show_name(profile.name)}"
+        return self.given_credential() or Credential(ask_passphrase(self.ask, f"Passphrase{which}: "))
 
     def _credential(self, session: Session) -> Credential | None:
         match session.probe():
@@ -145,7 +150,7 @@ class Context:
             case StoreState.READY:
                 return self.given_credential()
             case StoreState.LOCKED:
-                return self.credential()
+                return self.credential(session.profile)
 
 
 def location(profile: Profile) -> str:

@@ -24,7 +24,7 @@ def given_credential(passphrase_file: Path | None, key_file: Path | None) -> Cre
     passphrase = _given_passphrase(passphrase_file)
     if passphrase is None and key_file is None:
         return None
-    return Credential(passphrase, key_file)
+    return Credential(passphrase, key_file and key_file.expanduser())
 
 
 def _given_passphrase(passphrase_file: Path | None) -> SecretValue | None:
@@ -45,9 +45,9 @@ def passphrase_from(file: Path) -> SecretValue:
     return _checked(line)
 
 
-def ask_passphrase(ask: Ask, what: str = "Passphrase: ") -> SecretValue:
+def ask_passphrase(ask: Ask, question: str) -> SecretValue:
     """A passphrase typed once, to open something."""
-    return _checked(ask(what).encode())
+    return _checked(ask(question).encode())
 
 
 def ask_new(ask: Ask, what: str = "New passphrase") -> SecretValue:

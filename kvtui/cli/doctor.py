@@ -26,7 +26,7 @@ def _arguments(parser: Parser) -> None:
 def _doctor(context: Context, args: Namespace) -> int:
     profile = context.profiles.current
     if args.accept_rollback:
-        profile.factory.accept_rollback(profile.settings, context.credential())
+        profile.factory.accept_rollback(profile.settings, context.credential(profile))
         if not context.out.quiet:
             context.out.note(f"{location(profile)} is taken for the newest from now on.")
     findings = checkup(context.config, context.profiles, environ=os.environ)

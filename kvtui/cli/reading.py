@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from kvtui.cli.arguments import Command, Parser, whole
 from kvtui.cli.context import Context
@@ -59,7 +59,7 @@ def _row(out: Output, entry: Entry, name: str) -> str:
 
 def _tree(context: Context, args: Namespace) -> int:
     session, path = context.at_folder(args.path)
-    rows = list(_unfold(session, path))
+    rows = _unfold(session, path)
     out = context.out
     if out.json:
         out.dump({"path": path, "entries": [entry_json(entry) for entry in rows], "complete": True})
@@ -70,20 +70,20 @@ def _tree(context: Context, args: Namespace) -> int:
     return Exit.DONE
 
 
-def _unfold(session: Session, path: str) -> Iterator[Entry]:
-    """Everything below a folder, folders before what is in them, in the order of a listing at every level."""
-    found = [Entry(child.path, child.kind, child.type, child.state) for child in session.backend.walk(path)]
+def _unfold(session: Session, path: str) -> list[Entry]:
+    """Everything below a folder, each folder right before what is in it, else in the order of a listing."""
+    found = list(session.backend.walk(path))
     folders = {folder for entry in found for folder in paths.ancestors(entry.path) if paths.is_under(folder, path)}
     if not path and session.can(Capability.CONTAINERS):
         folders.update(session.backend.containers())
     found += [Entry(folder, EntryKind.FOLDER) for folder in folders]
-    # A folder comes before the secret of the same name, and what is in it comes right after it.
-    yield from sorted(
-        found,
-        key=lambda entry: (
-            [*((part, False) for part in entry.path.split("/")[:-1]), (entry.name, not entry.is_folder)]
-        ),
-    )
+    return sorted(found, key=_place)
+
+
+def _place(entry: Entry) -> list[tuple[str, bool]]:
+    """Where an entry stands in a tree: a folder and what is in it come before the secret of its name."""
+    *above, name = entry.path.split("/")
+    return [*((part, False) for part in above), (name, not entry.is_folder)]
 
 
 def _branches(names: list[str]) -> list[str]:

@@ -121,3 +121,14 @@ def test_export_on_a_terminal_sends_no_control_characters(cli: Cli) -> None:
     cli("set", "a", stdin=b"x\x1b]52;c;aGk=\x07")
     for form in ("json", "yaml", "dotenv"):
         assert b"\x1b" not in cli("export", "--format", form, screen=True).out
+
+
+def test_the_plan_of_an_import_is_what_is_then_done(filled: Cli) -> None:
+    data = json.dumps({"app/api": {"value": "k-2"}, "app/new": {"a": 1}, "note": {"value": "remember"}}).encode()
+    argv = ("import", "-", "--format", "kv-json", "--json")
+    plan = filled(*argv, "--dry-run", stdin=data).json["plan"]
+    done = [row for row in filled(*argv, stdin=data).json["done"] if row["outcome"] != "skipped"]
+    assert [(step["path"], step["base_version"] + 1) for step in plan] == [
+        (row["path"], row["version"]) for row in done
+    ]
+    assert filled(*argv, "--dry-run", stdin=data).json == {"plan": []}

@@ -307,3 +307,32 @@ def test_where_the_journal_cannot_be_written_nothing_is_told_or_done(vault: Vaul
     assert ran.code in {7, 8}
     assert ran.out == b""
     assert vault("set", "a", stdin=b"2").code in {7, 8}
+
+
+def test_two_vaults_in_one_command_each_ask_for_their_own_passphrase(vault: Vault, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "p2").write_text("quite another passphrase")
+    run_here("init", str(tmp_path / "second"), "--passphrase-file", str(tmp_path / "p2"))
+    config = home / "c.yaml"
+    config.write_text(f"profiles:\n  second: {{backend: file, path: {tmp_path / 'second'}}}\n")
+    vault("set", "a", stdin=b"1")
+    second = ("--vault", str(tmp_path / "second"), "--passphrase-file", str(tmp_path / "p2"))
+    run_here(*second, "set", "a", stdin=b"2")
+    typist = Typist(PASSPHRASE, "quite another passphrase")
+    argv = ("--vault", str(vault.path), "--config", str(config), "diff", "a", "second:a", "--reveal", "--json")
+    ran = run_here(*argv, terminal=typist)
+    assert ran.code == 0, ran.err
+    assert ran.json["fields"] == [{"name": "value", "kind": "changed", "old": "1", "new": "2"}]
+    assert [question for question, _ in typist.questions] == ["Passphrase: ", "Passphrase for second: "]
+
+
+def test_key_passwd_keeps_the_key_file_a_passphrase_was_paired_with(vault: Vault, tmp_path: Path) -> None:
+    key, new = tmp_path / "key", tmp_path / "new-pass"
+    key.write_bytes(os.urandom(64))
+    new.write_text("another long passphrase")
+    both = ("--vault", str(tmp_path / "both"), "--key-file", str(key))
+    old = ("--passphrase-file", str(vault.passphrase_file))
+    assert run_here("init", str(tmp_path / "both"), "--key-file", str(key), *old).code == 0
+    assert run_here("--vault", str(tmp_path / "both"), *old, "ls").code == 6
+    assert run_here(*both, *old, "key", "passwd", "--new-passphrase-file", str(new)).code == 0
+    assert run_here(*both, "--passphrase-file", str(new), "ls").code == 0
+    assert run_here("--vault", str(tmp_path / "both"), "--passphrase-file", str(new), "ls").code == 6
