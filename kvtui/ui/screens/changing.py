@@ -62,7 +62,15 @@ class Changing(Reading):
             if change is not None:
                 self.review(change, secret)
 
-        self.app.push_screen(EditDialog(self.session.info(), secret=secret, path=path, draft=draft), done)
+        dialog = EditDialog(
+            self.session.info(),
+            secret=secret,
+            path=path,
+            draft=draft,
+            reveal_seconds=self.ui.reveal_seconds,
+            disclose=self.disclosing(secret),
+        )
+        self.app.push_screen(dialog, done)
 
     def edit_again(self, change: Change, before: Secret | None) -> None:
         """Back to the form with what was typed."""
@@ -129,7 +137,8 @@ class Changing(Reading):
             else:
                 self.edit_again(change, before)
 
-        self.app.push_screen(ReviewDialog(change, before, reveal_seconds=self.ui.reveal_seconds), decided)
+        dialog = ReviewDialog(change, before, reveal_seconds=self.ui.reveal_seconds, disclose=self.disclosing(before))
+        self.app.push_screen(dialog, decided)
 
     def apply(self, change: Change, before: Secret | None = None, act: Act | None = None) -> None:
         """Write it. Never cancelled, never repeated by itself."""
@@ -184,7 +193,10 @@ class Changing(Reading):
             else:
                 self.review(resolution.change, theirs)
 
-        self.app.push_screen(ConflictDialog(mine, base, theirs), decided)
+        dialog = ConflictDialog(
+            mine, base, theirs, reveal_seconds=self.ui.reveal_seconds, disclose=self.disclosing(base, theirs)
+        )
+        self.app.push_screen(dialog, decided)
 
     # -- rotate
 
@@ -200,7 +212,7 @@ class Changing(Reading):
             if rotation is not None:
                 self.work(partial(self._rotated, secret, rotation), "write", "rotate", exclusive=False)
 
-        self.app.push_screen(RotateDialog(secret, self.fields.field), done)
+        self.app.push_screen(RotateDialog(secret, self.fields.field, reveal_seconds=self.ui.reveal_seconds), done)
 
     async def _rotated(self, secret: Secret, rotation: Rotation) -> None:
         from kvtui.services.rotation import rotate  # noqa: PLC0415

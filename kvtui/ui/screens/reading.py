@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -162,11 +163,15 @@ class Reading(Browsing):
                 )
         fields = compare_fields(old.fields, new.fields)
         metadata = compare_metadata(old.metadata, new.metadata) if old.path != new.path else []
-        disclose = partial(self._disclose_both, old, new)
-        self.app.push_screen(DiffDialog(title, fields, metadata, disclose))
+        dialog = DiffDialog(title, fields, metadata, self.disclosing(old, new), reveal_seconds=self.ui.reveal_seconds)
+        self.app.push_screen(dialog)
 
-    def _disclose_both(self, old: Secret, new: Secret) -> None:
-        """Journal the reveal of both sides; runs on a thread."""
-        for secret in (old, new):
-            for field in secret.fields:
-                self.session.disclose(Act.REVEAL, secret, field)
+    def disclosing(self, *secrets: Secret | None) -> Callable[[], None]:
+        """What a form calls, on a thread, before it shows the values of these secrets: each is journaled."""
+
+        def disclose() -> None:
+            for secret in filter(None, secrets):
+                for field in secret.fields:
+                    self.session.disclose(Act.REVEAL, secret, field)
+
+        return disclose

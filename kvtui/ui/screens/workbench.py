@@ -112,6 +112,10 @@ class Workbench(Screen[None]):
         self.tick(self.kvtui.lock_seconds)
         self.work(self._first_load, "tree", "read the tree")
 
+    def on_unmount(self) -> None:
+        """Nothing of a secret stays in a screen that timers and tasks may keep alive."""
+        self.secret, self.versions = None, ()
+
     @property
     def kvtui(self) -> KvtuiApp:
         """The app, by its own type."""
