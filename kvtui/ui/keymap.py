@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from kvtui.actions import ACTIONS, Keymap, Scope
 
@@ -26,3 +29,8 @@ def bindings(*scopes: Scope) -> list[BindingType]:
 def overrides(keymap: Keymap) -> dict[str, str]:
     """What `App.set_keymap` takes."""
     return {name: ",".join(keys) for name, keys in keymap.overrides.items()}
+
+
+def active_key(screen: Screen[Any], action_id: str) -> str:
+    """The key of an action as it is bound on a screen now; empty where it is not."""
+    return next((key for key, active in screen.active_bindings.items() if active.binding.id == action_id), "")

@@ -1,0 +1,252 @@
+"""New secret and edit: the fields of one secret, typed; what is not edited stays the very same value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from types import MappingProxyType
+
+from textual import on
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Select, Static
+
+from kvtui import text as texts
+from kvtui.domain import path as paths
+from kvtui.domain.capability import BackendInfo, Capability
+from kvtui.domain.characters import unsafe
+from kvtui.domain.errors import AlreadyExists, InvalidInput
+from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType, check_tags
+from kvtui.domain.secret import Secret
+from kvtui.domain.value import Fields, SecretValue, ValueType, same_fields
+from kvtui.services.changes import Change, Op
+from kvtui.ui.dialogs.form import REVEAL_SECONDS, FormDialog
+from kvtui.ui.show import show_name
+from kvtui.ui.widgets.field_form import FieldRow, FormRow
+from kvtui.ui.widgets.line_input import LineInput
+
+DEFAULT_FIELD = "value"
+_JSON_KINDS = (ValueType.NUMBER, ValueType.BOOLEAN, ValueType.NULL, ValueType.LIST, ValueType.MAP)
+_NOTHING: Fields = MappingProxyType({})
+
+
+class EditDialog(FormDialog[Change]):
+    """Returns a SET change based on `secret`, or on "must not exist" for a new one.
+
+    path: what a new secret's path starts with. draft: a change to go on with, as `draft()` or a conflict gave it.
+    existing: paths that are taken.
+    """
+
+    DEFAULT_CSS = """
+    EditDialog #edit-fields { height: auto; }
+    EditDialog .-only .field-remove { display: none; }
+    """
+
+    def __init__(
+        self,
+        info: BackendInfo,
+        *,
+        secret: Secret | None = None,
+        path: str = "",
+        draft: Change | None = None,
+        existing: Container[str] = (),
+        reveal_seconds: float = REVEAL_SECONDS,
+        disclose: Callable[[], None] | None = None,
+    ) -> None:
+        title = "New secret" if secret is None else "Edit"
+        super().__init__(title, "Review", wide=True, reveal_seconds=reveal_seconds, disclose=disclose)
+        self._can = info.capabilities
+        self._secret, self._draft, self._existing = secret, draft, existing
+        self._path = draft.path if draft is not None else path
+        self._before: Fields = secret.fields if secret is not None else _NOTHING
+
+    # -- layout
+
+    def body(self) -> Iterable[Widget]:
+        if self._secret is None:
+            yield FormRow(
+                "Path", LineInput(self._path, id="edit-path", select_on_focus=False, placeholder="folder/name")
+            )
+        else:
+            yield FormRow("Path", Static(show_name(self._secret.path), id="edit-path-shown", markup=False))
+        yield Vertical(*self._rows(), id="edit-fields")
+        if self._secret is None and Capability.EDIT_METADATA in self._can:
+            yield from self._metadata_rows()
+
+    def _rows(self) -> list[FieldRow]:
+        fields = self._before
+        if self._draft is not None and self._draft.fields is not None:
+            fields = self._draft.fields
+        rows = [self._row(name, value) for name, value in fields.items()]
+        if not rows and self._secret is None:
+            rows = [self._row(DEFAULT_FIELD, None)]
+        return rows
+
+    def _row(self, name: str, value: SecretValue | None) -> FieldRow:
+        kinds = [*_JSON_KINDS] if Capability.TYPED_VALUES in self._can else []
+        if Capability.BYTES in self._can:
+            kinds.append(ValueType.BYTES)
+        return FieldRow(name, value, kinds, named=self._many)
+
+    @property
+    def _many(self) -> bool:
+        return Capability.FIELDS in self._can
+
+    def _metadata_rows(self) -> Iterable[Widget]:
+        start = self._draft.metadata.apply(Metadata()) if self._draft is not None else Metadata()
+        kinds = [(Content(kind.value), kind) for kind in SecretType]
+        types = Select(kinds, value=start.type, allow_blank=False, compact=True, id="edit-type")
+        yield FormRow("Type", types)
+        yield FormRow("Description", LineInput(start.description, id="edit-description"))
+        yield FormRow("Tags", LineInput(", ".join(start.tags), id="edit-tags", placeholder="separated by commas"))
+        yield FormRow("Owner", LineInput(start.owner or "", id="edit-owner"))
+
+    def more_buttons(self) -> Iterable[Button]:
+        if self._many:
+            yield Button(Content("+ Add field"), id="edit-add")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._count_rows()
+
+    # -- what is in it
+
+    @property
+    def rows(self) -> list[FieldRow]:
+        return list(self.query(FieldRow))
+
+    def result(self) -> Change:
+        path = self._checked_path()
+        fields: dict[str, SecretValue] = {}
+        for row in self.rows:
+            name = row.field_name
+            self._check_name(name)
+            if name in fields:
+                raise InvalidInput(f"Two fields are named {_short(name)}.", hint="Give one of them another name.")
+            fields[name] = row.value()
+        if self._secret is None:
+            return Change(Op.SET, path, fields=fields, metadata=self._patch(), base_version=0)
+        patch = self._draft.metadata if self._draft is not None else MetadataPatch()
+        if same_fields(fields, self._before) and not patch:
+            raise InvalidInput("Nothing was changed.", hint="Change a field, or press esc.")
+        return Change(Op.SET, path, fields=fields, metadata=patch, base_version=self._secret.current)
+
+    def _checked_path(self) -> str:
+        if self._secret is not None:
+            return self._secret.path
+        path = paths.check_new(self.query_one("#edit-path", LineInput).value)
+        if path in self._existing:
+            raise AlreadyExists("There is a secret at this path.", hint="Choose another path, or edit it.", path=path)
+        return path
+
+    def _check_name(self, name: str) -> None:
+        if not name:
+            raise InvalidInput("A field has no name.", hint="Name it, or remove it.")
+        if name not in self._before and any(map(unsafe, name)):
+            raise InvalidInput(
+                f"A new field name may not hold control, bidirectional or invisible characters: {_short(name)}.",
+                hint="Type the name again without them.",
+            )
+
+    def _patch(self) -> MetadataPatch:
+        if Capability.EDIT_METADATA not in self._can:
+            return MetadataPatch()
+        kind = self.query_one("#edit-type", Select).value
+        tags = self.query_one("#edit-tags", LineInput)
+        start = self._draft.metadata.apply(Metadata()) if self._draft is not None else Metadata()
+        metadata = Metadata(
+            type=kind if isinstance(kind, SecretType) else SecretType.SECRET,
+            description=self.query_one("#edit-description", LineInput).value,
+            tags=split_tags(tags.value) if tags.is_touched else start.tags,
+            owner=self.query_one("#edit-owner", LineInput).value or None,
+            rotation=start.rotation,
+            custom=start.custom,
+        )
+        return MetadataPatch.replacing(metadata)
+
+    def is_dirty(self) -> bool:
+        if self._draft is not None or any(row.is_touched for row in self.rows):
+            return True
+        if any(box.is_touched for box in self.query(LineInput)):
+            return True
+        names = [row.field_name for row in self.rows]
+        return self._secret is not None and names != list(self._before)
+
+    def draft(self) -> Change | None:
+        """The form as it is, to come back to after a lock; None when nothing was typed. Nothing is checked."""
+        if not self.is_dirty():
+            return None
+        fields = {row.field_name: row.lenient_value() for row in self.rows}
+        if self._secret is not None:
+            patch = self._draft.metadata if self._draft is not None else MetadataPatch()
+            return Change(Op.SET, self._secret.path, fields=fields, metadata=patch, base_version=self._secret.current)
+        try:
+            patch = self._patch()
+        except InvalidInput:
+            patch = MetadataPatch()
+        path = self.query_one("#edit-path", LineInput).value
+        return Change(Op.SET, path, fields=fields, metadata=patch, base_version=0)
+
+    # -- what is done in it
+
+    def show_values(self, shown: bool) -> None:
+        for row in self.rows:
+            row.set_shown(shown)
+
+    @on(Button.Pressed, "#edit-add")
+    async def _add_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        await self.action_dialog_add_field()
+
+    async def action_dialog_add_field(self) -> None:
+        if not self._many:
+            self.show_error("This store holds one value for each path.")
+            return
+        row = self._row("" if self.rows else DEFAULT_FIELD, None)
+        await self.query_one("#edit-fields", Vertical).mount(row)
+        row.set_shown(self.values_shown)
+        row.name_input.focus()
+        self._count_rows()
+
+    @on(FieldRow.Removed)
+    async def _removed(self, event: FieldRow.Removed) -> None:
+        event.stop()
+        rows = self.rows
+        at = rows.index(event.row)
+        await event.row.remove()
+        if left := self.rows:
+            left[min(at, len(left) - 1)].name_input.focus()
+        self._count_rows()
+
+    def _count_rows(self) -> None:
+        """The last field cannot be removed."""
+        self.query_one("#edit-fields").set_class(len(self.rows) < 2, "-only")
+
+    def action_dialog_generate(self) -> None:
+        """Generate a value for the field the cursor is in."""
+        from kvtui.ui.dialogs.generate import GeneratorDialog  # noqa: PLC0415 - loads the word list
+
+        focused = self.focused
+        row = next((row for row in self.rows if focused is not None and row in focused.ancestors), None)
+        if row is None:
+            row = next((row for row in self.rows if not row.area.form_text()), None)
+        if row is None:
+            self.show_error("Put the cursor into the field that is to be generated.")
+            return
+        target = row
+
+        def generated(value: SecretValue | None) -> None:
+            if value is not None:
+                target.put(value)
+                target.area.focus()
+
+        self.app.push_screen(GeneratorDialog(), generated)
+
+
+def split_tags(text: str) -> tuple[str, ...]:
+    """Tags as typed, separated by commas, without the blanks around them."""
+    return check_tags(tuple(tag.strip() for tag in text.split(",") if tag.strip()))
+
+
+def _short(name: str) -> str:
+    return texts.clip(texts.show_name(name), 40)

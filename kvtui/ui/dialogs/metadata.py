@@ -1,0 +1,143 @@
+"""Edit what is known about a secret besides its values. It adds no version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Label, Select, Static
+
+from kvtui import text as texts
+from kvtui.domain.characters import unsafe
+from kvtui.domain.errors import InvalidInput
+from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType, format_duration, parse_duration
+from kvtui.services.changes import Change, Op
+from kvtui.ui.dialogs.edit import split_tags
+from kvtui.ui.dialogs.form import FormDialog
+from kvtui.ui.show import show_name
+from kvtui.ui.widgets.field_form import FormRow
+from kvtui.ui.widgets.line_input import LineInput
+
+
+class CustomRow(Horizontal):
+    """One pair of custom metadata."""
+
+    DEFAULT_CSS = """
+    CustomRow {
+        height: 1;
+        & > Label { width: 13; color: $text-muted; }
+        & > .custom-key { width: 1fr; margin-right: 1; }
+        & > .custom-value { width: 2fr; }
+        & > Button { min-width: 10; width: 10; height: 1; border: none; margin-left: 1; padding: 0; }
+    }
+    """
+
+    def __init__(self, key: str = "", value: str = "") -> None:
+        self.key, self.value = LineInput(key, classes="custom-key", placeholder="name"), LineInput(value)
+        self.value.add_class("custom-value")
+        self.value.placeholder = "value"
+        super().__init__(Label(Content("Custom")), self.key, self.value, Button(Content("Remove")))
+
+
+class MetadataDialog(FormDialog[Change]):
+    """Returns a META change of what differs. version: the current one, which the change is based on."""
+
+    DEFAULT_CSS = """
+    MetadataDialog #metadata-custom { height: auto; }
+    """
+
+    def __init__(self, path: str, metadata: Metadata, version: int) -> None:
+        super().__init__("Edit metadata", "Review", wide=True)
+        self._path, self._metadata, self._version = path, metadata, version
+
+    def body(self) -> Iterable[Widget]:
+        metadata = self._metadata
+        kinds = [(Content(kind.value), kind) for kind in SecretType]
+        interval = format_duration(metadata.rotation) if metadata.rotation else ""
+        yield FormRow("Path", Static(show_name(self._path), markup=False))
+        yield FormRow("Type", Select(kinds, value=metadata.type, allow_blank=False, compact=True, id="metadata-type"))
+        yield FormRow("Description", LineInput(metadata.description, id="metadata-description"))
+        yield FormRow(
+            "Tags", LineInput(", ".join(metadata.tags), id="metadata-tags", placeholder="separated by commas")
+        )
+        yield FormRow("Owner", LineInput(metadata.owner or "", id="metadata-owner"))
+        yield FormRow("Rotation", LineInput(interval, id="metadata-rotation", placeholder="such as 90d; empty: never"))
+        yield Vertical(*(CustomRow(key, value) for key, value in metadata.custom.items()), id="metadata-custom")
+
+    def more_buttons(self) -> Iterable[Button]:
+        yield Button(Content("+ Add custom"), id="metadata-add")
+
+    def result(self) -> Change:
+        patch = MetadataPatch.replacing(self._typed(), self._metadata)
+        if not patch:
+            raise InvalidInput("Nothing was changed.", hint="Change something, or press esc.")
+        return Change(Op.META, self._path, metadata=patch, base_version=self._version)
+
+    def _typed(self) -> Metadata:
+        """The metadata as the form has it; what was not touched is taken as it was, not read back from its text."""
+        kind = self.query_one("#metadata-type", Select).value
+        tags, owner, rotation = (self._line(name) for name in ("tags", "owner", "rotation"))
+        return replace(
+            self._metadata,
+            type=kind if isinstance(kind, SecretType) else self._metadata.type,
+            description=self._line("description").value,
+            tags=split_tags(tags.value) if tags.is_touched else self._metadata.tags,
+            owner=(owner.value or None) if owner.is_touched else self._metadata.owner,
+            rotation=self._interval(rotation.value) if rotation.is_touched else self._metadata.rotation,
+            custom=self._custom(),
+        )
+
+    def _line(self, name: str) -> LineInput:
+        return self.query_one(f"#metadata-{name}", LineInput)
+
+    def _interval(self, text: str) -> timedelta | None:
+        return parse_duration(text.strip()) if text.strip() else None
+
+    def _custom(self) -> MappingProxyType[str, str]:
+        pairs: dict[str, str] = {}
+        for row in self.query(CustomRow):
+            key = row.key.value
+            if not key:
+                raise InvalidInput("A custom pair has no name.", hint="Name it, or remove it.")
+            shown = texts.clip(texts.show_name(key), 40)
+            if key in pairs:
+                raise InvalidInput(f"Two custom pairs are named {shown}.", hint="Give one of them another name.")
+            if key not in self._metadata.custom and any(map(unsafe, key)):
+                raise InvalidInput(
+                    f"A new name may not hold control, bidirectional or invisible characters: {shown}.",
+                    hint="Type the name again without them.",
+                )
+            pairs[key] = row.value.value
+        return MappingProxyType(pairs)
+
+    def is_dirty(self) -> bool:
+        if any(box.is_touched for box in self.query(LineInput)):
+            return True
+        kind = self.query_one("#metadata-type", Select).value
+        return kind != self._metadata.type or len(self.query(CustomRow)) != len(self._metadata.custom)
+
+    def show_values(self, shown: bool) -> None:
+        """Metadata is never masked."""
+
+    @on(Button.Pressed, "#metadata-add")
+    async def _add_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        await self.action_dialog_add_field()
+
+    async def action_dialog_add_field(self) -> None:
+        row = CustomRow()
+        await self.query_one("#metadata-custom", Vertical).mount(row)
+        row.key.focus()
+
+    @on(Button.Pressed, "CustomRow Button")
+    async def _remove_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self._line("rotation").focus()
+        if isinstance(event.button.parent, CustomRow):
+            await event.button.parent.remove()

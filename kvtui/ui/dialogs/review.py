@@ -1,0 +1,80 @@
+"""Review: exactly what a change will do, before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Static
+
+from kvtui.domain.metadata import Metadata
+from kvtui.domain.secret import Secret
+from kvtui.services.changes import Change, Op
+from kvtui.services.diff import FieldDiff, MetadataDiff, compare_fields, compare_metadata
+from kvtui.ui.dialogs.form import REVEAL_SECONDS, DiffDialogBase
+from kvtui.ui.show import say, show
+
+
+class Decision(StrEnum):
+    APPLY = "apply"
+    STAGE = "stage"
+
+
+class ReviewDialog(DiffDialogBase[Decision]):
+    """Returns whether to apply or to stage; None goes back. before: the secret as it is, None where there is none."""
+
+    def __init__(
+        self,
+        change: Change,
+        before: Secret | None,
+        *,
+        reveal_seconds: float = REVEAL_SECONDS,
+        disclose: Callable[[], None] | None = None,
+    ) -> None:
+        fields, metadata = differences(change, before)
+        super().__init__("Review", "Apply", fields, metadata, reveal_seconds=reveal_seconds, disclose=disclose)
+        self._change, self._before = change, before
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(summary(self._change), id="review-summary", markup=False)
+        yield self.diff
+
+    def more_buttons(self) -> Iterable[Button]:
+        yield Button(Content("Stage"), id="review-stage")
+
+    def result(self) -> Decision:
+        return Decision.APPLY
+
+    @on(Button.Pressed, "#review-stage")
+    def _stage(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.dismiss(Decision.STAGE)
+
+
+def differences(change: Change, before: Secret | None) -> tuple[list[FieldDiff], list[MetadataDiff]]:
+    """What a change makes of a secret's fields and metadata."""
+    old = before.metadata if before is not None else Metadata()
+    fields: list[FieldDiff] = []
+    if change.op is Op.SET:
+        fields = compare_fields(before.fields if before is not None else {}, change.fields or {})
+    metadata = compare_metadata(old, change.metadata.apply(old)) if change.op in {Op.SET, Op.META} else []
+    return fields, metadata
+
+
+def summary(change: Change) -> Content:
+    """What will happen to which path and version."""
+    match change.op:
+        case Op.SET if change.base_version == 0:
+            return say("Create [b]$path[/b], version 1.", path=change.path)
+        case Op.SET if change.base_version is not None:
+            new, old = str(change.base_version + 1), str(change.base_version)
+            return say(
+                "Write version [b]$new[/b] of [b]$path[/b]; version $old stays.", path=change.path, new=new, old=old
+            )
+        case Op.META:
+            return say("Change the metadata of [b]$path[/b]; no new version.", path=change.path)
+        case _:
+            return show(change.describe()) + Content(".")
