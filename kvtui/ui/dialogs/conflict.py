@@ -103,6 +103,12 @@ class ConflictDialog(FormDialog[Resolution]):
         self._mine, self._base, self._theirs = mine, base, theirs
         self._sides: list[tuple[Static, str, SecretValue | str | None]] = []
 
+    def on_unmount(self) -> None:
+        for widget, _, _ in self._sides:
+            widget.update("")
+        self._sides = []
+        del self._mine, self._base, self._theirs
+
     def body(self) -> Iterable[Widget]:
         yield Static(self._explanation(), markup=False)
         if self._mine.op is Op.SET:
@@ -216,7 +222,8 @@ def _side(value: SecretValue | str | None, shown: bool) -> Content:
     text = codec.to_text(value)
     cut = text[:SHOWN_CHARACTERS]
     kind = "" if value.type is ValueType.TEXT else f"{value.type.value} "
-    return Content.styled(kind, "$text-muted") + show(cut, lines=True) + Content("…" if len(text) > len(cut) else "")
+    lines = show(cut, lines=True).split("\n")
+    return Content.assemble((kind, "$text-muted"), Content("\n" + " " * 8).join(lines), "…" if cut != text else "")
 
 
 def _same(one: SecretValue | None, other: SecretValue | None) -> bool:

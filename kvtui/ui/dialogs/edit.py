@@ -24,6 +24,7 @@ from kvtui.ui.dialogs.form import REVEAL_SECONDS, FormDialog
 from kvtui.ui.show import show_name
 from kvtui.ui.widgets.field_form import FieldRow, FormRow
 from kvtui.ui.widgets.line_input import LineInput
+from kvtui.ui.widgets.value_area import ValueArea
 
 DEFAULT_FIELD = "value"
 _JSON_KINDS = (ValueType.NUMBER, ValueType.BOOLEAN, ValueType.NULL, ValueType.LIST, ValueType.MAP)
@@ -34,7 +35,7 @@ class EditDialog(FormDialog[Change]):
     """Returns a SET change based on `secret`, or on "must not exist" for a new one.
 
     path: what a new secret's path starts with. draft: a change to go on with, as `draft()` or a conflict gave it.
-    existing: paths that are taken.
+    existing: paths that are taken. field: the one whose value somebody came to change.
     """
 
     DEFAULT_CSS = """
@@ -50,6 +51,7 @@ class EditDialog(FormDialog[Change]):
         path: str = "",
         draft: Change | None = None,
         existing: Container[str] = (),
+        field: str | None = None,
         reveal_seconds: float = REVEAL_SECONDS,
         disclose: Callable[[], None] | None = None,
     ) -> None:
@@ -57,10 +59,15 @@ class EditDialog(FormDialog[Change]):
         super().__init__(title, "Review", wide=True, reveal_seconds=reveal_seconds, disclose=disclose)
         self._can = info.capabilities
         self._secret, self._draft, self._existing = secret, draft, existing
+        self._field = field
         self._path = draft.path if draft is not None else path
         self._before: Fields = secret.fields if secret is not None else _NOTHING
 
     # -- layout
+
+    def on_unmount(self) -> None:
+        self._secret = self._draft = None
+        self._before = _NOTHING
 
     def body(self) -> Iterable[Widget]:
         if self._secret is None:
@@ -108,6 +115,10 @@ class EditDialog(FormDialog[Change]):
     def on_mount(self) -> None:
         super().on_mount()
         self._count_rows()
+        for row in self.rows:
+            if self._secret is not None and self._field in {None, row.field_name}:
+                row.query_one(ValueArea).focus()
+                break
 
     # -- what is in it
 

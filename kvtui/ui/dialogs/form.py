@@ -94,6 +94,10 @@ class FormDialog(Dialog[Result]):
         if not focused:
             self.mask()
 
+    def on_unmount(self) -> None:
+        """Nothing of a secret stays in a dialog that timers and tasks may keep alive; those below do the same."""
+        self._disclose = None
+
     def on_screen_suspend(self) -> None:
         self.mask()
 

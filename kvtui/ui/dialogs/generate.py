@@ -42,6 +42,9 @@ class GeneratorDialog(FormDialog[SecretValue]):
         self._value: SecretValue | None = None
         self._problem: InvalidInput | None = None
 
+    def on_unmount(self) -> None:
+        self._value = None
+
     def body(self) -> Iterable[Widget]:
         recipe = self.recipe
         own = recipe.charset not in CLASSES
@@ -143,7 +146,7 @@ class GeneratorDialog(FormDialog[SecretValue]):
 
     # -- drawing
 
-    def show_values(self, shown: bool) -> None:
+    def show_values(self, shown: bool) -> None:  # noqa: ARG002 - drawn by `values_shown`
         self._draw()
 
     def _draw(self) -> None:

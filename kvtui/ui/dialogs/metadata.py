@@ -34,7 +34,7 @@ class CustomRow(Horizontal):
         & > Label { width: 13; color: $text-muted; }
         & > .custom-key { width: 1fr; margin-right: 1; }
         & > .custom-value { width: 2fr; }
-        & > Button { min-width: 10; width: 10; height: 1; border: none; margin-left: 1; padding: 0; }
+        & > .custom-remove { min-width: 10; width: 10; height: 1; border: none; margin-left: 1; padding: 0; }
     }
     """
 
@@ -42,7 +42,9 @@ class CustomRow(Horizontal):
         self.key, self.value = LineInput(key, classes="custom-key", placeholder="name"), LineInput(value)
         self.value.add_class("custom-value")
         self.value.placeholder = "value"
-        super().__init__(Label(Content("Custom")), self.key, self.value, Button(Content("Remove")))
+        super().__init__(
+            Label(Content("Custom")), self.key, self.value, Button(Content("Remove"), classes="custom-remove")
+        )
 
 
 class MetadataDialog(FormDialog[Change]):
@@ -135,7 +137,7 @@ class MetadataDialog(FormDialog[Change]):
         await self.query_one("#metadata-custom", Vertical).mount(row)
         row.key.focus()
 
-    @on(Button.Pressed, "CustomRow Button")
+    @on(Button.Pressed, ".custom-remove")
     async def _remove_pressed(self, event: Button.Pressed) -> None:
         event.stop()
         self._line("rotation").focus()

@@ -38,6 +38,9 @@ class ReviewDialog(DiffDialogBase[Decision]):
         super().__init__("Review", "Apply", fields, metadata, reveal_seconds=reveal_seconds, disclose=disclose)
         self._change, self._before = change, before
 
+    def on_unmount(self) -> None:
+        del self._change, self._before
+
     def body(self) -> Iterable[Widget]:
         yield Static(summary(self._change), id="review-summary", markup=False)
         yield self.diff

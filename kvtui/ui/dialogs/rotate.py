@@ -50,6 +50,10 @@ class RotateDialog(FormDialog[Rotation]):
         self._generated: SecretValue | None = None
         self._area = ValueArea(id="rotate-value")
 
+    def on_unmount(self) -> None:
+        self._generated = None
+        del self._secret
+
     def body(self) -> Iterable[Widget]:
         yield Static(id="rotate-what", markup=False)
         if len(self._fields) > 1:

@@ -146,7 +146,7 @@ async def test_crlf_text_is_edited_as_lines_and_saved_with_crlf() -> None:
 
 @pytest.mark.parametrize("category", BY_CATEGORY)
 async def test_hostile_values_and_names_are_never_altered_nor_drawn_raw(category: str) -> None:
-    fields = {entry.value or "x": entry.value for entry in BY_CATEGORY[category][:25]}
+    fields = {entry.value or "x": entry.value for entry in BY_CATEGORY[category][:8]}
     before = secret({**fields, "last": "plain"})
     dialog = EditDialog(EVERYTHING, secret=before)
     async with showing(dialog) as shown:
