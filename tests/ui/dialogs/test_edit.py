@@ -123,7 +123,7 @@ async def test_typing_into_a_masked_value_replaces_it_and_ctrl_z_brings_it_back(
     before = secret({"value": "old secret"})
     dialog = EditDialog(EVERYTHING, secret=before)
     async with showing(dialog) as shown:
-        await shown.press("tab")
+        dialog.rows[0].area.focus()
         await shown.type("new")
         assert "new" not in shown.screen.replace("a new", "")
         assert dialog.rows[0].value().reveal() == "new"
@@ -138,7 +138,8 @@ async def test_typing_into_a_masked_value_replaces_it_and_ctrl_z_brings_it_back(
 async def test_crlf_text_is_edited_as_lines_and_saved_with_crlf() -> None:
     dialog = EditDialog(EVERYTHING, secret=secret({"value": "one\r\ntwo\r\n"}))
     async with showing(dialog) as shown:
-        await shown.press("tab", "ctrl+r")
+        dialog.rows[0].area.focus()
+        await shown.press("ctrl+r")
         assert "CRLF" in shown.screen
         await shown.press("X", "ctrl+s")
         assert shown.answer.fields["value"].reveal() == "Xone\r\ntwo\r\n"
@@ -177,7 +178,8 @@ async def test_value_that_cannot_be_held_is_replaced_only_by_choice() -> None:
     dialog = EditDialog(EVERYTHING, secret=before)
     async with showing(dialog) as shown:
         assert "cannot hold exactly" in shown.screen
-        await shown.press("tab", "x", "q")
+        dialog.rows[0].area.focus()
+        await shown.press("x", "q")
         await shown.paste("pasted")
         assert not dialog.is_dirty()
         await shown.press("tab")
@@ -322,7 +324,8 @@ async def test_line_fields_refuse_several_pasted_lines(field: str) -> None:
 async def test_nothing_is_copied_or_cut_out_of_a_value() -> None:
     dialog = EditDialog(EVERYTHING, secret=secret({"value": "SENTINEL"}))
     async with showing(dialog) as shown:
-        await shown.press("tab", "ctrl+r", "f7", "ctrl+c", "ctrl+x")
+        dialog.rows[0].area.focus()
+        await shown.press("ctrl+r", "f7", "ctrl+c", "ctrl+x")
         assert shown.app.clipboard == ""
         assert dialog.rows[0].area.form_text() == "SENTINEL"
 
