@@ -33,7 +33,7 @@ class Picture:
 
 PICTURES = (
     Picture("main", ["J", *"apps/shop/prod/database", "enter", "r"]),
-    Picture("review", ["J", *"apps/shop/prod/database", "enter", "e", "tab", "tab", "tab", *"n3w-example-value", "ctrl+s"]),
+    Picture("review", ["J", *"apps/shop/prod/database", "enter", "e", *"n3w-example-value", "ctrl+s"]),
     Picture("versions", ["J", *"apps/shop/prod/database", "enter", "v"]),
     Picture("find", ["ctrl+f", *"shop"]),
     Picture("generate", ["J", *"apps/shop/prod/database", "enter", "o"]),

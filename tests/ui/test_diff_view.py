@@ -37,7 +37,6 @@ OLD = {"gone": "g" * 40, "pass": "hunter2", "user": "ann"}
 NEW = {"user": "ann", "pass": "correct horse", "more": 7}
 MASKED = [
     "  user  same",
-    "    ••••••••",
     "~ pass  changed",
     "  - ••••••••",
     "  + ••••••••",
@@ -63,7 +62,6 @@ async def test_revealed_values_are_shown_and_masked_again() -> None:
         await wait_for_idle(pilot)
         assert app.shown == [
             "  user  same",
-            "    ann",
             "~ pass  changed",
             "  - hunter2",
             "  + correct horse",

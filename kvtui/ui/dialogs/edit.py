@@ -115,10 +115,15 @@ class EditDialog(FormDialog[Change]):
     def on_mount(self) -> None:
         super().on_mount()
         self._count_rows()
-        for row in self.rows:
-            if self._secret is not None and self._field in {None, row.field_name}:
-                row.query_one(ValueArea).focus()
-                break
+        if self._secret is not None:
+            self.call_after_refresh(self._focus_value)
+
+    def _focus_value(self) -> None:
+        """To the value somebody came to change, else to the first one."""
+        areas = {row.field_name: row.query_one(ValueArea) for row in self.rows}
+        area = areas.get(self._field or "") or next(iter(areas.values()), None)
+        if area is not None:
+            area.focus()
 
     # -- what is in it
 

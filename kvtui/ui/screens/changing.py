@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
 
 from kvtui.domain import codec, json_text
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import Conflict, InvalidInput, NotFound
-from kvtui.domain.secret import EntryKind, Secret, VersionState
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound, Unavailable
+from kvtui.domain.secret import Entry, EntryKind, Secret, VersionState
 from kvtui.domain.value import SecretValue, ValueType
 from kvtui.services.changes import Applied, Change, Op
 from kvtui.services.journal import Act
 from kvtui.ui.screens.reading import Reading
+from kvtui.ui.show import show
 
 if TYPE_CHECKING:
+    from kvtui.backends.contract import Backend
     from kvtui.ui.dialogs.rotate import Rotation
+    from kvtui.ui.widgets.tree_rows import TreeRows
 
 
 class Changing(Reading):
@@ -27,12 +33,23 @@ class Changing(Reading):
     def take_up_draft(self) -> None:
         """Go on with what was being typed when the vault was locked."""
         draft, self.session.draft = self.session.draft, None
-        if draft is not None and draft.op is Op.SET:
+        if draft is not None:
             self.work(partial(self._take_up, draft), "form", "take up a draft")
 
     async def _take_up(self, draft: Change) -> None:
-        before = None if draft.base_version == 0 else await self.call(self.session.backend.read, draft.path)
-        self._form(before, draft.path, draft)
+        """Back into the form; where somebody wrote meanwhile, into the conflict."""
+        now = await self._read_if_there(draft.path) if draft.base_version else None
+        if draft.op is Op.SET and draft.base_version and (now is None or now.current != draft.base_version):
+            await self._conflict(draft, await self._read_if_there(draft.path, draft.base_version))
+        else:
+            self.edit_again(draft, now)
+        self.say("What you were typing when the vault was locked is back.")
+
+    async def _read_if_there(self, path: str, version: int | None = None) -> Secret | None:
+        try:
+            return await self.call(self.session.backend.read, path, version)
+        except (NotFound, InvalidPath):  # a half-typed path is none yet
+            return None
 
     def action_secret_new(self) -> None:
         folder = self.path_tree.cursor_folder
@@ -46,7 +63,7 @@ class Changing(Reading):
 
     async def _newest(self) -> Secret:
         """The newest version of the selected secret, read again; what is edited is what is there now."""
-        secret = self.live_secret
+        secret = await self.selected()
         newest = await self.call(self.session.backend.read, secret.path)
         if newest.version.state is not VersionState.LIVE:
             raise InvalidInput(
@@ -67,6 +84,8 @@ class Changing(Reading):
             secret=secret,
             path=path,
             draft=draft,
+            existing=LiveSecrets(self.path_tree.rows),
+            field=self.fields.field,
             reveal_seconds=self.ui.reveal_seconds,
             disclose=self.disclosing(secret),
         )
@@ -76,6 +95,8 @@ class Changing(Reading):
         """Back to the form with what was typed."""
         if change.op is Op.SET:
             self._form(before, change.path, change)
+        elif change.op is Op.META and before is not None:
+            self._metadata_form(before, change)
 
     # -- metadata
 
@@ -83,17 +104,17 @@ class Changing(Reading):
         self.work(self._edit_metadata, "form", "edit metadata")
 
     async def _edit_metadata(self) -> None:
-        from kvtui.ui.dialogs.metadata import MetadataDialog  # noqa: PLC0415
+        path = (await self.selected()).path
+        self._metadata_form(await self.call(self.session.backend.read, path), None)
 
-        if self.secret is None:
-            raise InvalidInput("No secret is selected.", hint="Put the cursor on one.")
-        secret = await self.call(self.session.backend.read, self.secret.path)
+    def _metadata_form(self, secret: Secret, draft: Change | None) -> None:
+        from kvtui.ui.dialogs.metadata import MetadataDialog  # noqa: PLC0415
 
         def done(change: Change | None) -> None:
             if change is not None:
                 self.review(change, secret)
 
-        self.app.push_screen(MetadataDialog(secret.path, secret.metadata, secret.current), done)
+        self.app.push_screen(MetadataDialog(secret.path, secret.metadata, secret.current, draft), done)
 
     # -- the external editor
 
@@ -106,15 +127,26 @@ class Changing(Reading):
         secret = await self._newest()
         field = self.field_of(secret)
         value = self.session.disclose(Act.REVEAL, secret, field)
-        with self.app.suspend():
-            outcome = edit_text(codec.to_bytes(value), name_hint=paths.name(secret.path), editor=self.ui.editor or None)
+        try:
+            with self.app.suspend():
+                outcome = edit_text(
+                    codec.to_bytes(value), name_hint=paths.name(secret.path), editor=self.ui.editor or None
+                )
+        except SuspendNotSupported:
+            raise Unavailable("This terminal cannot be given to an editor.", hint="Edit it here with e.") from None
         self.app.refresh()
         for note in outcome.notes:
-            self.app.notify(note, severity="warning", markup=False)
+            self.app.notify(show(note).plain, severity="warning", markup=False)
         if outcome.content is None:
             self.say(outcome.message)
             return
-        edited = from_editor(outcome.content, value)
+        try:
+            edited = from_editor(outcome.content, value)
+        except InvalidInput as error:  # back to the form with the text, where it can be mended or made text
+            as_text = {**secret.fields, field: SecretValue(outcome.content.decode())}
+            self._form(secret, "", Change(Op.SET, secret.path, fields=as_text, base_version=secret.current))
+            self.problem(InvalidInput(f"{error.message} It is text in this form.", hint=error.hint))
+            return
         if edited.same_as(value):
             self.say("Nothing was changed.")
             return
@@ -147,11 +179,18 @@ class Changing(Reading):
     async def _apply(self, change: Change, before: Secret | None, act: Act | None) -> None:
         try:
             applied = await self.call(self.session.apply, change, act=act)
-        except Conflict:
+        except (Conflict, AlreadyExists):
             if change.op is not Op.SET:
                 raise
             await self._conflict(change, before)
+        except KvtuiError:
+            if change.op is Op.SET and act is None:
+                self.edit_again(change, before)  # what was typed is not lost
+            raise
         else:
+            staged = self.session.staged.paths.get(change.path)
+            if staged is not None and (staged is change or staged.base_version == change.base_version):
+                self.session.staged.unstage(change.path)
             await self.after(applied)
 
     async def after(self, applied: Applied) -> None:
@@ -179,11 +218,10 @@ class Changing(Reading):
     async def _conflict(self, mine: Change, base: Secret | None) -> None:
         from kvtui.ui.dialogs.conflict import ConflictDialog, Resolution  # noqa: PLC0415
 
-        theirs: Secret | None
-        try:
-            theirs = await self.call(self.session.backend.read, mine.path)
-        except NotFound:
-            theirs = None
+        theirs = await self._read_if_there(mine.path)
+        if theirs is not None and theirs.version.state is not VersionState.LIVE and not mine.base_version:
+            self._onto_deleted(mine, theirs)
+            return
 
         def decided(resolution: Resolution | None) -> None:
             if resolution is None or resolution.change is None:
@@ -198,10 +236,28 @@ class Changing(Reading):
         )
         self.app.push_screen(dialog, decided)
 
+    def _onto_deleted(self, mine: Change, theirs: Secret) -> None:
+        """A new secret where a deleted one is: its history is not overwritten by accident."""
+        from kvtui.ui.dialogs.confirm import DeletedDialog  # noqa: PLC0415
+
+        def decided(choice: str | None) -> None:
+            if choice == "write":
+                self.review(replace(mine, base_version=theirs.current), theirs)
+            elif choice == "undelete":
+                self.apply(Change(Op.UNDELETE, mine.path))
+            else:
+                self.edit_again(mine, None)
+
+        self.app.push_screen(DeletedDialog(mine.path, theirs), decided)
+
     # -- rotate
 
     def action_secret_rotate(self) -> None:
-        self.work(self._rotate, "form", "rotate")
+        """The marked secrets as a batch, else the one under the cursor."""
+        self.work(self._rotate_marked if self.path_tree.marked else self._rotate, "form", "rotate")
+
+    async def _rotate_marked(self) -> None:
+        raise NotImplementedError
 
     async def _rotate(self) -> None:
         from kvtui.ui.dialogs.rotate import RotateDialog  # noqa: PLC0415
@@ -221,17 +277,23 @@ class Changing(Reading):
         result = await self.call(rotate, self.session, secret.path, field=rotation.field, make=make)
         await self.reload_around(Change(Op.SET, secret.path))
         await self.read_secret(secret.path)
-        self.say(f"Rotated {secret.path}: version {result.version.number}. u takes it back.")
-        if rotation.copy:
-            await self._copy_rotated(secret.path, rotation.field)
+        said = [f"Rotated {rotation.field}: version {result.version.number}. u takes it back."]
+        failed = result.error is not None
         if result.error is not None:
-            self.problem(result.error)
+            said.append(str(result.error))
+        if rotation.copy:
+            try:
+                said.append(f"{await self._copy_rotated(secret.path, rotation.field)}")
+            except KvtuiError as error:
+                said.append(f"Not copied: {error}")
+                failed = True
+        self.say(" ".join(said), failed=failed)
 
-    async def _copy_rotated(self, path: str, field: str) -> None:
+    async def _copy_rotated(self, path: str, field: str) -> str:
         secret = await self.call(self.session.backend.read, path)
         value = await self.call(self.session.disclose, Act.COPY, secret, field)
-        result = await self.call(self.kvtui.copy, codec.to_bytes(value))
-        self.say(f"Rotated. u takes it back. {field}: {result.message}")
+        copied = await self.call(self.kvtui.copy, codec.to_bytes(value))
+        return copied.message
 
     # -- roll back and undo
 
@@ -239,10 +301,9 @@ class Changing(Reading):
         self.work(self._rollback, "form", "roll back")
 
     async def _rollback(self) -> None:
-        if self.secret is None:
-            raise InvalidInput("No secret is selected.", hint="Put the cursor on one.")
-        path = self.secret.path
-        number = self.version_list.version if self.tab == "versions" else self.secret.version.number
+        secret = await self.selected()
+        path = secret.path
+        number = self.version_list.version if self.tab == "versions" else secret.version.number
         newest = await self.call(self.session.backend.read, path)
         if number is None or number == newest.current:
             raise InvalidInput(
@@ -278,13 +339,38 @@ class Changing(Reading):
         await self.after(applied)
         self.say(f"Taken back: {_done(applied)}.")
 
-    def selected_paths(self) -> list[str]:
-        """The marked secrets, else the one under the cursor."""
-        marked = [path for path, kind in self.path_tree.marked if kind is EntryKind.SECRET]
-        if marked:
-            return sorted(marked)
+    async def targets(self) -> list[str]:
+        """The secrets an action is about: all that is marked, else what is under the cursor; of a folder, all below it.
+        Raises InvalidInput where there is none."""
         path, kind = self.at_cursor
-        return [path] if path is not None and kind is EntryKind.SECRET else []
+        chosen = self.path_tree.marked or ([(path, kind)] if path is not None and kind is not None else [])
+        found: set[str] = set()
+        for place, what in chosen:
+            if what is EntryKind.SECRET:
+                found.add(place)
+            else:
+                found |= {entry.path for entry in await self.call(_walk, self.session.backend, place)}
+        if not found:
+            where = "Nothing is in it." if chosen else "No secret is selected."
+            raise InvalidInput(where, hint="Put the cursor on a secret, or mark some with space.")
+        return sorted(found)
+
+
+class LiveSecrets:
+    """The paths the tree knows a live secret at. A deleted one is dealt with when it comes to writing."""
+
+    def __init__(self, rows: TreeRows) -> None:
+        self._rows = rows
+
+    def __contains__(self, path: object) -> bool:
+        if not isinstance(path, str) or not self._rows.has(path, EntryKind.SECRET):
+            return False
+        entry = self._rows.entry(path)
+        return entry is None or entry.state in {None, VersionState.LIVE}
+
+
+def _walk(backend: Backend, folder: str) -> list[Entry]:
+    return list(backend.walk(folder))
 
 
 def _given(value: SecretValue) -> SecretValue:

@@ -90,6 +90,10 @@ class DiffView(ScrollView, can_focus=True, inherit_bindings=False):
         self._laid_out: list[list[tuple[str, str]]] = []  # per row: text and its look
         self._width = 0
 
+    def on_unmount(self) -> None:
+        """Nothing of the values stays behind in a widget that may be kept."""
+        self._fields, self._metadata, self._laid_out = (), (), []
+
     def show_diff(self, fields: Sequence[FieldDiff], metadata: Sequence[MetadataDiff] = ()) -> None:
         """Another comparison, masked."""
         self._fields, self._metadata = fields, metadata
@@ -178,8 +182,7 @@ def _metadata_kind(pair: MetadataDiff) -> DiffKind:
 
 
 def _masks(row: FieldDiff) -> Iterator[_Line]:
-    if row.kind is DiffKind.SAME:
-        yield _Line("same", " ", [(MASK, False)])
+    if row.kind is DiffKind.SAME:  # a comparison is about what differs
         return
     if row.old is not None:
         yield _Line("removed", "-", [(MASK, False)])
@@ -194,7 +197,6 @@ def _value_lines(row: FieldDiff) -> Iterator[_Line]:
     texts_both = row.old is not None and row.new is not None and row.old.type is row.new.type is ValueType.TEXT
     ends_matter = texts_both and old[-1].endswith("\n") != new[-1].endswith("\n")
     if row.kind is DiffKind.SAME:
-        yield from _marked("same", " ", new, False)
         return
     if row.kind is not DiffKind.CHANGED or len(old) + len(new) > _COMPARED_LINES:
         yield from _marked("removed", "-", old, ends_matter)
