@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 
 
 def main() -> int:
@@ -10,8 +12,9 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:
         from kvtui import __version__  # noqa: PLC0415
 
-        print(f"kvtui {__version__}")
-        return 0
+        with suppress(OSError):  # where it cannot be written, the way below says so
+            os.write(1, f"kvtui {__version__}\n".encode())
+            return 0
     try:
         from kvtui.hardening import harden, install_excepthooks, scrub_environment  # noqa: PLC0415
 

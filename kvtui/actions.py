@@ -94,7 +94,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("bookmark.list", ("'",), "Bookmarks", "Go to a bookmark"),
     Action("bookmark.add", ("B",), "Bookmark this", "Bookmark this path, or drop its bookmark"),
     Action("tree.goto", ("J",), "Go to a path", "Go to a typed path"),
-    Action("profile.switch", ("P",), "Profiles", "Switch to another profile"),
+    Action("profile.switch", ("P",), "Profiles", "Switch to another profile", Scope.APP),
     Action("container.create", (), "Create container", "A top-level folder that may be empty", needs=C.CONTAINERS),
     Action("container.delete", (), "Delete container", "Delete an empty top-level folder", needs=C.CONTAINERS),
     Action("tree.fold_all", ("z",), "Fold all", "Fold all folders", needs=C.LIST),
@@ -115,8 +115,16 @@ ACTIONS: tuple[Action, ...] = (
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
 
+class WrongKey(InvalidInput):
+    """The user's key for `action` cannot work."""
+
+    def __init__(self, message: str, action: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.action = action
+
+
 class Keymap:
-    """The keys of every action after the user's changes. Raises InvalidInput where those cannot work."""
+    """The keys of every action after the user's changes. Raises WrongKey where those cannot work."""
 
     def __init__(self, overrides: Mapping[str, str] | None = None) -> None:
         self.overrides = {name: _keys(name, keys) for name, keys in (overrides or {}).items()}
@@ -126,8 +134,9 @@ class Keymap:
                 for scope in _visible_from(action.scope):
                     other = taken.setdefault((scope, normal_key(key)), action.id)
                     if other != action.id:
-                        raise InvalidInput(
+                        raise WrongKey(
                             f"The key {key} would do both {other} and {action.id}.",
+                            action.id if action.id in self.overrides else other,
                             hint="Give one of them another key in keymap.",
                         )
 
@@ -151,12 +160,12 @@ def _keys(name: str, text: str) -> tuple[str, ...]:
     if name not in BY_ID:
         near = get_close_matches(name, BY_ID, n=1)
         hint = f"Did you mean {near[0]}?" if near else "See kvtui keys."
-        raise InvalidInput(f"The keymap names an unknown action: {name}.", hint=hint)
+        raise WrongKey(f"The keymap names an unknown action: {name}.", name, hint=hint)
     keys = (",",) if text == "," else tuple(key.strip() for key in text.split(",") if key.strip())
     for key in keys:
         _check_key(name, key)
     if not keys and BY_ID[name].id in {"app.quit", "app.palette"}:
-        raise InvalidInput(f"The action {name} needs a key.", hint="Leave it out of keymap to keep its default.")
+        raise WrongKey(f"The action {name} needs a key.", name, hint="Leave it out of keymap to keep its default.")
     return keys
 
 
@@ -171,12 +180,13 @@ def _check_key(name: str, key: str) -> None:
     *modifiers, last = key.split("+") if key != "+" else ["+"]
     known = last in _NAMED or (len(last) == 1 and last.isprintable())
     if not known or not set(modifiers) <= {"ctrl", "shift", "alt"}:
-        raise InvalidInput(
+        raise WrongKey(
             f"The keymap gives {name} a key that does not exist: {key}.",
+            name,
             hint="Use a character, a name such as f5 or pageup, with ctrl+, alt+ or shift+ before it.",
         )
     if modifiers == ["ctrl"] and last in {"c", "z"}:
-        raise InvalidInput(f"ctrl+{last} stays with the terminal.", hint=f"Choose another key for {name}.")
+        raise WrongKey(f"ctrl+{last} stays with the terminal.", name, hint=f"Choose another key for {name}.")
 
 
 def normal_key(key: str) -> str:

@@ -157,11 +157,11 @@ def _sync(handle: int) -> None:
 
 
 def _refused(what: str, path: Path, hint: str = "Use another place, or move it away.") -> KvtuiError:
-    return PermissionDenied(f"{path} {what}.", hint=hint, path=str(path))
+    return PermissionDenied(f"{path} {what}.", hint=hint)
 
 
 def _failed(what: str, path: Path, error: OSError) -> KvtuiError:
     reason = error.strerror or "input/output error"
     if isinstance(error, PermissionError):
-        return PermissionDenied(f"{path} {what}: {reason}.", hint="Check who owns the folder.", path=str(path))
-    return Unavailable(f"{path} {what}: {reason}.", hint="Check the folder and the free space.", path=str(path))
+        return PermissionDenied(f"{path} {what}: {reason}.", hint="Check who owns the folder.")
+    return Unavailable(f"{path} {what}: {reason}.", hint="Check the folder and the free space.")

@@ -410,7 +410,7 @@ class MemoryFactory(BackendFactory):
     kind: ClassVar[str] = "memory"
     title: ClassVar[str] = "in memory, gone with the program"
     capabilities: ClassVar[frozenset[Capability]] = ALL
-    settings: ClassVar[Sequence[Setting]] = (Setting("name", str, "Profiles of one name share their secrets."),)
+    settings: ClassVar[Sequence[Setting]] = (Setting("name", str, "profiles of one name share their secrets"),)
 
     def __init__(self) -> None:
         self._stores: dict[str, MemoryStore] = {}

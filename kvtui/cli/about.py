@@ -78,9 +78,9 @@ def _backends(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes
 
 
 def _keys(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes none
-    from kvtui.actions import ACTIONS, Keymap  # noqa: PLC0415
+    from kvtui.actions import ACTIONS  # noqa: PLC0415
 
-    keymap = Keymap(context.config.keymap)
+    keymap = context.keymap()
     if context.out.json:
         rows: list[Json] = [
             {
@@ -109,10 +109,8 @@ def _config_path(context: Context, args: Namespace) -> int:  # noqa: ARG001 - ta
 
 def _config_check(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes none
     """Reading everything is the check: the first thing wrong is the error."""
-    from kvtui.actions import Keymap  # noqa: PLC0415
-
     config, profiles = context.config, context.profiles
-    Keymap(config.keymap)
+    context.keymap()
     if context.out.json:
         context.out.dump({"path": str(context.config_path), "exists": config.path is not None, "ok": True})
     elif config.path is None:

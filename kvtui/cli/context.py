@@ -21,6 +21,7 @@ from kvtui.text import show_name
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kvtui.actions import Keymap
     from kvtui.config import Config
 
 
@@ -84,9 +85,19 @@ class Context:
 
             path = self.config_path
             if self.options.config is not None and not path.exists():
-                raise InvalidInput(f"There is no file {path}.", hint="Name another with --config.", path=str(path))
+                raise InvalidInput(f"There is no file {path}.", hint="Name another with --config.")
             self._config = load_config(path)
         return self._config
+
+    def keymap(self) -> Keymap:
+        """The keys of the screen. Raises InvalidInput with the file and line of one that cannot work."""
+        from kvtui.actions import Keymap, WrongKey  # noqa: PLC0415
+
+        config = self.config
+        try:
+            return Keymap(config.keymap)
+        except WrongKey as error:
+            config.refuse(config.keymap_lines[error.action], error.message, error.hint)
 
     @property
     def profiles(self) -> Profiles:

@@ -9,7 +9,7 @@ from kvtui.backends.factory import StoreState
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context, location
 from kvtui.cli.exits import Exit
-from kvtui.domain.errors import Corrupt, KvtuiError
+from kvtui.domain.errors import Corrupt, KvtuiError, PermissionDenied
 from kvtui.domain.json_text import Json
 from kvtui.services.doctor import Finding, Level, checkup, examine
 from kvtui.services.session import Session
@@ -26,6 +26,10 @@ def _arguments(parser: Parser) -> None:
 def _doctor(context: Context, args: Namespace) -> int:
     profile = context.profiles.current
     if args.accept_rollback:
+        if profile.read_only:
+            raise PermissionDenied(
+                "This profile is read-only, so nothing is accepted.", hint="Open it without read_only."
+            )
         profile.factory.accept_rollback(profile.settings, context.credential(profile))
         if not context.out.quiet:
             context.out.note(f"{location(profile)} is taken for the newest from now on.")

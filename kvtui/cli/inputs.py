@@ -29,7 +29,7 @@ def read_file(path: Path, *, limit: int = MAX_INPUT_BYTES, first_line: bool = Fa
         mode = os.fstat(handle).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
             what = "a folder" if stat.S_ISDIR(mode) else "a device"
-            raise InvalidInput(f"{path} is {what}.", hint="Name a file.", path=str(path))
+            raise InvalidInput(f"{path} is {what}.", hint="Name a file.")
         data = bytearray()
         while not (first_line and b"\n" in data):
             if not stat.S_ISREG(mode):
@@ -41,9 +41,7 @@ def read_file(path: Path, *, limit: int = MAX_INPUT_BYTES, first_line: bool = Fa
                 break
             data += piece
             if len(data) > limit:
-                raise InvalidInput(
-                    f"{path} is too large (over {limit} bytes).", hint="Use a smaller file.", path=str(path)
-                )
+                raise InvalidInput(f"{path} is too large (over {limit} bytes).", hint="Use a smaller file.")
         return bytes(data)
 
 
@@ -66,16 +64,16 @@ def _opened(path: Path) -> Iterator[int]:
 def _wait(handle: int, path: Path) -> None:
     ready, _, _ = select.select([handle], [], [], PIPE_SECONDS)
     if not ready:
-        raise Unavailable(f"Nothing came from {path}.", hint="Check what writes to it.", path=str(path))
+        raise Unavailable(f"Nothing came from {path}.", hint="Check what writes to it.")
 
 
 def _unreadable(path: Path, error: OSError) -> InvalidInput | NotFound | PermissionDenied:
     match error:
         case FileNotFoundError():
-            return NotFound(f"There is no file {path}.", hint="Check its name.", path=str(path))
+            return NotFound(f"There is no file {path}.", hint="Check its name.")
         case PermissionError():
-            return PermissionDenied(f"{path} cannot be read.", hint="Check its permissions.", path=str(path))
-    return InvalidInput(f"{path} cannot be read: {error.strerror}.", hint="Name another file.", path=str(path))
+            return PermissionDenied(f"{path} cannot be read.", hint="Check its permissions.")
+    return InvalidInput(f"{path} cannot be read: {error.strerror}.", hint="Name another file.")
 
 
 def read_stream(stream: BinaryIO | None, limit: int = MAX_INPUT_BYTES) -> bytes:

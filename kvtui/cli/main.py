@@ -55,11 +55,13 @@ def run(
     debug = "--debug" in early
     try:
         with ExitStack() as stack:
-            code = _dispatch(argv, stdin, output, terminal, stack)
+            try:
+                code = _dispatch(argv, stdin, output, terminal, stack)
+            except HelpShown as help_:
+                output.bytes(help_.text.encode())
+                code = Exit.DONE
             output.flush()
             return code
-    except HelpShown as help_:
-        return _print_help(output, help_.text)
     except KvtuiError as error:
         if debug:
             output.trace(_describe(error))
@@ -113,18 +115,6 @@ def _context(
 ) -> Context:
     output.json, output.quiet = options.json, options.quiet
     return stack.enter_context(Context(options, stdin, output, terminal))
-
-
-def _print_help(output: Output, text: str) -> int:
-    try:
-        output.bytes(text.encode())
-        output.flush()
-    except BrokenPipeError:
-        return Exit.BROKEN_PIPE
-    except KvtuiError as error:
-        output.error(error)
-        return exit_code(error)
-    return Exit.DONE
 
 
 def _describe(error: BaseException) -> str:

@@ -108,7 +108,7 @@ class Output:
 
 def error_line(error: KvtuiError) -> str:
     """`kvtui: PATH: what happened. What to do.`"""
-    about = f"{show_name(error.path)}: " if error.path and error.path not in error.message else ""
+    about = f"{show_name(error.path)}: " if error.path else ""
     return f"kvtui: {about}{error}"
 
 

@@ -13,7 +13,7 @@ from kvtui.cli.exits import Exit
 from kvtui.domain import path as paths
 from kvtui.domain.codec import to_text
 from kvtui.domain.credential import Credential
-from kvtui.domain.errors import AlreadyExists, InvalidInput, PermissionDenied
+from kvtui.domain.errors import AlreadyExists, Corrupt, InvalidInput, PermissionDenied
 from kvtui.domain.value import SecretValue
 from kvtui.services.profiles import vault_profile
 from kvtui.services.session import Session
@@ -30,7 +30,11 @@ def _init(context: Context, args: Namespace) -> int:
     if args.directory is not None:
         profile = vault_profile(args.directory.expanduser().absolute())
     session = Session(profile)
-    if session.probe() is not StoreState.MISSING:
+    try:
+        taken = session.probe() is not StoreState.MISSING
+    except Corrupt:  # a file, other files, a damaged vault
+        taken = True
+    if taken:
         # Told before a passphrase is asked for.
         raise AlreadyExists(
             f"Something is already there: {location(profile)}.", hint="Name another folder, or open that one."

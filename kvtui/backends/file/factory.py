@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,9 +27,9 @@ class FileFactory(BackendFactory):
     title: ClassVar[str] = "an encrypted vault on this machine"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
     settings: ClassVar[Sequence[Setting]] = (
-        Setting("path", str, "The vault's folder.", required=True, path=True),
-        Setting("key_file", str, "A key file that opens it, alone or with the passphrase.", path=True),
-        Setting("max_versions", int, "How many versions of a secret are kept; 0 for all."),
+        Setting("path", str, "the vault's folder", required=True, path=True),
+        Setting("key_file", str, "a key file that opens it, alone or with the passphrase", path=True),
+        Setting("max_versions", int, "how many versions of a secret are kept, 0 for all"),
     )
 
     def __init__(self, state_dir: Callable[[], Path] = state_dir) -> None:
@@ -89,8 +88,8 @@ def _path(settings: Mapping[str, Any]) -> Path:
 
 def _expanded(path: str | Path) -> Path:
     try:
-        encoded = os.fsencode(path)
         expanded = Path(path).expanduser()
+        encoded = str(expanded).encode("utf-8")  # SQLite's names of files are UTF-8
     except (ValueError, RuntimeError):  # a lone surrogate; a home nobody has
         encoded = b"\0"
     if b"\0" in encoded:
