@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from textual import events, on, work
+from textual import events, work
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
@@ -17,19 +18,15 @@ from kvtui.backends.factory import StoreState
 from kvtui.clipboard import Clipboard, CopyResult
 from kvtui.clock import suspended_clock, utc_now
 from kvtui.config import Config
-from kvtui.domain.credential import Credential
 from kvtui.domain.errors import KvtuiError, WrongCredential
 from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
 from kvtui.services.profiles import Profile, Profiles
-from kvtui.services.session import Session
+from kvtui.services.session import Opening, Session
 from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.keymap import bindings, overrides
 from kvtui.ui.safety import SafeApp
-from kvtui.ui.screens.create import CreateScreen
 from kvtui.ui.screens.main import MainScreen, Place
-from kvtui.ui.screens.problem import ProblemScreen
-from kvtui.ui.screens.unlock import UnlockScreen
 from kvtui.ui.show import show
 from kvtui.ui.signals import handle_signals
 from kvtui.ui.themes import load_theme
@@ -59,7 +56,7 @@ class KvtuiApp(SafeApp[int]):
         *,
         path: str | None = None,
         session: Session | None = None,
-        credential: Credential | None = None,
+        opening: Opening | None = None,
         clock: Callable[[], float] = suspended_clock,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -67,8 +64,9 @@ class KvtuiApp(SafeApp[int]):
         self.profiles, self.config = profiles, config
         self.keys = Keymap(config.keymap)
         self.session = session or Session(profiles.current)
+        self._sessions = {self.session.profile.name: self.session}
         self.clipboard_tool = Clipboard()
-        self._credential = credential
+        self._opening = opening
         self._clock = clock
         self.now = now
         self._last_input = clock()
@@ -111,9 +109,14 @@ class KvtuiApp(SafeApp[int]):
         super().action_suspend_process()
 
     async def action_app_quit(self) -> None:
-        """Quit; ask first when something is staged."""
-        if isinstance(self.screen, MainScreen) and len(self.session.staged):
-            self.screen.ask_to_quit()
+        """Quit; ask first when something is staged or half typed."""
+        main, dialog = self._main, self.screen
+        if isinstance(dialog, Dialog) and dialog.is_dirty():
+            dialog.action_dialog_cancel()
+            return
+        if main is not None and len(self.session.staged):
+            if dialog is main:
+                main.ask_to_quit()
             return
         await self._close_session()
         self.exit(0)
@@ -135,22 +138,23 @@ class KvtuiApp(SafeApp[int]):
         """Show what the current session needs: creation, a passphrase, or the tree."""
         session = self.session
         try:
-            state = StoreState.READY if session.is_open else await asyncio.to_thread(session.probe)
-            given, self._credential = self._credential, None  # for the first opening only: a lock asks again
-            if state is StoreState.LOCKED and given is not None:
-                await asyncio.to_thread(session.unlock, given)
-                state = StoreState.READY
-            elif state is StoreState.READY and not session.is_open:
-                await asyncio.to_thread(session.unlock)
+            opening, self._opening = self._opening, None  # a lock asks again
+            state = await asyncio.to_thread(session.enter if opening is None else opening.result)
         except WrongCredential as error:
-            await self._show(UnlockScreen(session, note=str(error)))
-            return
+            self._note = str(error)
+            state = StoreState.LOCKED
         except KvtuiError as error:
+            from kvtui.ui.screens.problem import ProblemScreen  # noqa: PLC0415 - each screen loads when it is shown
+
             await self._show(ProblemScreen(session.profile.label, error))
             return
         if state is StoreState.MISSING:
+            from kvtui.ui.screens.create import CreateScreen  # noqa: PLC0415
+
             await self._show(CreateScreen(session))
         elif state is StoreState.LOCKED:
+            from kvtui.ui.screens.unlock import UnlockScreen  # noqa: PLC0415
+
             await self._show(UnlockScreen(session, note=self._note))
         else:
             await self._show_main()
@@ -166,35 +170,55 @@ class KvtuiApp(SafeApp[int]):
         self._last_input = self._clock()
         place = self._places.pop(self.session.profile.name, None)
         await self._show(MainScreen(self.session, self.config.ui, place))
+        self.call_after_refresh(gc.freeze)  # what is there now stays: looking through it again would hold up a frame
 
-    @on(UnlockScreen.Unlocked)
-    @on(CreateScreen.Done)
-    async def _opened(self) -> None:
+    # By name: these screens are not loaded until they are needed.
+
+    async def on_unlock_screen_unlocked(self) -> None:
         self._note = ""
         await self._show_main()
 
-    @on(ProblemScreen.Retry)
-    def _retry(self) -> None:
+    on_create_screen_done = on_unlock_screen_unlocked
+
+    def on_problem_screen_retry(self) -> None:
         self.enter()
 
     async def switch_profile(self, profile: Profile) -> None:
-        """Lock this profile and open another one."""
+        """Lock this profile and open another one; what is staged in either waits there, sealed."""
         self._remember_place()
+        await self._show(None)
         await self._close_session()
-        self.session, self._note = Session(profile), ""
+        self.session, self._note = self._sessions.setdefault(profile.name, Session(profile)), ""
         self.enter()
+
+    def action_profile_switch(self) -> None:
+        from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415 - dialogs load when first asked for
+
+        here = self.session.profile.name
+        rows = [
+            (name, f"{name}  ({self.profiles.get(name).kind}){'  now' if name == here else ''}")
+            for name in self.profiles.names
+        ]
+
+        def switch(name: str | None) -> None:
+            if name is not None and name != here:
+                self.call_later(self.switch_profile, self.profiles.get(name))
+
+        self.push_screen(PickDialog("Profiles", rows), switch)
 
     # -- locking
 
     async def action_app_lock(self, note: str = "Locked.") -> None:
         """Drop keys, values and screens; ask for the passphrase again."""
-        if not self.session.is_open or isinstance(self.screen, UnlockScreen):
+        if not self.session.is_open or self._main is None:
             return
         self._remember_place()
         self._note = note
         drafts = [screen.draft() for screen in self.screen_stack if isinstance(screen, Dialog)]
         draft = next((draft for draft in drafts if draft is not None), None)
         await self._show(None)
+        self.clear_notifications()
+        self.forget_drawn()
         self.clipboard_tool.clear_now()
         await asyncio.to_thread(self.session.lock, draft)
         self.enter()
@@ -268,7 +292,15 @@ class KvtuiApp(SafeApp[int]):
     def action_app_theme(self) -> None:
         from kvtui.ui.dialogs.theme import ThemeDialog  # noqa: PLC0415 - reads every theme file; not before it is asked for
 
-        self.push_screen(ThemeDialog())
+        before = self.theme
+
+        def chosen(name: str | None) -> None:
+            if name is None:
+                self.theme = before
+            elif name != before and (main := self._main) is not None:
+                main.say(f"Theme {name} until you quit. ui: {{theme: {name}}} in the configuration keeps it.")
+
+        self.push_screen(ThemeDialog(), chosen)
 
     def action_app_help(self) -> None:
         from kvtui.ui.dialogs.help import HelpDialog  # noqa: PLC0415
@@ -296,7 +328,7 @@ class KvtuiApp(SafeApp[int]):
         return main.why_not(action) if main is not None else "The vault is locked."
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in {"app_palette", "app_help", "app_theme"} and len(self.screen_stack) > 2:
+        if action in {"app_palette", "app_help", "app_theme", "profile_switch"} and len(self.screen_stack) > 2:
             return False
         return super().check_action(action, parameters)
 
@@ -307,13 +339,13 @@ def run(
     *,
     path: str | None = None,
     session: Session | None = None,
-    credential: Credential | None = None,
+    opening: Opening | None = None,
 ) -> int:
     """Open the screen; returns the exit code. Raises InvalidInput for a keymap that cannot work.
 
-    `session` may be open already; else `credential` is tried once before anybody is asked.
+    `session` may be open already, or be opened by `opening` meanwhile.
     """
-    app = KvtuiApp(profiles, config, path=path, session=session, credential=credential)
+    app = KvtuiApp(profiles, config, path=path, session=session, opening=opening)
     try:
         result = app.run(mouse=config.ui.mouse)
     finally:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.cells import cached_cell_len
 from rich.console import RenderableType
 from rich.segment import Segment
 from rich.text import Text
@@ -77,6 +78,10 @@ class SafeApp(App[ReturnType]):
     def panic(self, *renderables: RenderableType) -> None:  # noqa: ARG002
         """Leave as after any error: a traceback, or the picture an exception brings with it, may hold a value."""
         self._fatal_error()
+
+    def forget_drawn(self) -> None:
+        """Drop the texts that are remembered from measuring them."""
+        cached_cell_len.cache_clear()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """None of Textual's own: the palette is made from our table of actions, and has no screenshot."""

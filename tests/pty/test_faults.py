@@ -1,4 +1,4 @@
-"""Whatever raises, wherever: no value on the terminal or in a file, the terminal as it was, an exit code that says so."""
+"""Whatever raises, wherever: no value on the terminal or in a file, the terminal as it was, an exit code that tells."""
 
 from __future__ import annotations
 

@@ -27,6 +27,18 @@ class FieldsPane(RowList):
         super().__init__(id=id, empty="No secret selected.")
         self._secret: Secret | None = None
         self._revealed: dict[str, SecretValue] = {}
+        self._nothing = "No secret selected."
+
+    @property
+    def nothing(self) -> str:
+        """What is said while no secret is selected; set to "" for the usual."""
+        return self._nothing
+
+    @nothing.setter
+    def nothing(self, text: str) -> None:
+        self._nothing = text or "No secret selected."
+        if self._secret is None:
+            self._draw()
 
     @property
     def revealed(self) -> Collection[str]:
@@ -58,6 +70,10 @@ class FieldsPane(RowList):
         self._revealed.pop(field, None)
         self._draw()
 
+    def on_unmount(self) -> None:
+        self._secret = None
+        self._revealed.clear()
+
     def on_resize(self) -> None:
         self._draw()
         super().on_resize()
@@ -65,24 +81,27 @@ class FieldsPane(RowList):
     def _draw(self) -> None:
         secret = self._secret
         if secret is None:
-            self._empty = "No secret selected."
+            self.empty = self._nothing
             self.set_rows(())
             return
         if secret.version.state is not VersionState.LIVE:
-            self._empty = _state_note(secret)
+            self.empty = _state_note(secret)
         else:
-            self._empty = "This secret has no fields."
+            self.empty = "This secret has no fields. e adds one."
         name_width = min(24, max((len(name) for name in secret.fields), default=0)) + 2
         self.set_rows([Row(name, self._lines(name, value, name_width)) for name, value in secret.fields.items()])
 
     def _lines(self, name: str, value: SecretValue, name_width: int) -> Sequence[Content]:
+        width = max(10, self.scrollable_content_region.width)
         label = show_name(name).stylize("bold")
+        if label.cell_length >= (most := max(8, width - len(MASK) - 10)):
+            label = label.truncate(most - 1, ellipsis=True)
         label += Content(" " * max(1, name_width - label.cell_length))
         kind = "" if value.type is ValueType.TEXT else f"{value.type.value} "
         revealed = self._revealed.get(name)
         if revealed is None:
             return [label + Content.styled(kind, "$foreground-muted") + Content(MASK)]
-        return _revealed_lines(label, kind, revealed, max(10, self.scrollable_content_region.width))
+        return _revealed_lines(label, kind, revealed, width)
 
 
 def _revealed_lines(label: Content, kind: str, value: SecretValue, width: int) -> Sequence[Content]:

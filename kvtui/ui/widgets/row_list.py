@@ -57,7 +57,7 @@ class RowList(ScrollView, can_focus=True):
 
     @dataclass
     class Chosen(Message):
-        """Enter or a click on the row under the cursor."""
+        """Enter on the row under the cursor, or a double click."""
 
         row_list: RowList
         key: str
@@ -70,7 +70,8 @@ class RowList(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._rows: Sequence[Row] = ()
         self._ends: list[int] = []
-        self._empty = empty
+        self.empty = empty
+        """What stands there while there are no rows; drawn with the next `set_rows`."""
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -157,13 +158,18 @@ class RowList(ScrollView, can_focus=True):
         line = event.y + self.scroll_offset.y
         if self._ends and line < self._ends[-1]:
             self.cursor = bisect_right(self._ends, line)
-            self.activate()
+            if event.chain == 2:
+                self.activate()
 
     # -- drawing
 
     def on_resize(self) -> None:
         self.virtual_size = Size(self.scrollable_content_region.width, self.virtual_size.height)
         self._keep_cursor_visible()
+
+    def on_unmount(self) -> None:
+        """Nothing of what was shown stays in a widget that timers and tasks may keep alive."""
+        self._rows, self._ends = (), []
 
     def on_focus(self) -> None:
         self.refresh()
@@ -176,7 +182,8 @@ class RowList(ScrollView, can_focus=True):
         line = y + self.scroll_offset.y
         base = self.visual_style
         if not self._rows:
-            text = Content(self._empty if line == 0 else "")
+            said = Content(self.empty).fold(max(1, width))
+            text = said[line] if line < len(said) else Content("")
             return self._strip(text.stylize("$foreground-muted"), base, width)
         if line >= self._ends[-1]:
             return Strip.blank(width, base.rich_style)

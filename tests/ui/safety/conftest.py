@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from unicodedata import normalize
@@ -13,9 +14,13 @@ import pytest
 from textual._compositor import CompositorUpdate
 from textual.pilot import Pilot
 
+from kvtui.backends.file.factory import FileFactory
+from kvtui.backends.file.header import KdfCost
 from kvtui.backends.memory import MemoryBackend
 from kvtui.clock import suspended_clock
 from kvtui.config import Config, UiConfig
+from kvtui.domain.credential import Credential
+from kvtui.domain.value import SecretValue
 from kvtui.services.profiles import Profile, Profiles
 from kvtui.services.session import Session
 from kvtui.ui.app import KvtuiApp
@@ -48,6 +53,11 @@ class Watched:
             display(screen, renderable)
 
         app._display = take_down  # type: ignore[method-assign]
+
+    def forget(self) -> None:
+        """Drop what was taken down."""
+        self.output = b""
+        self.terminal.reset()
 
     @property
     def main(self) -> MainScreen:
@@ -94,14 +104,19 @@ def watching() -> Watching:
         backend: MemoryBackend | None = None,
         ui: UiConfig | None = None,
         clock: Callable[[], float] = suspended_clock,
+        vault: Path | None = None,
     ) -> AsyncIterator[Watched]:
-        profile = Profile("test", "memory", MappingProxyType({}))
-        session = Session(profile)
-        session.unlock()
-        if backend is None:
-            fill(session.backend)
+        if vault is not None:  # locked
+            profile = Profile("test", "file", MappingProxyType({"path": str(vault)}))
+            session = Session(profile)
         else:
-            session._backend = backend
+            profile = Profile("test", "memory", MappingProxyType({}))
+            session = Session(profile)
+            session.unlock()
+            if backend is None:
+                fill(session.backend)
+            else:
+                session._backend = backend
         config = Config(ui=ui or UiConfig(reveal_seconds=3600, lock_minutes=0))
         app = KvtuiApp(Profiles({"test": profile}, profile), config, session=session, clock=clock)
         watched = Watched(app, size)
@@ -110,3 +125,25 @@ def watching() -> Watching:
             yield watched
 
     return watch
+
+
+PASSPHRASE = "SENTINEL-pass-phrase"
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Path:
+    """A real vault, cheap to open, with `fill` in it."""
+    path = tmp_path / "v.kvtui"
+    credential = Credential(SecretValue(PASSPHRASE))
+    FileFactory().create_with({"path": str(path)}, credential, kdf=KdfCost(memory_kib=8 * 1024, passes=1, lanes=1))
+    backend = FileFactory().open({"path": str(path)}, credential)
+    fill(backend)
+    backend.close()
+    return path
+
+
+async def unlock(watched: Watched, passphrase: str = PASSPHRASE) -> str:
+    """Type the passphrase and wait for the tree, or for what is said instead."""
+    await watched.pilot.press(*(f"{ch}" if ch != "-" else "minus" for ch in passphrase), "enter")
+    await watched.pilot.pause()
+    return await watched.rest()

@@ -1,0 +1,174 @@
+"""The lock: when it comes, what it swallows, what it leaves in memory."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from textual import events
+
+from kvtui.config import UiConfig
+from kvtui.ui.screens import unlock as unlocking
+from kvtui.ui.screens.unlock import UnlockScreen
+from kvtui.ui.widgets.secret_input import SecretInput
+from tests.ui.safety.conftest import PASSPHRASE, Watching, unlock
+from tests.ui.safety.contents import SENTINEL
+
+MINUTE = 60.0
+
+
+class SetClock:
+    """A clock that goes only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_idle_time_locks_and_drops_the_screen(watching: Watching, vault: Path) -> None:
+    clock = SetClock()
+    async with watching(vault=vault, clock=clock, ui=UiConfig(lock_minutes=5)) as watched:
+        await unlock(watched)
+        await watched.open("app/db")
+        clock.now += 5 * MINUTE - 1
+        await watched.app._tick()
+        assert "lock 1s" in await watched.rest()
+        clock.now += 1
+        await watched.app._tick()
+        text = await watched.rest()
+        assert isinstance(watched.app.screen, UnlockScreen)
+        assert "Locked after being idle." in text
+        assert "app/db" not in text
+        assert not watched.app.session.is_open
+
+
+@pytest.mark.parametrize("event", ["key", "click", "paste"])
+async def test_the_first_input_after_a_long_sleep_only_locks(watching: Watching, vault: Path, event: str) -> None:
+    clock = SetClock()
+    async with watching(vault=vault, clock=clock, ui=UiConfig(lock_minutes=5)) as watched:
+        await unlock(watched)
+        await watched.open("app/db")
+        clock.now += 8 * 60 * MINUTE  # as CLOCK_BOOTTIME does in suspend, before any timer has run
+        if event == "key":
+            await watched.pilot.press("n")
+        elif event == "click":
+            await watched.pilot.click(offset=(3, 1))
+        else:
+            watched.app.post_message(events.Paste("secret"))
+        await watched.rest()
+        assert isinstance(watched.app.screen, UnlockScreen)
+        assert watched.app.screen.query_one(SecretInput).value == ""
+
+
+async def test_input_puts_the_lock_off(watching: Watching, vault: Path) -> None:
+    clock = SetClock()
+    async with watching(vault=vault, clock=clock, ui=UiConfig(lock_minutes=5)) as watched:
+        await unlock(watched)
+        for _ in range(4):
+            clock.now += 4 * MINUTE
+            await watched.press("j")
+            await watched.app._tick()
+        assert watched.app.session.is_open
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["2", "3", "4", "1", "R"],
+        ["e", "ctrl+r"],
+        ["e", "ctrl+r", "z", "ctrl+s"],
+        ["="],
+        ["o"],
+        ["D"],
+        ["i"],
+        ["ctrl+f"],
+    ],
+    ids=["panes", "edit", "review", "diff", "rotate", "destroy", "metadata", "find"],
+)
+async def test_after_the_lock_no_value_and_no_passphrase_is_reachable(
+    watching: Watching, vault: Path, keys: list[str]
+) -> None:
+    async with watching(vault=vault) as watched:
+        await unlock(watched)
+        await watched.open("app/db")
+        text = await watched.press("1", "R")
+        assert SENTINEL in text
+        watched.app.notify("app/db", markup=False)
+        for key in keys:
+            await watched.press(key)
+        await watched.app.action_app_lock()
+        await watched.rest()
+        assert isinstance(watched.app.screen, UnlockScreen)
+        watched.forget()
+        del text
+        assert watched.app.clipboard == ""
+        assert len(watched.app._notifications) == 0
+        found = "\n".join(reachable(SENTINEL[::-1]))
+        assert found == ""
+        found = "\n".join(reachable(PASSPHRASE[::-1]))
+        assert found == ""
+
+
+def reachable(backwards: str) -> Iterator[str]:
+    """What still holds a text, described. The text comes backwards, so that this test is not what holds it."""
+    gc.collect()
+    text, data = backwards[::-1], backwards[::-1].encode()
+    for holder in gc.get_objects():
+        if isinstance(holder, FrameType) or (isinstance(holder, dict) and "__name__" in holder):
+            continue  # what runs this; modules, which are source code
+        for held in gc.get_referents(holder):
+            if (isinstance(held, str) and text in held) or (isinstance(held, bytes | bytearray) and data in held):
+                above = [_describe(other) for other in gc.get_referrers(holder) if not isinstance(other, FrameType)]
+                yield f"{_describe(holder)} of {above[:4]}"
+
+
+def _describe(holder: object) -> str:
+    if isinstance(holder, dict):
+        return f"dict {[key for key in list(holder)[:5] if isinstance(key, str) and 'SENTINEL' not in key]}"
+    inner = getattr(holder, "__wrapped__", holder)
+    return f"{type(holder).__name__} {getattr(inner, '__qualname__', '')}"
+
+
+@pytest.fixture
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unlocking, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(unlocking, "LONGEST_DELAY", 0.3)
+
+
+@pytest.mark.usefixtures("short_delays")
+async def test_wrong_passphrases_wait_longer_each_time_and_say_the_same(watching: Watching, vault: Path) -> None:
+    delays, messages = [], []
+    async with watching(vault=vault) as watched:
+        screen = watched.app.screen
+        assert isinstance(screen, UnlockScreen)
+        for attempt in range(5):
+            text = await unlock(watched, f"wrong {attempt}")
+            delays.append(screen._delay)
+            messages.append(text)
+        assert delays == [0.05, 0.1, 0.2, 0.3, 0.3]
+        assert len(set(messages)) == 1
+        await unlock(watched)
+        assert watched.app.session.is_open
+
+
+async def test_the_app_answers_while_a_wrong_passphrase_waits(
+    watching: Watching, vault: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlocking, "FIRST_DELAY", 30.0)
+    async with watching(vault=vault) as watched:
+        await watched.pilot.press(*"nope", "enter")
+        screen = watched.app.screen
+        while "30 s." not in watched.text:
+            await watched.pilot.pause(0.01)
+        await watched.pilot.press("x")  # not taken by the field that waits
+        await watched.pilot.pause()
+        assert screen.query_one(SecretInput).value == ""
+        await watched.pilot.resize_terminal(60, 20)
+        assert "30 s." in watched.text
+        for worker in screen.workers:
+            worker.cancel()
