@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 from kvtui.cli.context import Context
 from kvtui.domain.errors import Unavailable
-from kvtui.services.session import Session
+from kvtui.services.session import Opening, Session
 
 
 def require_terminal(context: Context) -> None:
@@ -20,7 +22,15 @@ def launch(context: Context, path: str | None = None, *, session: Session | None
     """The screen on the current profile or on an open session, at a path. Returns the exit code."""
     require_terminal(context)
     profiles, config = context.profiles, context.config
-    credential = context.given_credential() if session is None else None
-    from kvtui.ui.app import run  # noqa: PLC0415 - Textual is loaded for the screen alone
-
-    return run(profiles, config, path=path, session=session, credential=credential)
+    opening = None
+    if session is None:
+        session = Session(profiles.current)
+        # Deriving the key keeps one processor busy and Python free: the screen loads meanwhile.
+        opening = Opening(session, context.given_credential())
+    gc.disable()  # what is loaded stays: looking through it again and again is a tenth of the start
+    try:
+        from kvtui.ui.app import run  # noqa: PLC0415 - Textual is loaded for the screen alone
+    finally:
+        gc.freeze()
+        gc.enable()
+    return run(profiles, config, path=path, session=session, opening=opening)

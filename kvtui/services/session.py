@@ -72,6 +72,18 @@ class Session:
         """Whether the store is there and needs a credential; see BackendFactory.probe."""
         return self.profile.factory.probe(self.profile.settings)
 
+    def enter(self, credential: Credential | None = None) -> StoreState:
+        """Open the store as far as that goes without asking anybody. READY: it is open. Raises as unlock does."""
+        if self.is_open:
+            return StoreState.READY
+        state = self.probe()
+        if state is StoreState.READY:
+            self.unlock()
+        elif state is StoreState.LOCKED and credential is not None:
+            self.unlock(credential)
+            state = StoreState.READY
+        return state
+
     def create(self, credential: Credential) -> Created:
         """Make the profile's store; it is not opened. See BackendFactory.create."""
         return self.profile.factory.create(self.profile.settings, credential)
@@ -240,3 +252,26 @@ class Session:
 
     def _journaled(self, act: Act, change: Change) -> AbstractContextManager[Callable[[Applied], None]]:
         return self.journal.around(act, change.path, to=change.to)
+
+
+class Opening:
+    """A session being entered on a thread, while whoever needs it still loads."""
+
+    def __init__(self, session: Session, credential: Credential | None) -> None:
+        self._state: StoreState | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._enter, args=(session, credential), name="opening", daemon=True)
+        self._thread.start()
+
+    def _enter(self, session: Session, credential: Credential | None) -> None:
+        try:
+            self._state = session.enter(credential)
+        except Exception as error:  # noqa: BLE001 - raised where the result is asked for
+            self._error = error
+
+    def result(self) -> StoreState:
+        """Wait for it. Raises what entering raised."""
+        self._thread.join()
+        if self._state is None:
+            raise self._error or RuntimeError("the store was not opened")
+        return self._state

@@ -18,7 +18,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import ContentSwitcher, Footer, Input, Static, Tab, Tabs
+from textual.widgets import ContentSwitcher, Input, Static, Tab, Tabs
 from textual.worker import Worker
 
 from kvtui.actions import BY_ID, Action, Scope
@@ -29,6 +29,7 @@ from kvtui.domain.secret import EntryKind, Secret, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
+from kvtui.ui.widgets.key_bar import KeyBar
 from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, VersionsPane
 from kvtui.ui.widgets.path_tree import Badge, PathTree, TreeState
 from kvtui.ui.widgets.row_list import RowList
@@ -99,7 +100,7 @@ class Workbench(Screen[None]):
                     yield VersionsPane(id="pane-versions")
                     yield ActivityPane(id="pane-activity")
         yield Static("This terminal is too small. kvtui needs 24 columns and 8 rows.", id="too-small", markup=False)
-        yield Footer(id="keys", show_command_palette=False)
+        yield KeyBar(id="keys")
         yield StatusLine(id="status")
 
     def on_mount(self) -> None:
@@ -267,7 +268,6 @@ class Workbench(Screen[None]):
         self.version_list.show_versions((), 0, (), self.now)
         self.query_one("#pane-activity", ActivityPane).show_entries((), self.now)
         self.show_title()
-        self.refresh_bindings()
 
     async def fill_tab(self) -> None:
         """Read what the visible tab needs beyond the secret itself."""
