@@ -22,6 +22,7 @@ def launch(context: Context, path: str | None = None, *, session: Session | None
     """The screen on the current profile or on an open session, at a path. Returns the exit code."""
     require_terminal(context)
     profiles, config = context.profiles, context.config
+    context.keymap()
     opening = None
     if session is None:
         session = Session(profiles.current)

@@ -171,7 +171,6 @@ class KvtuiApp(SafeApp[int]):
         place = self._places.pop(self.session.profile.name, None)
         await self._show(MainScreen(self.session, self.config.ui, place))
         self.call_after_refresh(gc.freeze)  # what is there now stays: looking through it again would hold up a frame
-        self.call_after_refresh(gc.freeze)  # what is there now stays: looking through it again would hold up a frame
 
     # By name: these screens are not loaded until they are needed.
 
