@@ -103,11 +103,18 @@ def _export_arguments(parser: Parser) -> None:
     parser.add_argument("--all-versions", action="store_true", help="all versions and metadata (json)")
 
 
+def _format_of(file: str) -> Format:
+    try:
+        return Format.of_file(file)
+    except InvalidInput:
+        return Format.JSON
+
+
 def _export(context: Context, args: Namespace) -> int:
     from kvtui.services.transfer.exporting import export  # noqa: PLC0415
 
     to_file = args.output not in {None, "-"}
-    format_ = Format.parse(args.format) if args.format else Format.of_file(args.output) if to_file else Format.JSON
+    format_ = Format.parse(args.format) if args.format else _format_of(args.output) if to_file else Format.JSON
     session, path = context.at_folder(args.path)
     exported = export(session.backend, path, format_, all_versions=args.all_versions, journal=session.journal)
     out = context.out

@@ -45,7 +45,7 @@ def export(
         if not backend.can(Capability.HISTORY):
             backend.read_history(folder)  # says why not
         data = envelope.write(history for path in found for history in reading.history(path))
-        return Exported(data, tuple(reading.problems), tuple(reading.notes))
+        return Exported(data, tuple(reading.problems), (*reading.notes, *reading.empty_containers(folder)))
     secrets = reading.secrets(found)
     notes: list[Problem] = []
     match format:
@@ -57,7 +57,8 @@ def export(
             data, problems = kv_json.write(secrets)
         case Format.DOTENV:
             data, problems, notes = dotenv.write(secrets, folder)
-    return Exported(data, (*reading.problems, *problems), (*notes, *reading.summary()))
+    told = (*notes, *reading.summary(), *reading.empty_containers(folder))
+    return Exported(data, (*reading.problems, *problems), told)
 
 
 def _paths(backend: Backend, folder: str) -> Iterator[str]:
@@ -87,6 +88,7 @@ class _Reading:
         self._backend = backend
         self._journal = journal
         self._deleted = self._described = 0
+        self._containers: set[str] = set()
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
 
@@ -120,6 +122,13 @@ class _Reading:
         if self._described:
             yield Problem("", f"Secrets whose metadata is not in the file: {self._described}. --all-versions keeps it.")
 
+    def empty_containers(self, folder: str) -> Iterator[Problem]:
+        """Those nothing was read from."""
+        if self._backend.can(Capability.CONTAINERS):
+            for name in self._backend.containers():
+                if folder in {"", name} and name not in self._containers:
+                    yield Problem(name, "It is an empty container, which no format holds.")
+
     def _read(self, path: str) -> Secret | None:
         self._record(path)
         try:
@@ -131,5 +140,8 @@ class _Reading:
             return None
 
     def _record(self, path: str) -> None:
+        container, slash, _ = path.partition("/")
+        if slash:
+            self._containers.add(container)
         if self._journal is not None:
             self._journal.record(Act.EXPORT, path)
