@@ -131,7 +131,8 @@ async def test_an_empty_store_says_what_to_do(running: Running) -> None:
         assert backend.list("").entries == ()
 
     async with running(contents=nothing) as screen:
-        assert "No secret selected" in screen.text
+        assert "n makes the first" in screen.text
+        assert "kvtui import" in screen.text
 
 
 async def test_user_keys_replace_the_defaults(running: Running) -> None:

@@ -85,6 +85,7 @@ async def test_copying_a_folder_copies_everything_below_it(running: Running) -> 
     async with running() as screen:
         await screen.press("C", "end")
         await screen.type("-copy")
+        assert "app/db → app-copy/db" in await screen.press("ctrl+s")
         await screen.press("ctrl+s")
         assert screen.backend.read("app-copy/db").current == 2
         assert screen.backend.read("app-copy/api").current == 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual import events, on
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Button, Input, Static
 
 from kvtui.domain.errors import InvalidInput
+from kvtui.domain.secret import Secret, VersionState
 from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.show import say
 
@@ -27,6 +29,37 @@ class ConfirmDialog(Dialog[bool]):
 
     def result(self) -> bool:
         return True
+
+
+class DeletedDialog(Dialog[str]):
+    """Something new is to be written where a deleted secret is. Returns `write`, `undelete`, or None to go back."""
+
+    def __init__(self, path: str, deleted: Secret) -> None:
+        super().__init__("Conflict", f"Write version {deleted.current + 1}", cancel="Back")
+        self._path, self._deleted = path, deleted
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(
+            say(
+                "[b]$path[/b] was there before and is $state at version $number. Nothing was written. "
+                "Undelete it and drop what you typed, or write yours as its next version.",
+                path=self._path,
+                state=self._deleted.version.state.value,
+                number=str(self._deleted.current),
+            )
+        )
+
+    def more_buttons(self) -> Iterable[Button]:
+        if self._deleted.version.state is VersionState.DELETED:
+            yield Button(Content("Undelete"), id="deleted-undelete")
+
+    @on(Button.Pressed, "#deleted-undelete")
+    def _undelete(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.dismiss("undelete")
+
+    def result(self) -> str:
+        return "write"
 
 
 class TypedConfirmDialog(Dialog[bool]):
@@ -52,7 +85,7 @@ class TypedConfirmDialog(Dialog[bool]):
 class TypedInput(Input):
     """An input for typing only."""
 
-    def _on_paste(self, event: object) -> None:
-        event.stop()  # type: ignore[attr-defined]
-        event.prevent_default()  # type: ignore[attr-defined]
+    def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
         self.app.bell()

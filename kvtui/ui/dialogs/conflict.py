@@ -174,6 +174,9 @@ class ConflictDialog(FormDialog[Resolution]):
         for widget, label, value in self._sides:
             widget.update(Content.styled(f"{label:<7} ", "$text-muted") + _side(value, shown))
 
+    def draft(self) -> Change | None:
+        return self._mine
+
     # -- the choices
 
     def result(self) -> Resolution:

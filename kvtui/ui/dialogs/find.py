@@ -26,6 +26,7 @@ class FindDialog(ListDialog):
         self._session = session
         self._index = NamesIndex()
         self._query = ""
+        self._reading = True
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -37,8 +38,8 @@ class FindDialog(ListDialog):
             await asyncio.to_thread(self._index.refresh, self._session.backend)
         except KvtuiError as error:
             self.show_error(error)
-        else:
-            self.narrow(self._query)
+        self._reading = False
+        self.narrow(self._query)
 
     def narrow(self, query: str) -> None:
         self._query = query
@@ -51,6 +52,7 @@ class FindDialog(ListDialog):
         except KvtuiError as error:
             self.show_error(error)
             return
+        self.rows.empty = "Reading the names…" if self._reading else "No path, description or tag is like that."
         self.show_rows([Row(match.path, [_row(match)]) for match in found.matches])
 
 

@@ -22,7 +22,7 @@ class GotoDialog(Dialog[str]):
 
     def body(self) -> Iterable[Widget]:
         yield Label("Path", classes="label", markup=False)
-        yield Input(id="path", placeholder="app/db/password")
+        yield Input(id="path", placeholder=self._start or "app/db/password")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -42,17 +42,18 @@ class GotoDialog(Dialog[str]):
 class TargetDialog(Dialog[str]):
     """Where to move or copy: the new path of one secret, or the folder that several go into."""
 
-    def __init__(self, title: str, main: str, source: str, count: int) -> None:
+    def __init__(self, title: str, main: str, source: str, count: int, *, folder: bool = False) -> None:
         super().__init__(title, main)
-        self._source, self._count = source, count
+        self._source, self._count, self._folder = source, count, folder
 
     def body(self) -> Iterable[Widget]:
-        if self._count == 1:
-            yield Static(say("From [b]$path[/b]", path=self._source))
+        count = f"{self._count} secret{'s' * (self._count != 1)}"
+        if self._folder:
+            yield Static(say("The folder [b]$path[/b], $count", path=self._source, count=count))
         elif self._source:
-            yield Static(say("The folder [b]$path[/b], $count secrets", path=self._source, count=str(self._count)))
+            yield Static(say("From [b]$path[/b]", path=self._source))
         else:
-            yield Static(say("$count marked secrets, into a folder", count=str(self._count)))
+            yield Static(say("$count, into the folder (empty: the top)", count=count))
         yield Label("Path", classes="label", markup=False)
         yield Input(self._source, id="path", select_on_focus=False)
 
@@ -60,10 +61,13 @@ class TargetDialog(Dialog[str]):
         return self.query_one("#path", Input).value != self._source
 
     def result(self) -> str:
-        path = self.query_one("#path", Input).value.removesuffix("/")
-        if path == self._source:
+        typed = self.query_one("#path", Input).value
+        path = typed.removesuffix("/")
+        if typed.endswith("/") and path and self._source:  # into that folder, under its name
+            path = paths.join(path, paths.name(self._source))
+        if path == self._source and path:
             raise InvalidInput("That is where it is.", hint="Type another path.")
-        if self._count > 1 and not path:
+        if not path and not self._source:
             return ""
         return paths.check_new(path)
 

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from kvtui.actions import Keymap, Scope
-from kvtui.ui.dialogs.base import Dialog
+from kvtui.ui.dialogs.rows import RowsDialog
 from kvtui.ui.widgets.row_list import Row, RowList
 
 _GROUPS = {
@@ -27,8 +27,12 @@ _GROUPS = {
 }
 
 
-class HelpDialog(Dialog[None]):
+class HelpDialog(RowsDialog[None]):
     """What each key does here."""
+
+    DEFAULT_CSS = """
+    HelpDialog RowList { height: 1fr; max-height: 100%; margin-top: 0; }
+    """
 
     def __init__(self, keys: Keymap) -> None:
         super().__init__("Help", "", cancel="Close", wide=True)
@@ -54,19 +58,7 @@ class HelpDialog(Dialog[None]):
     def _line(self, keys: str, text: str) -> Content:
         return Content.assemble("  ", (f"{keys or 'palette':<14}", "$text-accent"), text)
 
-    def key_j(self) -> None:
-        self.query_one("#rows", RowList).move(1)
-
-    def key_k(self) -> None:
-        self.query_one("#rows", RowList).move(-1)
-
-    key_down, key_up = key_j, key_k
-
-    def key_pagedown(self) -> None:
-        self.query_one("#rows", RowList).move_page(1)
-
-    def key_pageup(self) -> None:
-        self.query_one("#rows", RowList).move_page(-1)
-
     def key_q(self) -> None:
         self.dismiss(None)
+
+    key_question_mark = key_q

@@ -48,18 +48,21 @@ class CustomRow(Horizontal):
 
 
 class MetadataDialog(FormDialog[Change]):
-    """Returns a META change of what differs. version: the current one, which the change is based on."""
+    """Returns a META change of what differs. version: the current one, which the change is based on. draft: a change to
+    go on with."""
 
     DEFAULT_CSS = """
     MetadataDialog #metadata-custom { height: auto; }
     """
 
-    def __init__(self, path: str, metadata: Metadata, version: int) -> None:
+    def __init__(self, path: str, metadata: Metadata, version: int, draft: Change | None = None) -> None:
         super().__init__("Edit metadata", "Review", wide=True)
         self._path, self._metadata, self._version = path, metadata, version
+        self._start = draft.metadata.apply(metadata) if draft is not None else metadata
+        """What the form starts with."""
 
     def body(self) -> Iterable[Widget]:
-        metadata = self._metadata
+        metadata = self._start
         kinds = [(Content(kind.value), kind) for kind in SecretType]
         interval = format_duration(metadata.rotation) if metadata.rotation else ""
         yield FormRow("Path", Static(show_name(self._path), markup=False))
@@ -86,12 +89,12 @@ class MetadataDialog(FormDialog[Change]):
         kind = self.query_one("#metadata-type", Select).value
         tags, owner, rotation = (self._line(name) for name in ("tags", "owner", "rotation"))
         return replace(
-            self._metadata,
-            type=kind if isinstance(kind, SecretType) else self._metadata.type,
+            self._start,
+            type=kind if isinstance(kind, SecretType) else self._start.type,
             description=self._line("description").value,
-            tags=split_tags(tags.value) if tags.is_touched else self._metadata.tags,
-            owner=(owner.value or None) if owner.is_touched else self._metadata.owner,
-            rotation=self._interval(rotation.value) if rotation.is_touched else self._metadata.rotation,
+            tags=split_tags(tags.value) if tags.is_touched else self._start.tags,
+            owner=(owner.value or None) if owner.is_touched else self._start.owner,
+            rotation=self._interval(rotation.value) if rotation.is_touched else self._start.rotation,
             custom=self._custom(),
         )
 
@@ -118,8 +121,18 @@ class MetadataDialog(FormDialog[Change]):
             pairs[key] = row.value.value
         return MappingProxyType(pairs)
 
+    def draft(self) -> Change | None:
+        """The form as it is, as far as it can be read; None when nothing was typed."""
+        if not self.is_dirty():
+            return None
+        try:
+            patch = MetadataPatch.replacing(self._typed(), self._metadata)
+        except InvalidInput:
+            patch = MetadataPatch.replacing(self._start, self._metadata)
+        return Change(Op.META, self._path, metadata=patch, base_version=self._version) if patch else None
+
     def is_dirty(self) -> bool:
-        if any(box.is_touched for box in self.query(LineInput)):
+        if self._start != self._metadata or any(box.is_touched for box in self.query(LineInput)):
             return True
         kind = self.query_one("#metadata-type", Select).value
         return kind != self._metadata.type or len(self.query(CustomRow)) != len(self._metadata.custom)

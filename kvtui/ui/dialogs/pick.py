@@ -10,17 +10,13 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from kvtui.domain.errors import InvalidInput
-from kvtui.ui.dialogs.base import Dialog
+from kvtui.ui.dialogs.rows import RowsDialog
 from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.row_list import Row, RowList
 
 
-class ListDialog(Dialog[str]):
+class ListDialog(RowsDialog[str]):
     """An input over a list: typing narrows it, arrows move in it, enter chooses. Returns the chosen row's key."""
-
-    DEFAULT_CSS = """
-    ListDialog RowList { height: auto; max-height: 20; min-height: 3; margin-top: 1; }
-    """
 
     def __init__(
         self, title: str, *, placeholder: str = "type to narrow", main: str = "Choose", empty: str = ""
@@ -36,16 +32,12 @@ class ListDialog(Dialog[str]):
         super().on_mount()
         self.narrow("")
 
-    @property
-    def rows(self) -> RowList:
-        return self.query_one("#rows", RowList)
-
     def narrow(self, query: str) -> None:
         """Show what matches the query."""
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         self.rows.set_rows(rows)
-        self.rows.styles.height = max(3, min(20, len(rows), self.app.size.height - 9))
+        self.show_height(len(rows))
 
     @on(Input.Changed, "#query")
     def _changed(self, event: Input.Changed) -> None:
@@ -57,26 +49,12 @@ class ListDialog(Dialog[str]):
         event.prevent_default()
         self.finish()
 
-    @on(RowList.Chosen)
-    def _chosen(self, event: RowList.Chosen) -> None:
-        event.stop()
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.show_height(len(self.rows.rows))
+
+    def choose(self) -> None:
         self.finish()
-
-    def key_down(self) -> None:
-        self.rows.move(1)
-
-    def key_up(self) -> None:
-        self.rows.move(-1)
-
-    def key_pagedown(self) -> None:
-        self.rows.move_page(1)
-
-    def key_pageup(self) -> None:
-        self.rows.move_page(-1)
-
-    def key_enter(self) -> None:
-        if self.focused is self.rows:
-            self.finish()
 
     def is_dirty(self) -> bool:
         return False
@@ -101,23 +79,32 @@ class PickDialog(ListDialog):
         )
 
 
-class ReportDialog(Dialog[None]):
-    """What did not happen, item by item."""
+class ReportDialog(RowsDialog[None]):
+    """What became of each item: a path and a sentence."""
 
     def __init__(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
-        super().__init__(title, "", cancel="Close")
+        super().__init__(title, "", cancel="Close", wide=True)
         self._report = rows
 
     def body(self) -> Iterable[Widget]:
-        rows = RowList(id="rows")
-        rows.styles.height = min(20, 2 * len(self._report))
-        yield rows
+        yield RowList(id="rows")
 
     def on_mount(self) -> None:
-        self.query_one("#rows", RowList).set_rows(
-            [
-                Row(str(index), [show_name(path).stylize("bold"), Content("  ") + show(text)])
-                for index, (path, text) in enumerate(self._report)
-            ]
-        )
         super().on_mount()
+        self.query_one("#cancel").focus()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        width = max(10, self.rows.scrollable_content_region.width - 2)
+        rows = [
+            Row(
+                str(index),
+                [show_name(path).stylize("bold"), *(Content("  ") + line for line in show(text).fold(width))],
+            )
+            for index, (path, text) in enumerate(self._report)
+        ]
+        self.rows.set_rows(rows)
+        self.show_height(sum(len(row.lines) for row in rows), beside=7)

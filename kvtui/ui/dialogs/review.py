@@ -48,6 +48,12 @@ class ReviewDialog(DiffDialogBase[Decision]):
     def more_buttons(self) -> Iterable[Button]:
         yield Button(Content("Stage"), id="review-stage")
 
+    def draft(self) -> Change | None:
+        return self._change if self._change.op in {Op.SET, Op.META} else None
+
+    def is_dirty(self) -> bool:
+        return False
+
     def result(self) -> Decision:
         return Decision.APPLY
 

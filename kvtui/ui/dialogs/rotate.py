@@ -13,6 +13,7 @@ from textual.widgets import Button, Checkbox, Select, Static
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.secret import Secret
 from kvtui.domain.value import SecretValue
+from kvtui.services.changes import Change, Op
 from kvtui.services.generator import Recipe, formula, generate
 from kvtui.ui.dialogs.form import REVEAL_SECONDS, FormDialog
 from kvtui.ui.show import say, show_name
@@ -95,7 +96,14 @@ class RotateDialog(FormDialog[Rotation]):
         return Rotation(self._field, value, copy)
 
     def is_dirty(self) -> bool:
-        return bool(self._area.form_text())
+        return self._typed and bool(self._area.form_text())
+
+    def draft(self) -> Change | None:
+        """A typed value is gone on with in the form."""
+        if not self.is_dirty():
+            return None
+        fields = {**self._secret.fields, self._field: SecretValue(self._area.form_text())}
+        return Change(Op.SET, self._secret.path, fields=fields, base_version=self._secret.current)
 
     def show_values(self, shown: bool) -> None:
         self._area.set_shown(shown)

@@ -5,59 +5,67 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from textual import on
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from kvtui.domain.errors import InvalidInput
+from kvtui.services.changes import Change
 from kvtui.services.session import Session
-from kvtui.ui.dialogs.base import Dialog
+from kvtui.ui.dialogs.rows import RowsDialog
 from kvtui.ui.show import say, show_name
 from kvtui.ui.widgets.row_list import Row, RowList
 
 
-class StagedDialog(Dialog[bool]):
-    """Apply all of them, or drop some. Returns True to apply."""
-
-    DEFAULT_CSS = """
-    StagedDialog RowList { height: auto; min-height: 3; max-height: 16; margin-top: 1; }
-    """
+class StagedDialog(RowsDialog[list[Change]]):
+    """Returns the changes to apply: all of them; or the one to look at again, see `reviewing`."""
 
     def __init__(self, session: Session) -> None:
         super().__init__("Staged changes", "Apply", wide=True)
         self._session = session
+        self.reviewing = False
+        """Whether the one change that is returned is to be reviewed, not applied."""
 
     def body(self) -> Iterable[Widget]:
-        yield Static(say("Nothing of this is written yet. What fails stays staged."))
+        yield Static(say("Nothing of this is written yet. What fails stays staged. Enter reviews a change."))
         yield RowList(id="rows", empty="Nothing is staged. Review an edit and press Stage.")
 
     def more_buttons(self) -> Iterable[Button]:
-        yield Button("Drop", id="drop")
+        yield Button(Content("Review"), id="staged-review")
+        yield Button(Content("Drop"), id="staged-drop")
 
     def on_mount(self) -> None:
         super().on_mount()
         self._draw()
-        self.query_one("#rows").focus()
+        self.rows.focus()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.show_height(len(self.rows.rows))
 
     def _draw(self) -> None:
         rows = [Row(change.path, [show_name(change.describe())]) for change in self._session.staged]
-        listed = self.query_one("#rows", RowList)
-        listed.set_rows(rows)
-        listed.styles.height = max(3, min(16, len(rows)))
+        self.rows.set_rows(rows)
+        self.show_height(len(rows))
 
-    @on(Button.Pressed, "#drop")
+    def choose(self) -> None:
+        if (path := self.rows.key) is not None:
+            self.reviewing = True
+            self.dismiss([self._session.staged.paths[path]])
+
+    @on(Button.Pressed, "#staged-review")
+    def _review(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.choose()
+
+    @on(Button.Pressed, "#staged-drop")
     def _drop(self, event: Button.Pressed) -> None:
         event.stop()
-        if (path := self.query_one("#rows", RowList).key) is not None:
+        if (path := self.rows.key) is not None:
             self._session.staged.unstage(path)
             self._draw()
 
-    def key_down(self) -> None:
-        self.query_one("#rows", RowList).move(1)
-
-    def key_up(self) -> None:
-        self.query_one("#rows", RowList).move(-1)
-
-    def result(self) -> bool:
+    def result(self) -> list[Change]:
         if not len(self._session.staged):
             raise InvalidInput("Nothing is staged.", hint="Review an edit and press Stage.")
-        return True
+        return list(self._session.staged)

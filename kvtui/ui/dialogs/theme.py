@@ -13,7 +13,7 @@ from kvtui.ui.widgets.row_list import Row, RowList
 
 
 class ThemeDialog(ListDialog):
-    """Previews while choosing; esc goes back to what was."""
+    """Previews while choosing; who opens it goes back to what was when nothing is chosen."""
 
     def __init__(self) -> None:
         super().__init__("Theme", main="Use")
@@ -33,21 +33,15 @@ class ThemeDialog(ListDialog):
 
     def narrow(self, query: str) -> None:
         names = [name for name in self._names if query.casefold() in name.casefold()]
+        now, other = Content.styled("  now", "$foreground-muted"), Content("")
         self.show_rows(
-            [
-                Row(name, [show_name(name) + Content.styled("  now" if name == self._before else "", "$foreground-muted")])
-                for name in names
-            ]
+            [Row(name, [show_name(name) + (now if name == self._before else other)]) for name in names]
         )
 
     @on(RowList.CursorMoved)
     def _preview(self, event: RowList.CursorMoved) -> None:
         event.stop()
         self.app.theme = event.key
-
-    def action_dialog_cancel(self) -> None:
-        self.app.theme = self._before
-        super().action_dialog_cancel()
 
     def result(self) -> str:
         self.app.theme = super().result()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.widgets import Input, Tabs
 
-from kvtui.domain.errors import KvtuiError
+from kvtui.domain.errors import InvalidInput, KvtuiError
 from kvtui.services.listing import whole_tree
 from kvtui.ui.screens.workbench import TABS, Workbench
 from kvtui.ui.widgets.path_tree import PathTree
@@ -81,10 +81,14 @@ class Browsing(Workbench):
             self.mask()
         elif self.has_class("-filtering"):
             self._end_filter()
+        elif self.secret is not None and self.secret.version.number != self.secret.current:
+            self.work(partial(self.read_secret, self.secret.path), "detail", "read a secret")
         elif not isinstance(self._list, PathTree):
             self.path_tree.focus()
         elif self.path_tree.marked:
             self.path_tree.clear_marks()
+        else:
+            self.say("")
 
     def action_pane_next(self) -> None:
         (self.pane if isinstance(self._list, PathTree) else self.path_tree).focus()
@@ -208,28 +212,20 @@ class Browsing(Workbench):
     def action_bookmark_add(self) -> None:
         path, _ = self.at_cursor
         if path is None:
+            self.problem(InvalidInput("Nothing is selected.", hint="Put the cursor on a secret or a folder."))
             return
         try:
             added = self.bookmarks.toggle(path)
         except KvtuiError as error:
             self.problem(error)
         else:
-            self.say(f"{'Bookmarked' if added else 'No longer bookmarked:'} {path}")
-
-    def action_profile_switch(self) -> None:
-        from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
-
-        profiles = self.kvtui.profiles
-        rows = [(name, f"{name}  ({profiles.get(name).kind})") for name in profiles.names]
-
-        def switch(name: str | None) -> None:
-            if name is not None and name != self.session.profile.name:
-                self.app.call_later(self.kvtui.switch_profile, profiles.get(name))
-
-        self.app.push_screen(PickDialog("Profiles", rows), switch)
+            self.say(f"{'Bookmarked' if added else 'No longer bookmarked:'} {path}.")
 
     def cancel_work(self) -> bool:
-        """Cancel whatever can be cancelled; True when something was."""
+        """Cancel whatever can be cancelled; True when something was. Bulk work ends after the item it is at."""
+        if self.bulk_running and not self.bulk_stopped:
+            self.bulk_stopped = True
+            return True
         cancellable = [worker for worker in self.workers if worker.group == "long" and not worker.is_finished]
         for worker in cancellable:
             worker.cancel()

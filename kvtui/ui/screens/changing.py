@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -224,8 +225,13 @@ class Changing(Reading):
             return
 
         def decided(resolution: Resolution | None) -> None:
-            if resolution is None or resolution.change is None:
+            if resolution is None:  # left: as it was, or what was typed would be lost
+                self.edit_again(mine, base)
                 self.say("Not written. Nothing was overwritten.")
+            elif resolution.change is None:
+                self.session.staged.unstage(mine.path)
+                self.show_staged()
+                self.say("Dropped what you typed. Nothing was overwritten.")
             elif resolution.again:
                 self.edit_again(resolution.change, theirs)
             else:
@@ -250,16 +256,18 @@ class Changing(Reading):
 
         self.app.push_screen(DeletedDialog(mine.path, theirs), decided)
 
+    async def review_staged(self, change: Change) -> None:
+        """Look at a staged change again, against what is there now."""
+        now = await self._read_if_there(change.path)
+        if change.op is Op.SET and (now.current if now is not None else 0) != (change.base_version or 0):
+            base = await self._read_if_there(change.path, change.base_version) if change.base_version else None
+            await self._conflict(change, base)
+        else:
+            self.review(change, now)
+
     # -- rotate
 
-    def action_secret_rotate(self) -> None:
-        """The marked secrets as a batch, else the one under the cursor."""
-        self.work(self._rotate_marked if self.path_tree.marked else self._rotate, "form", "rotate")
-
-    async def _rotate_marked(self) -> None:
-        raise NotImplementedError
-
-    async def _rotate(self) -> None:
+    async def rotate_selected(self) -> None:
         from kvtui.ui.dialogs.rotate import RotateDialog  # noqa: PLC0415
 
         secret = await self._newest()
@@ -339,9 +347,9 @@ class Changing(Reading):
         await self.after(applied)
         self.say(f"Taken back: {_done(applied)}.")
 
-    async def targets(self) -> list[str]:
-        """The secrets an action is about: all that is marked, else what is under the cursor; of a folder, all below it.
-        Raises InvalidInput where there is none."""
+    async def targets(self, states: Collection[VersionState] = frozenset(VersionState)) -> list[str]:
+        """The secrets an action is about: all that is marked, else what is under the cursor; of a folder, all below it
+        that are in one of these states. Raises InvalidInput where there is none."""
         path, kind = self.at_cursor
         chosen = self.path_tree.marked or ([(path, kind)] if path is not None and kind is not None else [])
         found: set[str] = set()
@@ -349,9 +357,10 @@ class Changing(Reading):
             if what is EntryKind.SECRET:
                 found.add(place)
             else:
-                found |= {entry.path for entry in await self.call(_walk, self.session.backend, place)}
+                below = await self.call(_walk, self.session.backend, place)
+                found |= {entry.path for entry in below if entry.state is None or entry.state in states}
         if not found:
-            where = "Nothing is in it." if chosen else "No secret is selected."
+            where = "Nothing of that kind is in it." if chosen else "No secret is selected."
             raise InvalidInput(where, hint="Put the cursor on a secret, or mark some with space.")
         return sorted(found)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from textual.content import Content
 
 from kvtui.domain import path as paths
-from kvtui.domain.errors import InvalidInput
+from kvtui.domain.errors import AlreadyExists, InvalidInput, NotFound
 from kvtui.domain.secret import EntryKind, VersionState
 from kvtui.services.changes import Change, Op, Outcome
 from kvtui.ui.dialogs.confirm import ConfirmDialog, TypedConfirmDialog
@@ -14,7 +18,12 @@ from kvtui.ui.screens.changing import Changing
 from kvtui.ui.screens.workbench import Place
 from kvtui.ui.show import say
 
+if TYPE_CHECKING:
+    from kvtui.ui.dialogs.rotate_many import BatchRotation
+
 __all__ = ["MainScreen", "Place"]
+
+T = TypeVar("T")
 
 
 class MainScreen(Changing):
@@ -30,31 +39,39 @@ class MainScreen(Changing):
         self.work(self._delete, "form", "delete")
 
     async def _delete(self) -> None:
-        targets = await self._targets()
-        versions = self._versions_under_cursor(VersionState.LIVE)
-        await self._ask(Op.DELETE, targets, versions, "It can be undeleted.")
+        targets = await self.targets({VersionState.LIVE})
+        versions = await self._chosen_versions(targets, VersionState.LIVE)
+        changes = [Change(Op.DELETE, path, versions=versions) for path in targets]
+        if len(changes) == 1:
+            question = say("$what? It can be undeleted.", what=changes[0].describe())
+            self.app.push_screen(ConfirmDialog("Delete", question, "Delete", danger=True), self._confirmed(changes))
+        else:
+            self._plan("Delete", say("Delete these $count secrets? They can be undeleted.", count=_n(changes)), changes)
 
     def action_secret_undelete(self) -> None:
         self.work(self._undelete, "form", "undelete")
 
     async def _undelete(self) -> None:
-        targets = await self._targets()
-        versions = self._versions_under_cursor(VersionState.DELETED)
+        targets = await self.targets({VersionState.DELETED})
+        versions = await self._chosen_versions(targets, VersionState.DELETED)
         changes = [Change(Op.UNDELETE, path, versions=versions) for path in targets]
-        await self.run_changes(changes)
+        if len(changes) == 1:
+            self.apply(changes[0])
+        else:
+            self._plan("Undelete", say("Undelete these $count secrets?", count=_n(changes)), changes)
 
     def action_secret_destroy(self) -> None:
         self.work(self._destroy, "form", "destroy")
 
     async def _destroy(self) -> None:
-        targets = await self._targets()
+        targets = await self.targets()
         if len(targets) != 1:
-            raise InvalidInput("Only one secret at a time is destroyed.", hint="Take the marks off with ctrl+a.")
+            raise InvalidInput("Only one secret at a time is destroyed.", hint="Mark one, or put the cursor on it.")
         path = targets[0]
-        versions = tuple(sorted(self.marked_versions)) if self.secret and self.secret.path == path else ()
+        versions = await self._chosen_versions(targets, VersionState.LIVE, VersionState.DELETED)
         question = (
             say(
-                "Destroy version [b]$versions[/b] of [b]$path[/b] for good? Their values cannot be restored.",
+                "Destroy version [b]$versions[/b] of [b]$path[/b] for good? Its values cannot be restored.",
                 versions=", ".join(map(str, versions)),
                 path=path,
             )
@@ -68,76 +85,94 @@ class MainScreen(Changing):
 
         self.app.push_screen(TypedConfirmDialog("Destroy", question, "Destroy", path), decided)
 
-    def _versions_under_cursor(self, state: VersionState) -> tuple[int, ...]:
-        """In the Versions tab: the marked versions, else the one under the cursor. Elsewhere: the current one."""
-        if self.focused is not self.version_list or self.path_tree.marked:
+    async def _chosen_versions(self, targets: list[str], *states: VersionState) -> tuple[int, ...]:
+        """With the focus in Versions: the marked versions in one of these states, else the one under the cursor.
+        Elsewhere none, which means the secret as it is; raises InvalidInput where that has nothing to act on."""
+        secret = self.secret
+        if len(targets) != 1 or secret is None or secret.path != targets[0]:
             return ()
-        numbers = self.marked_versions or {self.version_list.version or 0}
-        return tuple(v.number for v in self.versions if v.number in numbers and v.state is state)
-
-    async def _targets(self) -> list[str]:
-        """The secrets an action is about: marked ones, the one under the cursor, or all below the folder under it."""
-        if chosen := self.selected_paths():
+        if self.focused is self.version_list and not self.path_tree.marked:
+            numbers = self.marked_versions or {self.version_list.version or 0}
+            chosen = tuple(v.number for v in self.versions if v.number in numbers and v.state in states)
+            if not chosen:
+                wrong = next((v for v in self.versions if v.number in numbers), secret.version)
+                raise InvalidInput(f"Version {wrong.number} is {wrong.state.value}.", hint="Choose another version.")
             return chosen
-        folders = sorted(path for path, kind in self.path_tree.marked if kind is EntryKind.FOLDER)
-        path, kind = self.at_cursor
-        if not folders and path is not None and kind is EntryKind.FOLDER:
-            folders = [path]
-        if not folders:
-            raise InvalidInput("No secret is selected.", hint="Put the cursor on one, or mark some with space.")
-        return [
-            entry.path
-            for folder in folders
-            for entry in await self.call(lambda where: list(self.session.backend.walk(where)), folder)
-        ]
-
-    async def _ask(self, op: Op, targets: list[str], versions: tuple[int, ...], comfort: str) -> None:
-        """Ask once, naming what will happen, then do it."""
-        verb = op.value.capitalize()
-        changes = [Change(op, path, versions=versions) for path in targets]
-        if len(targets) == 1:
-            question = say("$what? $comfort", what=changes[0].describe(), comfort=say(comfort))
-        else:
-            names = ", ".join(targets[:5]) + (" …" if len(targets) > 5 else "")
-            question = say(
-                "$verb [b]$count[/b] secrets: $names? $comfort",
-                verb=say(verb),
-                count=str(len(targets)),
-                names=names,
-                comfort=say(comfort),
+        newest = await self.call(self.session.backend.read, secret.path)
+        if len(states) == 1 and newest.version.state not in states:
+            raise InvalidInput(
+                f"Its newest version is {newest.version.state.value} already.", hint="See its versions with v."
             )
+        return ()
 
+    # -- several at once
+
+    def _confirmed(self, changes: list[Change], goal: str = "") -> Callable[[bool | None], None]:
         def decided(yes: bool | None) -> None:
             if yes:
-                self.work(partial(self.run_changes, changes), "long", verb, exclusive=False)
+                self.work(partial(self.run_changes, changes, goal), "write", "change", exclusive=False)
 
-        self.app.push_screen(ConfirmDialog(verb, question, verb, danger=op is Op.DELETE), decided)
+        return decided
 
-    async def run_changes(self, changes: list[Change], *, overwrite: bool = False) -> None:
-        """Apply changes one by one with progress; what fails is listed, the rest is done."""
+    def _plan(self, verb: str, question: Content, changes: list[Change], taken: frozenset[str] = frozenset()) -> None:
+        """Show all that is going to be done; do it when that is wanted."""
+        from kvtui.ui.dialogs.plan import PlanDialog  # noqa: PLC0415 - dialogs load when first asked for
+
+        items = [
+            (f"{change.path} → {change.to}" if change.to else change.path, "exists: left" if change.to in taken else "")
+            for change in changes
+        ]
+        goal = paths.parent(changes[0].to) if changes[0].to else ""
+        danger = changes[0].op is Op.DELETE
+        self.app.push_screen(
+            PlanDialog(verb, question, verb, items, danger=danger),
+            self._confirmed([change for change in changes if change.to not in taken], goal),
+        )
+
+    async def run_changes(self, changes: list[Change], goal: str = "") -> None:
+        """Apply changes one by one with progress; what fails is listed, the rest is done. goal: where to go then."""
         if len(changes) == 1:
-            applied = await self.call(partial(self.session.apply, changes[0], overwrite=overwrite))
-            await self.after(applied)
+            await self.after(await self.call(self.session.apply, changes[0]))
             return
-        outcomes: list[Outcome] = []
-        try:
-            for count, change in enumerate(changes, 1):
-                self.status.busy = f"{count}/{len(changes)}"
-                outcomes.append(await self.call(self.session.attempt, change, overwrite=overwrite))
-        finally:
-            self.status.busy = ""
-            await self._summarise(outcomes, len(changes))
+        outcomes = await self.each((self.session.attempt(change) for change in changes), len(changes))
+        await self._summarise(outcomes, len(changes), goal)
 
-    async def _summarise(self, outcomes: list[Outcome], planned: int) -> None:
-        failed = [outcome for outcome in outcomes if outcome.error is not None]
+    async def each(self, steps: Iterator[T], planned: int) -> list[T]:
+        """Do the steps on a thread, one after the other, with progress. Esc ends it after the one that is under way."""
+        done: list[T] = []
+        self.bulk_running, self.bulk_stopped = True, False
+        try:
+            while not self.bulk_stopped and (step := await self.call(next, steps, None)) is not None:
+                done.append(step)
+                self.status.busy = f"{len(done)}/{planned}"
+        finally:
+            self.bulk_running, self.status.busy = False, ""
+        return done
+
+    async def _summarise(self, outcomes: list[Outcome], planned: int, goal: str = "") -> None:
+        failed = [(outcome.change.path, str(outcome.error)) for outcome in outcomes if outcome.error is not None]
         self.path_tree.clear_marks()
+        self.show_staged()
         await self.reload()
-        done = len(outcomes) - len(failed)
-        self.say(f"{done} of {planned} done." + (f" {len(failed)} failed." if failed else ""), failed=bool(failed))
+        if goal:
+            with suppress(NotFound):
+                await self.go_to(goal)
+        self.tell_counts(len(outcomes), planned, failed)
+
+    def tell_counts(self, tried: int, planned: int, failed: list[tuple[str, str]]) -> None:
+        """How much of something was done; what failed is listed."""
+        said = f"{tried - len(failed)} of {planned} done."
+        if failed:
+            said += f" {len(failed)} failed."
+        if tried < planned:
+            said += f" Cancelled: {planned - tried} left as they were."
+        elif tried > len(failed):
+            said += " u takes them back, the last one first."
+        self.say(said, failed=bool(failed))
         if failed:
             from kvtui.ui.dialogs.pick import ReportDialog  # noqa: PLC0415
 
-            self.app.push_screen(ReportDialog("Not done", [(o.change.path, str(o.error)) for o in failed]))
+            self.app.push_screen(ReportDialog("Not done", failed))
 
     # -- move and copy
 
@@ -148,22 +183,100 @@ class MainScreen(Changing):
         self.work(partial(self._transfer, Op.COPY), "form", "copy")
 
     async def _transfer(self, op: Op) -> None:
+        """One secret or folder gets a new path; several marked ones go into a folder, each under its name."""
         from kvtui.ui.dialogs.goto import TargetDialog  # noqa: PLC0415
 
-        path, kind = self.at_cursor
-        targets = await self._targets()
-        one = len(targets) == 1 and kind is EntryKind.SECRET
-        source = targets[0] if one else (path or "") if kind is EntryKind.FOLDER and not self.path_tree.marked else ""
+        targets = await self.targets()
+        chosen = self.path_tree.marked or [self.path_tree.cursor or ("", EntryKind.FOLDER)]
+        one = chosen[0] if len(chosen) == 1 else None
+        source = one[0] if one else ""
         title = "Move or rename" if op is Op.MOVE else "Copy to…"
-        count = 1 if one else len(targets)
 
         def decided(target: str | None) -> None:
             if target is None:
                 return
-            changes = [Change(op, old, to=target if one else _rebased(old, source, target)) for old in targets]
-            self.work(partial(self.run_changes, changes), "long", title, exclusive=False)
+            if one and one[1] is EntryKind.SECRET:
+                change = Change(op, source, to=target)
+                self.work(partial(self._transfer_one, change), "write", title, exclusive=False)
+                return
+            roots = [path for path, kind in chosen if kind is EntryKind.FOLDER]
+            changes = [Change(op, path, to=_rebased(path, roots, target, rename=one is not None)) for path in targets]
+            self.work(partial(self._plan_transfer, op, changes), "form", title)
 
-        self.app.push_screen(TargetDialog(title, op.value.capitalize(), source, count), decided)
+        folder = one is not None and one[1] is EntryKind.FOLDER
+        self.app.push_screen(TargetDialog(title, op.value.capitalize(), source, len(targets), folder=folder), decided)
+
+    async def _transfer_one(self, change: Change) -> None:
+        try:
+            await self.run_changes([change])
+        except AlreadyExists:
+            if change.to is None:
+                raise
+            question = say(
+                "[b]$target[/b] exists. Write the newest values of [b]$path[/b] as its next version?",
+                target=change.to,
+                path=change.path,
+            )
+
+            def decided(yes: bool | None) -> None:
+                if yes:
+                    self.work(partial(self._overwrite, change), "write", "overwrite", exclusive=False)
+
+            self.app.push_screen(ConfirmDialog("It exists", question, "Write a version", danger=True), decided)
+
+    async def _overwrite(self, change: Change) -> None:
+        await self.after(await self.call(partial(self.session.apply, change, overwrite=True)))
+
+    async def _plan_transfer(self, op: Op, changes: list[Change]) -> None:
+        ends = [change.to for change in changes if change.to]
+        taken = await self.call(self._existing, ends)
+        twice = {end for end in ends if ends.count(end) > 1} if len(set(ends)) < len(ends) else set()
+        if twice:
+            raise InvalidInput(
+                f"Several of them would become {min(twice)}.", hint="Move them one by one, or rename one first."
+            )
+        if taken >= set(ends):
+            raise InvalidInput("All of them exist there already.", hint="Choose another folder. Nothing was changed.")
+        verb = op.value.capitalize()
+        self._plan(verb, say(f"{verb} these $count secrets, with their versions?", count=_n(changes)), changes, taken)
+
+    def _existing(self, ends: list[str]) -> frozenset[str]:
+        """Which of these paths are taken. Blocking."""
+        found: set[str] = set()
+        for folder in {paths.parent(end) for end in ends}:
+            with suppress(NotFound):
+                listing = self.session.backend.list(folder)
+                found |= {entry.path for entry in listing.entries if not entry.is_folder}
+        return frozenset(found & set(ends))
+
+    # -- rotate
+
+    def action_secret_rotate(self) -> None:
+        """The marked secrets as a batch, else the one under the cursor."""
+        self.work(self._rotate_marked if self.path_tree.marked else self.rotate_selected, "form", "rotate")
+
+    async def _rotate_marked(self) -> None:
+        from kvtui.ui.dialogs.rotate_many import BatchRotateDialog  # noqa: PLC0415
+
+        targets = await self.targets({VersionState.LIVE})
+        fields = {path: list((await self.call(self.session.backend.read, path)).fields) for path in targets}
+
+        def decided(batch: BatchRotation | None) -> None:
+            if batch is not None:
+                self.work(partial(self._rotate_batch, batch), "write", "rotate", exclusive=False)
+
+        self.app.push_screen(BatchRotateDialog(fields), decided)
+
+    async def _rotate_batch(self, batch: BatchRotation) -> None:
+        from kvtui.services.generator import generate  # noqa: PLC0415
+        from kvtui.services.rotation import rotate_many  # noqa: PLC0415
+
+        steps = rotate_many(self.session, batch.targets, make=partial(generate, batch.recipe))
+        outcomes = await self.each(steps, len(batch.targets))
+        self.path_tree.clear_marks()
+        await self.reload()
+        failed = [(outcome.path, str(outcome.error)) for outcome in outcomes if outcome.error is not None]
+        self.tell_counts(len(outcomes), len(batch.targets), failed)
 
     # -- trash and staged changes
 
@@ -185,25 +298,20 @@ class MainScreen(Changing):
     def action_change_staged(self) -> None:
         from kvtui.ui.dialogs.staged import StagedDialog  # noqa: PLC0415
 
-        def decided(apply: bool | None) -> None:
-            self.show_staged()
-            if apply:
-                self.work(self._apply_staged, "long", "apply staged changes", exclusive=False)
+        dialog = StagedDialog(self.session)
 
-        self.app.push_screen(StagedDialog(self.session), decided)
+        def decided(changes: list[Change] | None) -> None:
+            self.show_staged()
+            if changes and dialog.reviewing:
+                self.work(partial(self.review_staged, changes[0]), "form", "review")
+            elif changes:
+                self.work(self._apply_staged, "write", "apply staged changes", exclusive=False)
+
+        self.app.push_screen(dialog, decided)
 
     async def _apply_staged(self) -> None:
         planned = len(self.session.staged)
-        outcomes = self.session.apply_staged()
-        done: list[Outcome] = []
-        try:
-            while (outcome := await self.call(next, outcomes, None)) is not None:
-                done.append(outcome)
-                self.status.busy = f"{len(done)}/{planned}"
-                self.show_staged()
-        finally:
-            self.status.busy = ""
-            await self._summarise(done, planned)
+        await self._summarise(await self.each(self.session.apply_staged(), planned), planned)
 
     # -- containers
 
@@ -258,6 +366,15 @@ class MainScreen(Changing):
         self.app.push_screen(ConfirmDialog("Quit", question, "Quit", danger=True), decided)
 
 
-def _rebased(path: str, source: str, target: str) -> str:
-    """The place below `target` that `path` has below `source`; several marked secrets go side by side into it."""
-    return paths.join(target, paths.relative(path, source) if source else paths.name(path))
+def _n(changes: list[Change]) -> str:
+    return str(len(changes))
+
+
+def _rebased(path: str, roots: list[str], target: str, *, rename: bool) -> str:
+    """Where a secret goes that is below one of the folders `roots`, or stands for itself. rename: the one folder is
+    called `target` then; else everything goes into `target` under its name."""
+    root = next((root for root in roots if path.startswith(f"{root}/")), None)
+    if root is None:
+        return paths.join(target, paths.name(path))
+    below = paths.relative(path, root)
+    return paths.join(target, below if rename else paths.join(paths.name(root), below))

@@ -23,17 +23,15 @@ if TYPE_CHECKING:
 class Reading(Browsing):
     """Every value shown or copied is journaled first, and refused where it cannot be."""
 
-    @property
-    def live_secret(self) -> Secret:
-        """The secret in the detail, with its values. Raises InvalidInput where there is none."""
-        if self.secret is None:
-            raise InvalidInput("No secret is selected.", hint="Put the cursor on one.")
-        if self.secret.version.state is not VersionState.LIVE:
+    async def live_secret(self) -> Secret:
+        """The selected secret, with its values. Raises InvalidInput where there is none."""
+        secret = await self.selected()
+        if secret.version.state is not VersionState.LIVE:
             raise InvalidInput(
-                f"Version {self.secret.version.number} is {self.secret.version.state.value}.",
+                f"Version {secret.version.number} is {secret.version.state.value}.",
                 hint="Choose another version with v, or undelete it with U.",
             )
-        return self.secret
+        return secret
 
     def field_of(self, secret: Secret) -> str:
         """The field under the cursor. Raises InvalidInput where there is none."""
@@ -55,7 +53,7 @@ class Reading(Browsing):
         self.action_secret_reveal()
 
     async def _reveal(self, *, all_fields: bool) -> None:
-        secret = self.live_secret
+        secret = await self.live_secret()
         field = self.field_of(secret)
         names = list(secret.fields) if all_fields else [field]
         if set(names) <= set(self.fields.revealed):
@@ -74,10 +72,11 @@ class Reading(Browsing):
         self.work(self._copy, "copy", "copy")
 
     async def _copy(self) -> None:
-        secret = self.live_secret
+        secret = await self.live_secret()
         field = self.field_of(secret)
         value = await self.call(self.session.disclose, Act.COPY, secret, field)
         await self.to_clipboard(codec.to_bytes(value), f"{field} of {secret.path}")
+        await self.fill_activity()
 
     async def to_clipboard(self, data: bytes, what: str) -> None:
         """Copy, and say what became of it; a value is cleared after a while."""
@@ -85,16 +84,17 @@ class Reading(Browsing):
         self.say(f"{what}: {result.message}")
 
     def action_secret_copy_as(self) -> None:
+        self.work(self._copy_as, "form", "copy as")
+
+    async def _copy_as(self) -> None:
         path, kind = self.at_cursor
-        if self.secret is None and path is not None and kind is EntryKind.FOLDER:
-            self.work(partial(self.to_clipboard, path.encode("utf-8", "surrogatepass"), "Path"), "copy", "copy")
-            return
-        if self.secret is None:
+        if path is not None and kind is EntryKind.FOLDER:
+            await self.to_clipboard(path.encode("utf-8", "surrogatepass"), "Path")
             return
         from kvtui.services.copy_as import forms  # noqa: PLC0415 - loads yaml's writer
         from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
 
-        secret = self.secret
+        secret = await self.selected()
         field = self.field_of(secret) if secret.fields else None
         offered = {form.kind.value: form for form in forms(secret, field)}
         rows = [(kind, form.title + (f"  ({form.reason})" if form.reason else "")) for kind, form in offered.items()]
@@ -130,7 +130,7 @@ class Reading(Browsing):
 
     def action_secret_diff(self) -> None:
         """Two marked secrets; else two marked versions; else the version under the cursor with the one before it."""
-        self.work(self._diff, "detail", "compare")
+        self.work(self._diff, "form", "compare")
 
     async def _diff(self) -> None:
         read = self.session.backend.read
@@ -139,13 +139,12 @@ class Reading(Browsing):
             old, new = [await self.call(read, path) for path in sorted(marked)]
             self._show_diff(old, new, f"{old.path} → {new.path}")
             return
-        if self.secret is None:
-            raise InvalidInput("Nothing to compare.", hint="Mark two secrets with space, or choose a secret.")
-        path = self.secret.path
+        secret = await self.selected()
+        path = secret.path
         numbers = sorted(self.marked_versions)
         if len(numbers) != 2:
-            here = (self.version_list.version if self.tab == "versions" else None) or self.secret.version.number
-            numbers = [here - 1, here] if here == self.secret.current else [here, self.secret.current]
+            here = (self.version_list.version if self.tab == "versions" else None) or secret.version.number
+            numbers = [here - 1, here] if here == secret.current else [here, secret.current]
         if numbers[0] < 1:
             raise InvalidInput("There is only one version.", hint="Mark two secrets with space to compare them.")
         old, new = [await self.call(read, path, number) for number in numbers]

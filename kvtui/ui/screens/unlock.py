@@ -52,7 +52,7 @@ class UnlockScreen(Screen[None]):
         with Vertical() as box:
             box.border_title = "kvtui"
             if self._note:
-                yield Static(self._note, markup=False)
+                yield Static(show(self._note), markup=False)
             yield Static(say("Vault of profile [b]$name[/b]", name=self._session.profile.label))
             yield Label("Passphrase", classes="label", markup=False)
             yield SecretInput(id="passphrase")

@@ -24,7 +24,7 @@ from textual.worker import Worker
 from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import KvtuiError, NotFound, PermissionDenied
+from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound, PermissionDenied
 from kvtui.domain.secret import EntryKind, Secret, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
@@ -47,6 +47,9 @@ SMALLEST = (24, 8)
 """Columns and rows below which the screen says so, and shows nothing."""
 SETTLE_SECONDS = 0.05
 """How long the cursor rests on a secret before it is read."""
+MESSAGE_SECONDS = 30
+"""How long the status line keeps saying what happened last."""
+NOTHING_YET = "Nothing is here yet. n makes the first secret; kvtui import FILE brings in those you have."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,11 @@ class Workbench(Screen[None]):
         self._place = place or Place()
         self._reveal_timer: Timer | None = None
         self._settle_timer: Timer | None = None
+        self._message_timer: Timer | None = None
         self._change_token: int | None = None
         self._looking = False
+        self._unseen = ""
+        self.bulk_running = self.bulk_stopped = False
 
     # -- layout
 
@@ -153,6 +159,15 @@ class Workbench(Screen[None]):
             self.mask()
         self.set_class(small, "-too-small")
         self.set_class(event.size.height < 16, "-short")
+        self.call_after_refresh(self.show_title)
+
+    def on_key(self, event: events.Key) -> None:
+        """The key of an action that cannot be done here says why."""
+        active = self.active_bindings.get(event.key)
+        action = BY_ID.get(active.binding.id or "") if active is not None and not active.enabled else None
+        if action is not None and (reason := self.why_not(action)):
+            event.stop()
+            self.say(f"{action.title}: {reason}", failed=True)
 
     # -- work off the event loop
 
@@ -172,9 +187,10 @@ class Workbench(Screen[None]):
         _: Worker[None] = self.run_worker(guarded, what, group, what, exclusive=exclusive)
 
     def problem(self, error: KvtuiError) -> None:
-        """Say what happened and what to do."""
+        """Say what happened and what to do; over a dialog that hides the status line too."""
         self.say(str(error), failed=True)
-        self.app.notify(show(str(error)).plain[:500], severity="error", markup=False, timeout=8)
+        if self.app.screen is not self:
+            self.app.notify(show(str(error)).plain[:500], severity="error", markup=False, timeout=8)
 
     def show_staged(self) -> None:
         """How many changes are staged, and which rows they are about."""
@@ -183,8 +199,14 @@ class Workbench(Screen[None]):
 
     def say(self, message: str, *, failed: bool = False) -> None:
         """The last thing that happened, in the status line."""
+        if self._message_timer is not None:
+            self._message_timer.stop()
+        self._message_timer = self.set_timer(MESSAGE_SECONDS, self._forget_message) if message else None
         self.status.failed = failed
         self.status.message = message
+
+    def _forget_message(self) -> None:
+        self.say("")
 
     # -- the tree
 
@@ -203,6 +225,9 @@ class Workbench(Screen[None]):
             self.path_tree.show_error(folder, str(error), label)
         else:
             self.path_tree.show_listing(listing)
+            if not folder:
+                empty = not listing.entries and self.session.can(Capability.WRITE)
+                self.fields.nothing = NOTHING_YET if empty else ""
 
     @on(PathTree.NodeOpened)
     def _node_opened(self, event: PathTree.NodeOpened) -> None:
@@ -241,14 +266,33 @@ class Workbench(Screen[None]):
     async def reload(self) -> None:
         """Read again whatever is shown; open folders, cursor and marks stay."""
         self.path_tree.reload()
-        if self.secret is not None:
-            await self.read_secret(self.secret.path)
+        if (shown := self.secret) is None:
+            return
+        number = shown.version.number
+        try:
+            await self.read_secret(shown.path, None if number == shown.current else number)
+        except NotFound:
+            if self.secret is shown:
+                self.show_secret(None)
+                self.say(f"{shown.path} is not there any more.", failed=True)
 
     # -- the detail
 
     def open_secret(self, path: str) -> None:
         if self.secret is None or self.secret.path != path:
             self.work(partial(self.read_secret, path), "detail", "read a secret")
+
+    async def selected(self) -> Secret:
+        """The secret under the cursor, read now where the detail does not show it yet. Raises InvalidInput."""
+        path, kind = self.at_cursor
+        if path is not None and kind is EntryKind.SECRET and (self.secret is None or self.secret.path != path):
+            if self._settle_timer is not None:
+                self._settle_timer.stop()
+            self.workers.cancel_group(self, "detail")
+            await self.read_secret(path)
+        if self.secret is None or kind is not EntryKind.SECRET:
+            raise InvalidInput("No secret is selected.", hint="Put the cursor on one.")
+        return self.secret
 
     async def read_secret(self, path: str, version: int | None = None) -> None:
         """Read a secret and show it masked."""
@@ -281,6 +325,11 @@ class Workbench(Screen[None]):
             entries = await self.call(self.session.activity, secret.path)
             self.query_one("#pane-activity", ActivityPane).show_entries(entries, self.now)
 
+    async def fill_activity(self) -> None:
+        """What was just done stands in the open Activity tab."""
+        if self.tab == "activity":
+            await self.fill_tab()
+
     def show_versions(self) -> None:
         if self.secret is not None:
             self.version_list.show_versions(self.versions, self.secret.current, self.marked_versions, self.now)
@@ -289,13 +338,15 @@ class Workbench(Screen[None]):
         title = Content.styled("Nothing selected", "$foreground-muted")
         if self.secret is not None:
             state = self.secret.version.state
-            title = show_name(self.secret.path).stylize("bold")
+            facts = Content("")
             if state is not VersionState.LIVE:
-                title += Content.styled(f"  {state.value}", "$text-warning")
+                facts += Content.styled(f"  {state.value}", "$text-warning")
             if self.secret.version.number != self.secret.current:
-                title += Content.styled(
+                facts += Content.styled(
                     f"  version {self.secret.version.number} of {self.secret.current}", "$text-accent"
                 )
+            room = self.query_one("#title").content_size.width - facts.cell_length
+            title = _end_of(show_name(self.secret.path).stylize("bold"), room) + facts
         self.query_one("#title", Static).update(title)
 
     def show_tab(self, name: str) -> None:
@@ -339,6 +390,8 @@ class Workbench(Screen[None]):
 
     def tick(self, lock_left: float | None) -> None:
         """The lock's countdown, and a look whether somebody else changed the store."""
+        if not self.is_mounted:
+            return
         if lock_left is not None:
             self.status.lock_left = int(lock_left) // 60 if lock_left >= 60 else -int(lock_left)
         if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
@@ -351,6 +404,11 @@ class Workbench(Screen[None]):
             if self._change_token is not None and token != self._change_token:
                 await self.reload()
             self._change_token = token
+            self._unseen = ""
+        except KvtuiError as error:
+            if str(error) != self._unseen:  # once, not every second
+                self._unseen = str(error)
+                self.problem(error)
         finally:
             self._looking = False
 
@@ -368,3 +426,13 @@ class Workbench(Screen[None]):
         if known is not None and known.scope is Scope.MAIN and self.why_not(known):
             return None
         return super().check_action(action, parameters)
+
+
+def _end_of(name: Content, cells: int) -> Content:
+    """A name that is too long without its beginning: its end tells more."""
+    if name.cell_length <= cells or cells < 2:
+        return name
+    rest = name
+    while rest.cell_length > cells - 1:
+        rest = rest[max(1, (rest.cell_length - cells) // 2) :]
+    return Content("…") + rest

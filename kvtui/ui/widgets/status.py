@@ -8,13 +8,16 @@ from textual.widgets import Static
 
 from kvtui.ui.show import show, show_name
 
+MOST_LINES = 3
+"""Of a message too long to stand beside the facts."""
+
 
 class StatusLine(Static):
-    """Always tells where one is. `message` is the last thing that happened, at the left while there is one."""
+    """Always tells where one is. `message` is the last thing that happened: at the left, or above where it is long."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
-    StatusLine { height: 1; background: $panel; color: $foreground; padding: 0 1; }
+    StatusLine { height: auto; max-height: 4; background: $panel; color: $foreground; padding: 0 1; }
     """
 
     profile: reactive[str] = reactive("")
@@ -25,7 +28,7 @@ class StatusLine(Static):
     lock_left: reactive[int | None] = reactive(None)
     """Whole minutes, or seconds below one minute, as a negative number; None for never."""
     busy: reactive[str] = reactive("")
-    message: reactive[str] = reactive("")
+    message: reactive[str] = reactive("", layout=True)
     failed: reactive[bool] = reactive(False)
 
     def render(self) -> Content:
@@ -42,9 +45,11 @@ class StatusLine(Static):
         if self.busy:
             facts.append(Content.styled(f"… {self.busy} (esc cancels)", "$text-accent"))
         right = Content("  ").join(facts)
-        width = self.content_size.width
-        room = max(0, width - right.cell_length - 2)
-        left_side = show(self.message).stylize("$text-error" if self.failed else "$text-success")
-        left_side = left_side.truncate(room, ellipsis=True) if room else Content("")
-        gap = max(1, width - left_side.cell_length - right.cell_length)
-        return left_side + Content(" " * gap) + right
+        width = max(1, self.app.size.width - 2)  # as wide as the screen; also while its height is asked for
+        said = show(self.message).stylize("$text-error" if self.failed else "$text-success")
+        if said.cell_length + 2 <= width - right.cell_length or not self.message:
+            return said + Content(" " * max(0, width - said.cell_length - right.cell_length)) + right
+        lines = said.fold(width)
+        if len(lines) > MOST_LINES:
+            lines = [*lines[: MOST_LINES - 1], lines[MOST_LINES - 1].truncate(width - 1) + Content("…")]
+        return Content("\n").join([*lines, Content(" " * max(0, width - right.cell_length)) + right])

@@ -1,0 +1,72 @@
+"""Dialogs around a list of rows: the keys that move in it, whatever has the focus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from textual import events, on
+from textual.widgets import Input
+
+from kvtui.ui.dialogs.base import Dialog, Result
+from kvtui.ui.widgets.row_list import RowList
+
+
+class RowsDialog(Dialog[Result]):
+    """Subclasses yield a RowList with the id `rows` in their body, and say what enter does to a row."""
+
+    DEFAULT_CSS = """
+    RowsDialog RowList { height: auto; max-height: 20; min-height: 3; margin-top: 1; }
+    """
+
+    @property
+    def rows(self) -> RowList:
+        return self.query_one("#rows", RowList)
+
+    def choose(self) -> None:
+        """Enter on a row, or a double click."""
+
+    def on_key(self, event: events.Key) -> None:
+        """Arrows always move in the list; letters only where nothing is being typed."""
+        move = self._moves.get(event.key)
+        if move is None and not isinstance(self.focused, Input):
+            move = self._letters.get(event.key)
+        if move is None and event.key == "enter" and self.focused is self.rows:
+            move = self.choose
+        if move is not None:
+            event.stop()
+            event.prevent_default()
+            move()
+
+    @property
+    def _moves(self) -> Mapping[str, Callable[[], None]]:
+        rows = self.rows
+        return {
+            "down": partial(rows.move, 1),
+            "up": partial(rows.move, -1),
+            "pagedown": partial(rows.move_page, 1),
+            "pageup": partial(rows.move_page, -1),
+        }
+
+    @property
+    def _letters(self) -> Mapping[str, Callable[[], None]]:
+        rows = self.rows
+        return {
+            "j": partial(rows.move, 1),
+            "k": partial(rows.move, -1),
+            "g": rows.move_to_top,
+            "home": rows.move_to_top,
+            "G": rows.move_to_bottom,
+            "end": rows.move_to_bottom,
+            "ctrl+d": partial(rows.move_half_page, 1),
+            "ctrl+u": partial(rows.move_half_page, -1),
+        }
+
+    def show_height(self, rows: int, *, most: int = 20, beside: int = 9) -> None:
+        """As many lines as there are rows, as far as the screen has room `beside` everything else."""
+        self.rows.styles.height = max(1, min(most, max(3, rows), self.app.size.height - beside))
+
+    @on(RowList.Chosen)
+    def _row_chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        self.choose()
