@@ -57,8 +57,11 @@ def exit_code(error: KvtuiError) -> Exit:
 
 
 def bulk_exit_code(done: int, errors: list[KvtuiError]) -> Exit:
-    """The exit code of several changes: partly done is 4, but nothing done for one reason is that reason's own."""
+    """The exit code of several changes: partly done is 4, but refused as a whole (read-only) is that refusal's own."""
     if not errors:
         return Exit.DONE
-    codes = {exit_code(error) for error in errors}
-    return codes.pop() if done == 0 and len(codes) == 1 else Exit.PARTLY
+    if done == 0:
+        codes = {exit_code(error) for error in errors}
+        if codes == {Exit.DENIED} or len(errors) == 1:
+            return codes.pop()
+    return Exit.PARTLY

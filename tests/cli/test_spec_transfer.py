@@ -107,12 +107,6 @@ def test_export_to_a_name_without_a_format_is_json(cli: Cli, tmp_path: Path) -> 
     assert json.loads(file.read_bytes()) == {"a": {"value": "x"}}
 
 
-def test_an_import_that_does_nothing_for_one_reason_exits_with_it(cli: Cli) -> None:
-    ran = cli("import", "-", "--format", "dotenv", "--into", "a\x1b", stdin=b"A=1\nB=2\n")
-    assert ran.code == 2
-    assert cli("ls", "-r").out == b""
-
-
 def test_an_import_that_does_a_part_exits_4_and_names_the_rest(cli: Cli) -> None:
     ran = cli("import", "-", "--format", "json", "--json", stdin=b'{"..": {"a": "x"}, "ok": {"a": "x"}}')
     assert ran.code == 4
