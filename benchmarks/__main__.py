@@ -1,6 +1,6 @@
 """All benchmarks in one command; they make their own data.
 
-python -m benchmarks [start] [vault] [--sizes 1000,100000] [--repeats N] [--json FILE]
+python -m benchmarks [start] [keys] [vault] [--sizes 1000,100000] [--repeats N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import start, vault
+from benchmarks import keys, start, vault
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["start", "vault", []], help="all when left out")
+    parser.add_argument("which", nargs="*", choices=["start", "keys", "vault", []], help="all when left out")
     parser.add_argument("--sizes", default="1000,100000", help="secrets in the vault, comma separated")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", type=Path, help="write the numbers here too")
@@ -26,8 +26,12 @@ def main() -> int:
     if not args.which or "start" in args.which:
         results["start"] = start.run(args.repeats)
         show("Start", results["start"])
+    sizes = [int(size) for size in args.sizes.split(",")]
+    if not args.which or "keys" in args.which:
+        results["keys"] = keys.run(sizes[-1], args.repeats * 40)
+        show("Keys", results["keys"])
     if not args.which or "vault" in args.which:
-        results["vault"] = vault.run([int(size) for size in args.sizes.split(",")], args.repeats * 20)
+        results["vault"] = vault.run(sizes, args.repeats * 20)
         show("Vault", results["vault"])
     if args.json:
         args.json.write_text(json.dumps(results, indent=2) + "\n")

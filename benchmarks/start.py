@@ -22,8 +22,9 @@ def measure(argv: Sequence[str], marker: bytes, key_bytes: bytes, environment: d
     terminal = Terminal(argv, environment)
     try:
         frame = terminal.wait_for(marker)
+        cpu = terminal.cpu_ms
         key = terminal.key(key_bytes)
-        return Run(frame, key, terminal.resident_mb)
+        return Run(frame, key, terminal.resident_mb, cpu)
     finally:
         terminal.close()
 
@@ -33,6 +34,7 @@ def median(runs: Sequence[Run]) -> Run:
         statistics.median(run.frame_ms for run in runs),
         statistics.median(run.key_ms for run in runs),
         statistics.median(run.resident_mb for run in runs),
+        statistics.median(run.cpu_ms for run in runs),
     )
 
 
@@ -104,12 +106,15 @@ def run(repeats: int) -> dict[str, object]:
                     "frame_ms": round(each.frame_ms),
                     "key_ms": round(each.key_ms, 1),
                     "rss_mb": round(each.resident_mb),
+                    "main_thread_cpu_ms": round(each.cpu_ms),
                 }
                 for name, each in medians.items()
             },
             "kdf_ms": round(kdf),
+            "frame_ratio": round(ours.frame_ms / peer.frame_ms, 2),
+            "frame_cpu_ratio": round(ours.cpu_ms / peer.cpu_ms, 2),
             "frame_ratio_beyond_kdf": round((ours.frame_ms - kdf) / peer.frame_ms, 2),
-            "key_ratio": round(ours.key_ms / peer.key_ms, 2),
+            "first_key_ratio_beyond_kdf": round((ours.frame_ms + ours.key_ms - kdf) / (peer.frame_ms + peer.key_ms), 2),
             "python_pass_ms": round(floor, 1),
             "version_ms": round(version, 1),
             "version_ratio": round(version / floor, 2),

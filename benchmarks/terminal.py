@@ -17,11 +17,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Milliseconds from exec to the text on the screen, and from a key to its first answer; resident megabytes."""
+    """Milliseconds from exec to the text on the screen, and from a key to its first answer; resident megabytes.
+
+    `cpu_ms` is the processor time of the main thread up to the text: what a busy machine does not change much.
+    """
 
     frame_ms: float
     key_ms: float
     resident_mb: float
+    cpu_ms: float
 
 
 class Terminal:
@@ -45,12 +49,30 @@ class Terminal:
     def key(self, key: bytes) -> float:
         """Milliseconds from a key to the first byte of the answer."""
         self.drain()
+        return self.answer_ms(key)
+
+    def answer_ms(self, key: bytes) -> float:
+        """The same at once, whatever is still being drawn."""
         before = len(self.output)
         sent = time.perf_counter()
         os.write(self._fd, key)
         while len(self.output) == before:
             self._read(sent + 30)
         return (time.perf_counter() - sent) * 1000
+
+    def key_until(self, key: bytes, text: bytes) -> float:
+        """Milliseconds from a key to some text."""
+        before = len(self.output)
+        sent = time.perf_counter()
+        os.write(self._fd, key)
+        self.wait_for(text, before)
+        return (time.perf_counter() - sent) * 1000
+
+    def drain_until(self, when: float) -> None:
+        """Read whatever comes until a point of `time.perf_counter()`."""
+        while (left := when - time.perf_counter()) > 0:
+            if select.select([self._fd], [], [], left)[0]:
+                self.output += os.read(self._fd, 65536)
 
     def drain(self, quiet_seconds: float = 0.15) -> None:
         """Read until nothing more comes for a while."""
@@ -62,6 +84,11 @@ class Terminal:
         if left <= 0 or not select.select([self._fd], [], [], left)[0]:
             raise TimeoutError(f"no such output; the last of it: {self.output[-300:]!r}")
         self.output += os.read(self._fd, 65536)
+
+    @property
+    def cpu_ms(self) -> float:
+        """Processor time of the main thread so far (Linux)."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e6
 
     @property
     def resident_mb(self) -> float:

@@ -163,6 +163,8 @@ class Workbench(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """The key of an action that cannot be done here says why."""
+        if not any(map(self.why_not, BY_ID.values())):
+            return  # asking for all bindings would be felt at every key
         active = self.active_bindings.get(event.key)
         action = BY_ID.get(active.binding.id or "") if active is not None and not active.enabled else None
         if action is not None and (reason := self.why_not(action)):
@@ -347,7 +349,7 @@ class Workbench(Screen[None]):
                 )
             room = self.query_one("#title").content_size.width - facts.cell_length
             title = _end_of(show_name(self.secret.path).stylize("bold"), room) + facts
-        self.query_one("#title", Static).update(title)
+        self.query_one("#title", Static).update(title, layout=False)
 
     def show_tab(self, name: str) -> None:
         self.query_one("#tabs", Tabs).active = name

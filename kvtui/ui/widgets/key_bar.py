@@ -49,7 +49,7 @@ class KeyBar(Static):
             self._shown = shown
             pieces = [_piece(display, title, usable=usable) for _, display, title, usable in shown]
             self._ends = list(accumulate(piece.cell_length for piece in pieces))
-            self.update(Content("").join(pieces))
+            self.update(Content("").join(pieces), layout=False)
 
     def on_click(self, event: events.Click) -> None:
         """A click is the key."""

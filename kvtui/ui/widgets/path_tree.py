@@ -26,6 +26,9 @@ from kvtui.ui.widgets.tree_line import ASCII, UNICODE, TreeLine, draw_line, line
 from kvtui.ui.widgets.tree_row import NoteKind, folder_of, is_folder, kind_of, note_row, path_of, row_of
 from kvtui.ui.widgets.tree_rows import Matcher, Terms, TreeRows
 
+_DRAWN_LINES = 500
+"""How many drawn lines are kept: several screens."""
+
 
 class Badge(StrEnum):
     """What the rest of the program knows of a row. What a listing tells (deleted) needs no badge."""
@@ -153,6 +156,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         self._wanted: tuple[str, EntryKind | None] | None = None
         self._listed_since: set[str] = set()  # folders listed since a path is wanted
         self._revealed: asyncio.Future[bool] | None = None
+        self._strips: dict[tuple[TreeLine, int, bool], Strip] = {}  # lines as drawn: scrolling shows most of them again
 
     # What it holds
 
@@ -190,6 +194,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         self._model.clear()
         self._requested.clear()
         self._badges.clear()
+        self._strips.clear()
         self._row_changes()
 
     def restore(self, state: TreeState | None = None) -> None:
@@ -456,13 +461,27 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
             note=self._model.note(path_of(row)) if row.endswith("/") else None,
             marked=row in self._model.marked,
             badges=tuple(badge.value for badge, rows in self._badges.items() if row in rows),
-            matched=self._model.matcher.positions(path_of(row)) if self._model.matcher else (),
+            matched=tuple(self._model.matcher.positions(path_of(row))) if self._model.matcher else (),
         )
+        drawn = (line, width, index == self._line)
+        strip = self._strips.get(drawn)
+        if strip is None:
+            strip = self._draw(line, width, cursor=index == self._line)
+            if len(self._strips) >= _DRAWN_LINES:
+                self._strips.clear()
+            self._strips[drawn] = strip
+        return strip
+
+    def _draw(self, line: TreeLine, width: int, *, cursor: bool) -> Strip:
         strip = draw_line(line, width, self._signs, lambda name: self.get_component_rich_style(f"path-tree--{name}"))
-        if index != self._line:
+        if not cursor:
             return strip
-        cursor = self.get_component_rich_style("path-tree--cursor")
-        return Strip(Segment.apply_style(strip, post_style=cursor), width)
+        look = self.get_component_rich_style("path-tree--cursor")
+        return Strip(Segment.apply_style(strip, post_style=look), width)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips.clear()
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor; on a folder's arrow it toggles; a double click is enter."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -55,7 +55,7 @@ class TreeLine:
     """Of a folder or a note row: what there is to say about the folder."""
     marked: bool = False
     badges: tuple[str, ...] = ()
-    matched: Iterable[int] = ()
+    matched: tuple[int, ...] = ()
     """Indexes into the path."""
 
 
