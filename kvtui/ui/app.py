@@ -25,11 +25,11 @@ from kvtui.services.profiles import Profile, Profiles
 from kvtui.services.session import Opening, Session
 from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.keymap import bindings, overrides
-from kvtui.ui.safety import SafeApp
 from kvtui.ui.screens.main import MainScreen, Place
 from kvtui.ui.show import show
 from kvtui.ui.signals import handle_signals
 from kvtui.ui.themes import load_theme
+from kvtui.ui.type_ahead import TypeAheadApp
 
 DEFAULT_THEME = "kvtui-dark"
 
@@ -42,7 +42,7 @@ class Masks(Protocol):
         """Hide them now."""
 
 
-class KvtuiApp(SafeApp[int]):
+class KvtuiApp(TypeAheadApp[int]):
     """One window on one profile at a time. `session` may come in open, as the demo's does."""
 
     CSS_PATH = "kvtui.tcss"
@@ -221,6 +221,8 @@ class KvtuiApp(SafeApp[int]):
         self.forget_drawn()
         self.clipboard_tool.clear_now()
         await asyncio.to_thread(self.session.lock, draft)
+        gc.unfreeze()  # or what was frozen at the start would keep old screens, and what they hold, for good
+        gc.collect()
         self.enter()
 
     def _remember_place(self) -> None:
@@ -251,6 +253,12 @@ class KvtuiApp(SafeApp[int]):
             await self.action_app_lock("Locked after being idle.")
         elif (main := self._main) is not None:
             main.tick(left)
+
+    def is_opening(self) -> bool:
+        """Also while a form is being read for, or the vault is being opened."""
+        if isinstance(self.screen, Dialog) and self.screen.is_settling:
+            return True
+        return super().is_opening() or ((main := self._main) is not None and main.is_opening)
 
     async def on_event(self, event: events.Event) -> None:
         """Input postpones the lock; input that comes after its time (sleep, suspend) only locks."""

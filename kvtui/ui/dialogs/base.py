@@ -71,6 +71,8 @@ class Dialog(ModalScreen[Result | None]):
         super().__init__()
         self._title, self._main, self._cancel = title, main, cancel
         self._asked_to_leave = False
+        self.is_settling = False
+        """Whether the focus is not yet where it shall start; keys typed ahead wait for it."""
         self.set_class(danger, "-danger")
         self.set_class(wide, "-wide")
 

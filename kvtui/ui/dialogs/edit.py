@@ -116,6 +116,7 @@ class EditDialog(FormDialog[Change]):
         super().on_mount()
         self._count_rows()
         if self._secret is not None:
+            self.is_settling = True
             self.call_after_refresh(self._focus_value)
 
     def _focus_value(self) -> None:
@@ -123,7 +124,8 @@ class EditDialog(FormDialog[Change]):
         areas = {row.field_name: row.query_one(ValueArea) for row in self.rows}
         area = areas.get(self._field or "") or next(iter(areas.values()), None)
         if area is not None:
-            area.focus()
+            self.set_focus(area)
+        self.is_settling = False
 
     # -- what is in it
 

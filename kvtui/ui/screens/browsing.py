@@ -122,7 +122,7 @@ class Browsing(Workbench):
 
     def action_tree_filter(self) -> None:
         self.add_class("-filtering")
-        self.query_one("#filter", Input).focus()
+        self.set_focus(self.query_one("#filter", Input))
         self.work(self._load_all, "long", "read all names")
 
     async def _load_all(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from kvtui.domain import codec, json_text
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound, Unavailable
+from kvtui.domain.metadata import UNSET, MetadataPatch
 from kvtui.domain.secret import Entry, EntryKind, Secret, VersionState
 from kvtui.domain.value import SecretValue, ValueType
 from kvtui.services.changes import Applied, Change, Op
@@ -60,7 +61,15 @@ class Changing(Reading):
         self.work(self._edit, "form", "edit")
 
     async def _edit(self) -> None:
-        self._form(await self._newest(), "", None)
+        """What is staged for it is gone on with; two edits of one secret would lose the first."""
+        secret = await self._newest()
+        staged = self.session.staged.paths.get(secret.path)
+        if staged is None or staged.op is not Op.SET:
+            self._form(secret, "", None)
+        elif staged.base_version == secret.current:
+            self._form(secret, "", staged)
+        else:
+            await self.review_staged(staged)
 
     async def _newest(self) -> Secret:
         """The newest version of the selected secret, read again; what is edited is what is there now."""
@@ -126,6 +135,8 @@ class Changing(Reading):
         from kvtui.editor import edit_text  # noqa: PLC0415
 
         secret = await self._newest()
+        if secret.path in self.session.staged.paths:
+            raise InvalidInput("A change of it is staged.", hint="Go on with it with e, or drop it in s.")
         field = self.field_of(secret)
         value = self.session.disclose(Act.REVEAL, secret, field)
         try:
@@ -151,8 +162,8 @@ class Changing(Reading):
         if edited.same_as(value):
             self.say("Nothing was changed.")
             return
-        fields = {**secret.fields, field: edited}
-        self.review(Change(Op.SET, secret.path, fields=fields, base_version=secret.current), secret)
+        change = Change(Op.SET, secret.path, fields={**secret.fields, field: edited}, base_version=secret.current)
+        self.review(change, secret)
 
     # -- review and apply
 
@@ -164,7 +175,7 @@ class Changing(Reading):
             if decision is Decision.APPLY:
                 self.apply(change, before)
             elif decision is Decision.STAGE:
-                self.session.staged.stage(change)
+                self.session.staged.stage(together(self.session.staged.paths.get(change.path), change))
                 self.show_staged()
                 self.say(f"Staged. s shows it, with {len(self.session.staged)} in all.")
             else:
@@ -190,7 +201,7 @@ class Changing(Reading):
             raise
         else:
             staged = self.session.staged.paths.get(change.path)
-            if staged is not None and (staged is change or staged.base_version == change.base_version):
+            if staged is not None and staged.op is change.op and act is None:  # it is what was gone on with
                 self.session.staged.unstage(change.path)
             await self.after(applied)
 
@@ -380,6 +391,21 @@ class LiveSecrets:
 
 def _walk(backend: Backend, folder: str) -> list[Entry]:
     return list(backend.walk(folder))
+
+
+def together(staged: Change | None, change: Change) -> Change:
+    """A change to stage where one is staged already: of values and of metadata, neither replaces the other."""
+    if staged is None or {staged.op, change.op} != {Op.SET, Op.META}:
+        return change
+    values = staged if staged.op is Op.SET else change
+    patches = (staged.metadata, change.metadata)
+    given = {
+        field.name: value
+        for patch in patches
+        for field in fields(patch)
+        if (value := getattr(patch, field.name)) is not UNSET
+    }
+    return replace(values, metadata=MetadataPatch(**given))
 
 
 def _given(value: SecretValue) -> SecretValue:

@@ -188,6 +188,11 @@ class Workbench(Screen[None]):
 
         _: Worker[None] = self.run_worker(guarded, what, group, what, exclusive=exclusive)
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether a form or dialog is about to come up."""
+        return any(worker.group == "form" and not worker.is_finished for worker in self.workers)
+
     def problem(self, error: KvtuiError) -> None:
         """Say what happened and what to do; over a dialog that hides the status line too."""
         self.say(str(error), failed=True)

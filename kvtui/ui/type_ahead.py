@@ -1,0 +1,97 @@
+"""Keys typed faster than the screen follows reach what they were meant for, in order, or nothing at all.
+
+Textual hands a key to the widget that has the focus when the key is read. The key before it may just be opening a form:
+without this, what is typed into the form would run actions of the tree. So a key waits until the one before it has been
+handled, and until a screen that is opening has its focus. esc never waits; it drops what waits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from textual import events, on
+from textual.app import ReturnType
+from textual.message import Message
+from textual.timer import Timer
+
+from kvtui.ui.safety import SafeApp
+
+LONGEST_WAIT = 10.0
+"""Seconds after which waiting input is handed on whatever happens: a screen without any focus, a lost message."""
+_LOOK_AGAIN = 0.01
+
+
+class Handled(Message):
+    """Follows a key through the same queues, so that it arrives when the key has been handled."""
+
+
+class TypeAheadApp(SafeApp[ReturnType]):
+    """An App that takes keys and pastes one by one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: deque[events.Key | events.Paste] = deque()
+        self._under_way = 0
+        self._since = 0.0
+        self._looking: Timer | None = None
+
+    def is_opening(self) -> bool:
+        """Whether a screen is on its way up, so that it is not settled yet who gets the next key."""
+        return self.screen.focused is None
+
+    def drop_type_ahead(self) -> None:
+        """Forget what waits: it was typed for something that did not come to be."""
+        self._waiting.clear()
+
+    async def on_event(self, event: events.Event) -> None:
+        if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
+            await super().on_event(event)
+        elif isinstance(event, events.Key) and event.key == "escape":
+            self.drop_type_ahead()
+            await super().on_event(event)
+        elif self._waiting or self._is_busy():
+            if not self._waiting:
+                self._since = time.monotonic()
+            self._waiting.append(event)
+            self._look_later()
+        else:
+            await self._hand_on(event)
+
+    def _is_busy(self) -> bool:
+        return self._under_way > 0 or self.is_opening()
+
+    async def _hand_on(self, event: events.Key | events.Paste) -> None:
+        target = self.focused or self.screen
+        await super().on_event(event)
+        self._under_way += 1
+        if not target.post_message(Handled()):
+            self._under_way -= 1
+
+    @on(Handled)
+    async def _handled(self) -> None:
+        self._under_way = max(0, self._under_way - 1)
+        await self._release()
+
+    async def _release(self) -> None:
+        """Hand on the next one that waits, if its turn has come."""
+        if not self._waiting:
+            return
+        if time.monotonic() - self._since > LONGEST_WAIT:
+            self._under_way = 0
+        elif self._is_busy():
+            self._look_later()
+            return
+        event = self._waiting.popleft()
+        self._since = time.monotonic()
+        await self._hand_on(event)
+
+    def _look_later(self) -> None:
+        if self._looking is None:
+            self._looking = self.set_timer(_LOOK_AGAIN, self._look)
+
+    async def _look(self) -> None:
+        self._looking = None
+        await self._release()
+        if self._waiting:
+            self._look_later()
