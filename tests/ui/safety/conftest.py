@@ -128,6 +128,8 @@ def watching() -> Watching:
 
 
 PASSPHRASE = "SENTINEL-pass-phrase"
+IN_VAULT = "SENTINEL-kept-in-the-vault"
+"""A value of its own: what other tests left in this process does not count."""
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def vault(tmp_path: Path) -> Path:
     credential = Credential(SecretValue(PASSPHRASE))
     FileFactory().create_with({"path": str(path)}, credential, kdf=KdfCost(memory_kib=8 * 1024, passes=1, lanes=1))
     backend = FileFactory().open({"path": str(path)}, credential)
-    fill(backend)
+    fill(backend, IN_VAULT)
     backend.close()
     return path
 

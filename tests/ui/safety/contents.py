@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ from kvtui.domain.errors import InvalidPath
 from kvtui.domain.metadata import Metadata
 from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import SecretValue
-from tests.support.hostile import HOSTILE, HostileString
+from tests.support.hostile import BY_CATEGORY, HOSTILE, HostileString
 
 SENTINEL = "SENTINEL-hunter2-value"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -21,10 +22,10 @@ SHORT = [entry for entry in HOSTILE if len(entry.value) <= 4_000]
 """Every hostile string but the very long ones, which have tests of their own."""
 
 
-def fill(backend: Backend) -> None:
+def fill(backend: Backend, sentinel: str = SENTINEL) -> None:
     """`app/db` with the sentinel in `password`, two versions; `app/api` and `top` beside it."""
-    backend.write("app/db", {"password": SecretValue(SENTINEL), "user": SecretValue("admin")})
-    backend.write("app/db", {"password": SecretValue(SENTINEL), "user": SecretValue("root")})
+    backend.write("app/db", {"password": SecretValue(sentinel), "user": SecretValue("admin")})
+    backend.write("app/db", {"password": SecretValue(sentinel), "user": SecretValue("root")})
     backend.write("app/api", {"value": SecretValue("one")})
     backend.write("top", {"value": SecretValue("three")})
 
@@ -44,13 +45,18 @@ def history(path: str, fields: dict[str, SecretValue], metadata: Metadata | None
     return History(path, metadata or Metadata(created_at=NOW, updated_at=NOW), [StoredVersion(version, fields)])
 
 
-def hostile_store() -> MemoryBackend:
-    """Every hostile string as value, field, tag, custom pair, author, secret name and folder name.
+def sample(each: int = 4) -> list[HostileString]:
+    """The first few of each category."""
+    return [entry for entries in BY_CATEGORY.values() for entry in entries[:each] if entry in SHORT]
+
+
+def hostile_store(entries: Sequence[HostileString] = SHORT) -> MemoryBackend:
+    """These hostile strings as value, field, tag, custom pair, author, secret name and folder name.
 
     Folders: `names` and `folders` hold what they say; the secrets `values`, `keys`, `described` and `authors` the rest.
     """
-    texts = [entry.value for entry in SHORT]
-    known = [path for path in map(as_path, SHORT) if path]
+    texts = [entry.value for entry in entries]
+    known = [path for path in map(as_path, entries) if path]
     unique = list(dict.fromkeys(texts))
     custom = MappingProxyType({text[:200]: text for text in unique})
     described = Metadata(

@@ -14,8 +14,7 @@ from kvtui.config import UiConfig
 from kvtui.ui.screens import unlock as unlocking
 from kvtui.ui.screens.unlock import UnlockScreen
 from kvtui.ui.widgets.secret_input import SecretInput
-from tests.ui.safety.conftest import PASSPHRASE, Watching, unlock
-from tests.ui.safety.contents import SENTINEL
+from tests.ui.safety.conftest import IN_VAULT, PASSPHRASE, Watching, unlock
 
 MINUTE = 60.0
 
@@ -97,7 +96,7 @@ async def test_after_the_lock_no_value_and_no_passphrase_is_reachable(
         await unlock(watched)
         await watched.open("app/db")
         text = await watched.press("1", "R")
-        assert SENTINEL in text
+        assert IN_VAULT in text
         watched.app.notify("app/db", markup=False)
         for key in keys:
             await watched.press(key)
@@ -108,7 +107,7 @@ async def test_after_the_lock_no_value_and_no_passphrase_is_reachable(
         del text
         assert watched.app.clipboard == ""
         assert len(watched.app._notifications) == 0
-        found = "\n".join(reachable(SENTINEL[::-1]))
+        found = "\n".join(reachable(IN_VAULT[::-1]))
         assert found == ""
         found = "\n".join(reachable(PASSPHRASE[::-1]))
         assert found == ""
