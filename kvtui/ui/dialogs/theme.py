@@ -34,9 +34,7 @@ class ThemeDialog(ListDialog):
     def narrow(self, query: str) -> None:
         names = [name for name in self._names if query.casefold() in name.casefold()]
         now, other = Content.styled("  now", "$foreground-muted"), Content("")
-        self.show_rows(
-            [Row(name, [show_name(name) + (now if name == self._before else other)]) for name in names]
-        )
+        self.show_rows([Row(name, [show_name(name) + (now if name == self._before else other)]) for name in names])
 
     @on(RowList.CursorMoved)
     def _preview(self, event: RowList.CursorMoved) -> None:

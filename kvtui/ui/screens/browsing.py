@@ -116,7 +116,10 @@ class Browsing(Workbench):
     # In a narrow window the tree and the detail take turns: the one with the focus is shown.
 
     def on_descendant_focus(self) -> None:
-        self.set_class(isinstance(self.focused, RowList), "-detail")
+        in_detail = isinstance(self.focused, RowList)
+        if in_detail != self.has_class("-detail"):
+            self.set_class(in_detail, "-detail")
+            self.call_after_refresh(self.show_title)  # its width is known once it is shown
 
     # -- filter
 
@@ -140,10 +143,16 @@ class Browsing(Workbench):
     @on(Input.Submitted, "#filter")
     def _keep_filter(self) -> None:
         self.path_tree.focus()
+        self.path_tree.move_to_match()
 
     def _end_filter(self) -> None:
+        """The whole tree again, the cursor where it was found."""
+        found, kind = self.at_cursor
         self.remove_class("-filtering")
         self.query_one("#filter", Input).value = ""
+        self.path_tree.filter("")
+        if found is not None:
+            self.path_tree.select(found, kind)
         self.path_tree.focus()
 
     # -- marks and folds

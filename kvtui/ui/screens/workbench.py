@@ -162,7 +162,9 @@ class Workbench(Screen[None]):
         self.call_after_refresh(self.show_title)
 
     def on_key(self, event: events.Key) -> None:
-        """The key of an action that cannot be done here says why."""
+        """What failed has been read by the next key. The key of an action that cannot be done here says why."""
+        if self.status.failed:
+            self.say("")
         if not any(map(self.why_not, BY_ID.values())):
             return  # asking for all bindings would be felt at every key
         active = self.active_bindings.get(event.key)

@@ -443,6 +443,12 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         self._model.set_filter(matcher)
         self._row_changes()
 
+    def move_to_match(self) -> None:
+        """Move from a folder that is only shown for what is in it to the first row that matches the filter itself."""
+        matches = self._model.matcher.select(self._model.rows) if self._model.matcher is not None else []
+        if matches and self._row not in matches and (line := self._model.find(matches[0])) is not None:
+            self._go(line)
+
     # Drawing and the mouse
 
     def render_line(self, y: int) -> Strip:
