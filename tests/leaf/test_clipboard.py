@@ -415,7 +415,7 @@ def test_tmux_passes_the_value_on_and_forgets_it(tmux: list[str], clipboard: Cli
     pid, master = pty.fork()
     if pid == 0:
         del os.environ["TMUX"]
-        os.execv(tmux[0], [*tmux, "attach", "-t", "t"])  # noqa: S606 - becomes the client of this pty
+        os.execv(tmux[0], [*tmux, "attach", "-t", "t"])
     try:
         _read_until(master, lambda data: b"[t]" in data)
         result = clipboard.copy(SENTINEL, 1.0)

@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+from _pytest.mark import ParameterSet
+
 CORPUS = Path(__file__).parents[1] / "data" / "hostile.json"
 
 
@@ -41,3 +44,14 @@ BY_CATEGORY: dict[str, list[HostileString]] = {
 def hostile_id(entry: HostileString) -> str:
     """For `pytest.mark.parametrize(..., ids=hostile_id)`."""
     return entry.id
+
+
+_QUICK = ("csi", "osc", "c0", "bidi", "newline", "markup")
+
+
+def by_category() -> list[ParameterSet]:
+    """Every category as a parameter; all but the few most telling run with the long loops only."""
+    return [
+        pytest.param(category, id=category, marks=() if category in _QUICK else pytest.mark.slow)
+        for category in BY_CATEGORY
+    ]

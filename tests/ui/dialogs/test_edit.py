@@ -13,7 +13,7 @@ from kvtui.services.changes import Change, Op
 from kvtui.ui.dialogs.edit import EditDialog
 from kvtui.ui.show import MASK
 from kvtui.ui.widgets.value_area import ValueArea, form_text, holds_exactly, split_line_ends
-from tests.support.hostile import BY_CATEGORY, HOSTILE, HostileString, hostile_id
+from tests.support.hostile import BY_CATEGORY, HOSTILE, HostileString, by_category, hostile_id
 from tests.ui.dialogs.hosting import EVERYTHING, ONE_TEXT, UNANSWERED, plain, secret, showing
 
 TYPED = {
@@ -145,7 +145,7 @@ async def test_crlf_text_is_edited_as_lines_and_saved_with_crlf() -> None:
         assert shown.answer.fields["value"].reveal() == "Xone\r\ntwo\r\n"
 
 
-@pytest.mark.parametrize("category", BY_CATEGORY)
+@pytest.mark.parametrize("category", by_category())
 async def test_hostile_values_and_names_are_never_altered_nor_drawn_raw(category: str) -> None:
     fields = {entry.value or "x": entry.value for entry in BY_CATEGORY[category][:8]}
     before = secret({**fields, "last": "plain"})

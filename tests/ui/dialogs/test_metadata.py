@@ -10,7 +10,7 @@ from kvtui.domain.characters import unsafe
 from kvtui.domain.metadata import UNSET, Metadata, SecretType
 from kvtui.services.changes import Op
 from kvtui.ui.dialogs.metadata import MetadataDialog
-from tests.support.hostile import BY_CATEGORY
+from tests.support.hostile import BY_CATEGORY, by_category
 from tests.ui.dialogs.hosting import UNANSWERED, showing
 
 FULL = Metadata(
@@ -82,7 +82,7 @@ async def test_nameless_and_doubled_custom_pairs_are_refused() -> None:
         assert "Two custom pairs are named k." in shown.error
 
 
-@pytest.mark.parametrize("category", BY_CATEGORY)
+@pytest.mark.parametrize("category", by_category())
 async def test_hostile_metadata_is_neither_altered_nor_drawn_raw(category: str) -> None:
     texts = [entry.value[:500] for entry in BY_CATEGORY[category][:3]]
     metadata = Metadata(
