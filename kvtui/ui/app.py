@@ -196,7 +196,7 @@ class KvtuiApp(TypeAheadApp[int]):
 
         here = self.session.profile.name
         rows = [
-            (name, f"{name}  ({self.profiles.get(name).kind}){'  now' if name == here else ''}")
+            (name, f"{name} ({self.profiles.get(name).kind}{', now' if name == here else ''})")
             for name in self.profiles.names
         ]
 

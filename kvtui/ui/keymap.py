@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from textual.binding import Binding, BindingType
@@ -10,8 +11,9 @@ from textual.screen import Screen
 from kvtui.actions import ACTIONS, Keymap, Scope
 
 
-def bindings(*scopes: Scope) -> list[BindingType]:
-    """The default bindings of these scopes, for a BINDINGS attribute. Each calls `action_SCOPE_VERB`."""
+def bindings(*scopes: Scope, only: Collection[str] = ()) -> list[BindingType]:
+    """The default bindings of these scopes, or of some ids in them, for a BINDINGS attribute. Each calls
+    `action_SCOPE_VERB`."""
     return [
         Binding(
             ",".join(action.keys),
@@ -22,7 +24,7 @@ def bindings(*scopes: Scope) -> list[BindingType]:
             tooltip=action.help,
         )
         for action in ACTIONS
-        if action.scope in scopes and action.keys
+        if action.scope in scopes and action.keys and (not only or action.id in only)
     ]
 
 

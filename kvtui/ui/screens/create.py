@@ -12,11 +12,13 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, Input, Label, Static
 
+from kvtui.actions import Scope
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import KvtuiError
 from kvtui.domain.value import SecretValue
 from kvtui.services.session import Session
 from kvtui.services.strength import estimate, warn_passphrase
+from kvtui.ui.keymap import bindings
 from kvtui.ui.show import say, show
 from kvtui.ui.widgets.secret_input import SecretInput
 
@@ -24,6 +26,7 @@ from kvtui.ui.widgets.secret_input import SecretInput
 class CreateScreen(Screen[None]):
     """Asks for a passphrase twice. A weak one is warned about once, not forbidden."""
 
+    BINDINGS = bindings(Scope.DIALOG, only=("dialog.apply",))
     DEFAULT_CSS = """
     CreateScreen {
         align: center middle;
@@ -93,6 +96,13 @@ class CreateScreen(Screen[None]):
             credential = Credential(SecretValue(one.value))
             self._warned_of = ""
             self._create(credential)
+
+    def action_dialog_apply(self) -> None:
+        """Create; once the recovery key is shown, go on."""
+        if written := self.query("#written"):
+            written.first(Button).press()
+        elif not self.query_one("#create", Button).disabled:
+            self._submit()
 
     @on(Button.Pressed, "#leave")
     def _leave(self) -> None:

@@ -9,13 +9,16 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, Static
 
+from kvtui.actions import Scope
 from kvtui.domain.errors import KvtuiError
+from kvtui.ui.keymap import bindings
 from kvtui.ui.show import say, show
 
 
 class ProblemScreen(Screen[None]):
     """Nothing was changed; the vault's files are as they were."""
 
+    BINDINGS = bindings(Scope.DIALOG, only=("dialog.apply",))
     DEFAULT_CSS = """
     ProblemScreen {
         align: center middle;
@@ -49,6 +52,9 @@ class ProblemScreen(Screen[None]):
     @on(Button.Pressed, "#retry")
     def _again(self) -> None:
         self.post_message(self.Retry())
+
+    def action_dialog_apply(self) -> None:
+        self._again()
 
     @on(Button.Pressed, "#leave")
     def _leave(self) -> None:

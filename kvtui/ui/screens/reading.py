@@ -97,7 +97,7 @@ class Reading(Browsing):
         secret = await self.selected()
         field = self.field_of(secret) if secret.fields else None
         offered = {form.kind.value: form for form in forms(secret, field)}
-        rows = [(kind, form.title + (f"  ({form.reason})" if form.reason else "")) for kind, form in offered.items()]
+        rows = [(kind, form.title + (f" ({form.reason})" if form.reason else "")) for kind, form in offered.items()]
 
         def chosen(kind: str | None) -> None:
             if kind is not None:

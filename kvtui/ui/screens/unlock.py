@@ -11,10 +11,12 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, Input, Label, Static
 
+from kvtui.actions import Scope
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import KvtuiError, WrongCredential
 from kvtui.domain.value import SecretValue
 from kvtui.services.session import Session
+from kvtui.ui.keymap import bindings
 from kvtui.ui.show import say, show
 from kvtui.ui.widgets.secret_input import SecretInput
 
@@ -25,6 +27,7 @@ FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
 class UnlockScreen(Screen[None]):
     """Asks for the passphrase (or recovery key) until it opens the vault."""
 
+    BINDINGS = bindings(Scope.DIALOG, only=("dialog.apply",))
     DEFAULT_CSS = """
     UnlockScreen {
         align: center middle;
@@ -73,6 +76,9 @@ class UnlockScreen(Screen[None]):
         box.disabled = True
         self._say("Opening…")
         self._unlock(credential)
+
+    def action_dialog_apply(self) -> None:
+        self._submit()
 
     @work(exclusive=True, exit_on_error=False, description="unlock")
     async def _unlock(self, credential: Credential) -> None:

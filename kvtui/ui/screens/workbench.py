@@ -399,8 +399,8 @@ class Workbench(Screen[None]):
 
     def tick(self, lock_left: float | None) -> None:
         """The lock's countdown, and a look whether somebody else changed the store."""
-        if not self.is_mounted:
-            return
+        if not self.query("#status"):
+            return  # not laid out yet, or on its way out
         if lock_left is not None:
             self.status.lock_left = int(lock_left) // 60 if lock_left >= 60 else -int(lock_left)
         if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
