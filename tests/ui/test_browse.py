@@ -118,6 +118,8 @@ async def test_the_mouse_selects_and_opens(running: Running) -> None:
 async def test_changes_by_others_are_seen_within_a_second(running: Running) -> None:
     async with running() as screen:
         await screen.go_to("app/db")
+        await screen.app._tick()
+        await screen.settle()
         screen.backend.write("app/new-by-others", {"value": SecretValue("x")})
         await screen.app._tick()
         await screen.settle()

@@ -381,7 +381,8 @@ class Workbench(Screen[None]):
     def mask(self) -> None:
         """Hide every revealed value now."""
         self._stop_reveal_timer()
-        self.fields.mask()
+        for pane in self.query(FieldsPane):  # none before the first layout, when a signal may come too
+            pane.mask()
 
     def start_reveal_timer(self) -> None:
         self._stop_reveal_timer()
@@ -422,6 +423,8 @@ class Workbench(Screen[None]):
             self._looking = False
 
     def place(self) -> Place:
+        if not self.query("#tree"):
+            return self._place
         return Place(tree=self.path_tree.state(), tab=self.tab)
 
     # -- what can be done
