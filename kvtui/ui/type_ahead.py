@@ -22,8 +22,16 @@ LONGEST_WAIT = 10.0
 _LOOK_AGAIN = 0.01
 
 
+ROUNDS = 3
+"""A key may send a message (submitted), that one another (dismissed): what follows them goes round as often."""
+
+
 class Handled(Message):
     """Follows a key through the same queues, so that it arrives when the key has been handled."""
+
+    def __init__(self, rounds: int = 1) -> None:
+        super().__init__()
+        self.rounds = rounds
 
 
 class TypeAheadApp(SafeApp[ReturnType]):
@@ -69,7 +77,10 @@ class TypeAheadApp(SafeApp[ReturnType]):
             self._under_way -= 1
 
     @on(Handled)
-    async def _handled(self) -> None:
+    async def _handled(self, event: Handled) -> None:
+        target = self.focused or self.screen
+        if event.rounds < ROUNDS and target.post_message(Handled(event.rounds + 1)):
+            return
         self._under_way = max(0, self._under_way - 1)
         await self._release()
 

@@ -31,7 +31,7 @@ class CreateScreen(Screen[None]):
     CreateScreen {
         align: center middle;
         & > Vertical {
-            width: 72; max-width: 96%; height: auto; max-height: 100%; padding: 1 2; overflow-y: auto;
+            width: 78; max-width: 100%; height: auto; max-height: 100%; padding: 1 1; overflow-y: auto;
             border: round $primary; border-title-color: $text-primary; background: $surface;
         }
         .label { color: $text-muted; margin-top: 1; }
@@ -40,7 +40,7 @@ class CreateScreen(Screen[None]):
         #create-note { height: auto; min-height: 1; }
         #create-note.-failed { color: $text-error; }
         #create-buttons { height: 1; margin-top: 1; }
-        #recovery-key { margin: 1 0; padding: 1 2; border: round $warning; text-style: bold; height: auto; }
+        #recovery-key { margin: 1 0; text-style: bold; color: $text-warning; height: auto; }
         Button { width: auto; padding: 0 2; margin-right: 2; }
     }
     """
@@ -79,7 +79,7 @@ class CreateScreen(Screen[None]):
 
     @on(Input.Submitted, "#passphrase")
     def _go_on(self) -> None:
-        self.query_one("#again").focus()
+        self.set_focus(self.query_one("#again"))
 
     @on(Input.Submitted, "#again")
     @on(Button.Pressed, "#create")
@@ -140,7 +140,7 @@ class CreateScreen(Screen[None]):
                 Button("I have written it down", id="written", variant="primary", compact=True), id="create-buttons"
             ),
         )
-        self.query_one("#written").focus()
+        self.set_focus(self.query_one("#written"))
 
     @on(Button.Pressed, "#written")
     async def _written(self) -> None:

@@ -182,7 +182,7 @@ class RowList(ScrollView, can_focus=True):
         line = y + self.scroll_offset.y
         base = self.visual_style
         if not self._rows:
-            said = Content(self.empty).fold(max(1, width))
+            said = Content(self.empty).wrap(max(1, width))
             text = said[line] if line < len(said) else Content("")
             return self._strip(text.stylize("$foreground-muted"), base, width)
         if line >= self._ends[-1]:

@@ -49,7 +49,7 @@ class StatusLine(Static):
         said = show(self.message).stylize("$text-error" if self.failed else "$text-success")
         if said.cell_length + 2 <= width - right.cell_length or not self.message:
             return said + Content(" " * max(0, width - said.cell_length - right.cell_length)) + right
-        lines = said.fold(width)
+        lines = said.wrap(width)
         if len(lines) > MOST_LINES:
             lines = [*lines[: MOST_LINES - 1], lines[MOST_LINES - 1].truncate(width - 1) + Content("…")]
         return Content("\n").join([*lines, Content(" " * max(0, width - right.cell_length)) + right])
