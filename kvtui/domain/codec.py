@@ -16,16 +16,17 @@ def encode_fields(fields: Fields) -> bytes:
 
     Raises InvalidInput for what would not be read back the same.
     """
-    rows: list[Json] = []
+    rows: list[str] = []
     for name, value in fields.items():
         json_text.check_text(name)
         plain = value.reveal()
         if isinstance(plain, bytes):
-            rows.append([name, "b", base64.b64encode(plain).decode("ascii")])
+            kind, text = "b", f'"{base64.b64encode(plain).decode("ascii")}"'
         else:
             json_text.check(plain)
-            rows.append([name, "j", plain])
-    return json_text.dump(rows).encode("ascii")
+            kind, text = "j", json_text.dump(plain)
+        rows.append(f'[{json_text.dump(name)}, "{kind}", {text}]')
+    return f"[{', '.join(rows)}]".encode("ascii")
 
 
 def decode_fields(data: bytes) -> dict[str, SecretValue]:

@@ -62,6 +62,8 @@ def _check_form(path: str) -> str:
         )
     if "." in segments or ".." in segments:
         raise InvalidPath("A path has no segment . or .. in it.", hint="Write the whole path.", path=path)
+    if len(path) <= MAX_SEGMENT_BYTES and path.isascii():
+        return path
     # Lone surrogates count three bytes each, as in WTF-8; only new paths refuse them.
     if len(path.encode("utf-8", "surrogatepass")) > MAX_BYTES or any(
         len(segment.encode("utf-8", "surrogatepass")) > MAX_SEGMENT_BYTES for segment in segments

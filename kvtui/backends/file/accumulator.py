@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from json.encoder import encode_basestring_ascii
+from json import JSONEncoder
 from typing import TYPE_CHECKING
 
 from kvtui.backends.file.schema import SECRET, VERSION_COLUMNS, ContainerRow, SecretRow, VersionRow
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import apsw
 
 _MODULUS = 1 << 256
+_encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Accumulator:
@@ -51,11 +52,7 @@ class Accumulator:
 
 def _canonical(columns: Iterable[str | int | bytes | None]) -> bytes:
     """A JSON array: ASCII, no white space."""
-    parts = [
-        encode_basestring_ascii(value) if type(value) is str else "null" if value is None else str(value)
-        for value in columns
-    ]
-    return f"[{','.join(parts)}]".encode("ascii")
+    return _encode(columns).encode("ascii")
 
 
 def recompute(connection: apsw.Connection, key: bytes) -> Accumulator:

@@ -158,7 +158,8 @@ class FileBackend(Backend):
     ) -> Version:
         data = encode_fields(fields)
         with self._vault.change() as transaction:
-            return self._put(transaction, path, data, metadata, expected)
+            old = reads.find(transaction.connection, path)
+            return self._put(transaction, old, Write(path, fields, metadata, expected), data)[1]
 
     def write_many(self, writes: Iterable[Write]) -> Iterator[Written]:
         self._database.check()
@@ -309,28 +310,35 @@ class FileBackend(Backend):
 
     def _write_chunks(self, writes: Iterator[Write]) -> Iterator[Written]:
         while chunk := list(islice(_sized(writes), _COMMIT_WRITES)):
-            results = []
             try:
                 with self._vault.change() as transaction:
-                    for write, data in chunk:
-                        results.append(self._put_one(transaction, write, data))
+                    known = reads.find_all(transaction.connection, (write.path for write, _ in chunk))
+                    results = [self._put_one(transaction, write, data, known) for write, data in chunk]
             except KvtuiError as error:  # the commit failed, and with it all of them
                 results = [Written(write.path, error=error) for write, _ in chunk]
             yield from results
 
-    def _put_one(self, transaction: Transaction, write: Write, data: bytes | KvtuiError) -> Written:
-        """What is refused here is refused before any row is written, so the others of the commit are not touched."""
+    def _put_one(
+        self, transaction: Transaction, write: Write, data: bytes | KvtuiError, known: dict[str, SecretRow]
+    ) -> Written:
+        """What is refused here is refused before any row is written, so the others of the commit are not touched.
+
+        `known` are the stored rows the commit is about, by path as stored; what is written goes there too.
+        """
         if isinstance(data, KvtuiError):
             return Written(write.path, error=data)
         try:
-            return Written(write.path, self._put(transaction, write.path, data, write.metadata, write.expected))
+            old = known.get(to_column(write.path))
+            row, version = self._put(transaction, old, write, data)
         except (InvalidPath, InvalidInput, Conflict, AlreadyExists) as error:
             return Written(write.path, error=error)
+        known[row.path] = row
+        return Written(write.path, version)
 
     def _put(
-        self, transaction: Transaction, path: str, data: bytes, patch: MetadataPatch, expected: int | None
-    ) -> Version:
-        old = reads.find(transaction.connection, path)
+        self, transaction: Transaction, old: SecretRow | None, write: Write, data: bytes
+    ) -> tuple[SecretRow, Version]:
+        path, patch, expected = write.path, write.metadata, write.expected
         current = old.current if old else 0
         if old is None:
             paths.check_new(path)  # which also makes look-alikes by normalisation impossible
@@ -347,7 +355,7 @@ class FileBackend(Backend):
             transaction.update_secret(old, new)
         transaction.insert_version(records.version_row(new.id, version, self._seal(new.id, new.current, data)))
         self._prune(transaction, new)
-        return version
+        return new, version
 
     def _prune(self, transaction: Transaction, row: SecretRow) -> None:
         kept = row.max_versions or self._max_versions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kvtui.backends.file import faults
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _END = "\U0010ffff"  # a noncharacter: no path holds it, and all paths sort before it
 
 _FIND = f"SELECT {SECRET} FROM secret WHERE path = ?"  # noqa: S608
+_FIND_ALL = f"SELECT {SECRET} FROM secret WHERE path IN (SELECT value FROM json_each(?))"  # noqa: S608
 _CHILDREN = "SELECT path, type, state FROM secret WHERE path >= ? AND path < ? ORDER BY path"
 _BELOW = f"SELECT {SECRET} FROM secret WHERE path >= ? AND path < ? ORDER BY path LIMIT ?"  # noqa: S608
 _VERSION = f"SELECT {VERSION_COLUMNS} FROM version WHERE secret = ? AND number = ?"  # noqa: S608
@@ -45,6 +47,13 @@ def find(connection: apsw.Connection, path: str) -> SecretRow | None:
     for row in connection.execute(_FIND, (to_column(path),)).fetchall():
         return SecretRow._make(row)
     return None
+
+
+def find_all(connection: apsw.Connection, paths: Iterable[str]) -> dict[str, SecretRow]:
+    """Those of many paths that are there, by path as stored."""
+    wanted = json.dumps([to_column(path) for path in paths])
+    rows = connection.execute(_FIND_ALL, (wanted,)).fetchall()
+    return {row.path: row for row in map(SecretRow._make, rows)}
 
 
 def version(connection: apsw.Connection, secret: int, number: int) -> VersionRow | None:

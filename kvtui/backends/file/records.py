@@ -103,14 +103,14 @@ def version(row: VersionRow) -> Version:
 
 def version_row(secret: int, version: Version, sealed: bytes | None) -> VersionRow:
     return VersionRow(
-        secret=secret,
-        number=version.number,
-        state=_CODES[version.state],
-        created_at=to_micros(version.created_at),
-        created_by=column(version.created_by),
-        deleted_at=to_micros(version.deleted_at),
-        deleted_by=column(version.deleted_by),
-        sealed=sealed,
+        secret,
+        version.number,
+        _CODES[version.state],
+        to_micros(version.created_at),
+        column(version.created_by),
+        to_micros(version.deleted_at),
+        column(version.deleted_by),
+        sealed,
     )
 
 
