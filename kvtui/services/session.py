@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 from kvtui.backends.contract import Backend
 from kvtui.backends.factory import StoreState
-from kvtui.backends.read_only import ReadOnlyBackend
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked
 from kvtui.domain.secret import Secret
 from kvtui.domain.value import SecretValue
-from kvtui.services import changes, pending
+from kvtui.services import changes
 from kvtui.services.changes import Applied, Change, ChangeSet, Op, Outcome
 from kvtui.services.journal import Act, Journal, JournalEntry
 from kvtui.services.profiles import Profile
@@ -99,6 +98,8 @@ class Session:
             backend.close()
             raise
         if self.profile.read_only:
+            from kvtui.backends.read_only import ReadOnlyBackend  # noqa: PLC0415 - few profiles are
+
             backend = ReadOnlyBackend(backend)
         with self._writing:
             before, self._backend, self._journal = self._backend, backend, journal
@@ -124,13 +125,21 @@ class Session:
     def _sealed_pending(self, backend: Backend, draft: Change | None) -> tuple[bytes, bool] | None:
         """The sealed changes, and whether the last of them is a draft; None for none, or where no key is to be had."""
         kept = [*self.staged, *([draft] if draft is not None else [])]
-        key = backend.derive_key(pending.PURPOSE) if kept else None
+        if not kept:
+            return None
+        from kvtui.services import pending  # noqa: PLC0415 - few sessions leave anything
+
+        key = backend.derive_key(pending.PURPOSE)
         return None if key is None else (pending.seal(kept, key), draft is not None)
 
     def _take_up_pending(self) -> None:
         kept, self._pending = self._pending, None
-        key = self.backend.derive_key(pending.PURPOSE) if kept is not None else None
-        if kept is not None and key is not None:
+        if kept is None:
+            return
+        from kvtui.services import pending  # noqa: PLC0415
+
+        key = self.backend.derive_key(pending.PURPOSE)
+        if key is not None:
             changes_kept = pending.unseal(kept[0], key)
             self.draft = changes_kept.pop() if kept[1] else None
             for change in changes_kept:

@@ -7,7 +7,7 @@ import gc
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual import events, work
 from textual.drivers.linux_driver import LinuxDriver
@@ -15,7 +15,6 @@ from textual.screen import Screen
 
 from kvtui.actions import BY_ID, Action, Keymap, Scope
 from kvtui.backends.factory import StoreState
-from kvtui.clipboard import Clipboard, CopyResult
 from kvtui.clock import suspended_clock, utc_now
 from kvtui.config import Config
 from kvtui.domain.errors import KvtuiError, WrongCredential
@@ -30,6 +29,9 @@ from kvtui.ui.show import show
 from kvtui.ui.signals import handle_signals
 from kvtui.ui.themes import load_theme
 from kvtui.ui.type_ahead import TypeAheadApp
+
+if TYPE_CHECKING:
+    from kvtui.clipboard import Clipboard, CopyResult
 
 DEFAULT_THEME = "kvtui-dark"
 
@@ -65,7 +67,7 @@ class KvtuiApp(TypeAheadApp[int]):
         self.keys = Keymap(config.keymap)
         self.session = session or Session(profiles.current)
         self._sessions = {self.session.profile.name: self.session}
-        self.clipboard_tool = Clipboard()
+        self._timed_clipboard: Clipboard | None = None
         self._opening = opening
         self._clock = clock
         self.now = now
@@ -91,7 +93,7 @@ class KvtuiApp(TypeAheadApp[int]):
 
     def _leave(self, code: int) -> None:
         self._mask()
-        self.clipboard_tool.clear_now()
+        self._clear_clipboard()
         self.exit(code, return_code=code)
 
     def _stopping(self) -> None:
@@ -219,7 +221,7 @@ class KvtuiApp(TypeAheadApp[int]):
         await self._show(None)
         self.clear_notifications()
         self.forget_drawn()
-        self.clipboard_tool.clear_now()
+        self._clear_clipboard()
         await asyncio.to_thread(self.session.lock, draft)
         gc.unfreeze()  # or what was frozen at the start would keep old screens, and what they hold, for good
         gc.collect()
@@ -278,9 +280,17 @@ class KvtuiApp(TypeAheadApp[int]):
 
     # -- the rest
 
+    def _clear_clipboard(self) -> None:
+        if self._timed_clipboard is not None:
+            self._timed_clipboard.clear_now()
+
     def copy(self, value: bytes) -> CopyResult:
         """Copy for a limited time; blocking, so call it on a thread. Raises Unavailable."""
-        return self.clipboard_tool.copy(value, self.config.ui.clipboard_seconds, self._write_terminal)
+        if self._timed_clipboard is None:
+            from kvtui.clipboard import Clipboard  # noqa: PLC0415 - the first copy loads it
+
+            self._timed_clipboard = Clipboard()
+        return self._timed_clipboard.copy(value, self.config.ui.clipboard_seconds, self._write_terminal)
 
     def _write_terminal(self, sequence: str) -> None:
         if self._driver is not None:

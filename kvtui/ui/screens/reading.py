@@ -11,7 +11,6 @@ from textual import on
 from kvtui.domain import codec
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.secret import EntryKind, Secret, VersionState
-from kvtui.services.diff import compare_fields, compare_metadata
 from kvtui.services.journal import Act
 from kvtui.ui.screens.browsing import Browsing
 from kvtui.ui.widgets.panes import FieldsPane, VersionsPane
@@ -160,6 +159,8 @@ class Reading(Browsing):
                     hint="Only live versions can be compared.",
                     path=secret.path,
                 )
+        from kvtui.services.diff import compare_fields, compare_metadata  # noqa: PLC0415
+
         fields = compare_fields(old.fields, new.fields)
         metadata = compare_metadata(old.metadata, new.metadata) if old.path != new.path else []
         dialog = DiffDialog(title, fields, metadata, self.disclosing(old, new), reveal_seconds=self.ui.reveal_seconds)
