@@ -110,8 +110,10 @@ class Dialog(ModalScreen[Result | None]):
         return any(box.value and not box.disabled for box in self.query(Input) if box.id != "confirm-path")
 
     def on_mount(self) -> None:
+        if self.is_settling:
+            return
         fields = [] if self.SAFE else [w for w in self.query("#dialog-body *") if w.focusable]
-        (fields[0] if fields else self.query_one("#cancel")).focus()
+        self.set_focus(fields[0] if fields else self.query_one("#cancel"))
 
     def on_resize(self) -> None:
         self.fit()

@@ -61,6 +61,7 @@ class EditDialog(FormDialog[Change]):
         self._secret, self._draft, self._existing = secret, draft, existing
         self._field = field
         self._path = draft.path if draft is not None else path
+        self.is_settling = secret is not None  # until the focus is on the value, see _focus_value
         self._before: Fields = secret.fields if secret is not None else _NOTHING
 
     # -- layout
@@ -116,7 +117,6 @@ class EditDialog(FormDialog[Change]):
         super().on_mount()
         self._count_rows()
         if self._secret is not None:
-            self.is_settling = True
             self.call_after_refresh(self._focus_value)
 
     def _focus_value(self) -> None:
