@@ -30,7 +30,7 @@ class MainScreen(Changing):
     """Tree and detail, with every action of the table that has a meaning here."""
 
     def on_mount(self) -> None:
-        super().on_mount()
+        """After this, Textual calls the one of Workbench by itself."""
         self.take_up_draft()
 
     # -- delete, undelete, destroy
