@@ -128,9 +128,9 @@ def watching() -> Watching:
 
 
 PASSPHRASE = "SENTINEL-pass-phrase"
-IN_VAULT = "-".join(("SENTINEL", "kept", "in", "the", "vault"))
-"""A value of its own: what other tests left in this process does not count. No literal: Hypothesis collects those of all
-modules it finds loaded, and keeps them."""
+IN_VAULT = "-".join(["SENTINEL", *"kept in the vault".split()])
+"""A value of its own: what other tests left in this process does not count. No literal: Hypothesis collects those of
+all modules it finds loaded, and keeps them."""
 
 
 @pytest.fixture
