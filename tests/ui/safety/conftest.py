@@ -128,7 +128,7 @@ def watching() -> Watching:
 
 
 PASSPHRASE = "SENTINEL-pass-phrase"
-IN_VAULT = "-".join(["SENTINEL", *"kept in the vault".split()])
+IN_VAULT = "SENTINEL_kept_in_the_vault".replace("_", "-")
 """A value of its own: what other tests left in this process does not count. No literal: Hypothesis collects those of
 all modules it finds loaded, and keeps them."""
 
