@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kvtui.backends.contract import Backend, Write, Written, mentions, missing, missing_folder, missing_version
-from kvtui.backends.file import files, reads, records, sealing
+from kvtui.backends.file import files, integrity, reads, records, sealing
 from kvtui.backends.file.columns import to_column
 from kvtui.backends.file.schema import DELETED, DESTROYED, LIVE, ContainerRow, SecretRow, VersionRow
 from kvtui.backends.file.transaction import Transaction
@@ -77,7 +77,7 @@ class FileBackend(Backend):
 
     def verify(self) -> Sequence[str]:
         """Check every byte of the vault, which reads it all. What is wrong, in plain words; nothing if all is well."""
-        return self._vault.verify()
+        return integrity.verify(self._vault)
 
     # Reading
 

@@ -53,7 +53,7 @@ class FileFactory(BackendFactory):
         self, settings: Mapping[str, Any], credential: Credential, *, kdf: KdfCost | None = None
     ) -> Created:
         """`create` at a chosen cost of the passphrase; None measures this machine."""
-        from kvtui.backends.file.vault import create_vault  # noqa: PLC0415
+        from kvtui.backends.file.creating import create_vault  # noqa: PLC0415
 
         vault = _path(settings)
         recovery_key = create_vault(vault, _with_key_file(settings, credential), kdf=kdf)

@@ -1,4 +1,4 @@
-"""A vault on disk: making one, opening one, its key slots, and whether it is what was left.
+"""A vault on disk: opening one, its key slots, and whether it is what was left.
 
 Opening: look at the files; read and bound the header; unwrap the master key; verify the header; read the anchor; open
 the database; compare epoch, generation and (small vaults) the accumulator. Changing slots: write the header of the next
@@ -8,15 +8,12 @@ epoch, then commit that epoch to the database; a header one ahead is a crash in 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvtui.backends.file import accumulator, checks, database, faults, files, header, reads, schema, sealing, slots
+from kvtui.backends.file import checks, faults, header, integrity, reads, schema, sealing, slots
 from kvtui.backends.file.anchor import Anchor
 from kvtui.backends.file.database import Database
 from kvtui.backends.file.header import Header, KdfCost, Slot
@@ -24,7 +21,7 @@ from kvtui.backends.file.keys import Keys, calibrated, hkdf
 from kvtui.backends.file.schema import StateRow
 from kvtui.backends.file.transaction import Transaction
 from kvtui.domain.credential import Credential, KeySlot
-from kvtui.domain.errors import AlreadyExists, Corrupt, InvalidInput, NotFound, Unsupported
+from kvtui.domain.errors import Corrupt, InvalidInput, NotFound, Unsupported
 from kvtui.domain.value import SecretValue
 from kvtui.locations import write_private
 
@@ -126,25 +123,25 @@ class Vault:
     def check(self) -> None:
         """At opening: the database is of this header, neither is older than what was seen, small ones are unaltered."""
         with self.database.reading() as connection:
-            state = self._state(connection)
-            whole = state.row_count > CHECKED_AT_OPEN or self._accumulates(connection, state)
+            state = self.state(connection)
+            whole = state.row_count > CHECKED_AT_OPEN or integrity.accumulates(connection, self.keys.accumulator, state)
         if self._header().epoch < state.header_epoch:
             raise _rolled_back("The vault's header is older than its database", "an old passphrase may open it")
         if state.generation < self._anchored:
             raise _rolled_back("The vault is older than when it was last used here", "later changes are missing")
         if not whole:
-            raise _altered()
+            raise integrity.altered()
         self._heal()
         self.anchor.raise_to(state.generation)
 
     def accept_rollback(self) -> None:
         """Take what is stored as the newest there is. Raises Corrupt when it is not a whole vault of some moment."""
         with self.database.reading() as connection:
-            whole = self._accumulates(connection, self._state(connection))
+            whole = integrity.accumulates(connection, self.keys.accumulator, self.state(connection))
         if not whole:
-            raise _altered()
+            raise integrity.altered()
         with self.database.writing() as connection:
-            state = self._state(connection)
+            state = self.state(connection)
             old = self._header()
             epoch = max(old.epoch, state.header_epoch) + 1
             self._write_header(Header(old.uuid, epoch, old.created, old.slots))
@@ -153,38 +150,7 @@ class Vault:
         self._write_copy()
         self.anchor.raise_to(generation)
 
-    def verify(self) -> Sequence[str]:
-        """Check everything, which reads all of the vault. What is wrong, in plain words; nothing when all is well."""
-        findings = []
-        with self.database.exclusive_use() as connection:
-            for statement, finding in _CHECKS:
-                with faults.translated():
-                    try:
-                        rows = connection.execute(statement).fetchall()
-                    except faults.DAMAGE:
-                        rows = [("damaged",)]
-                if rows not in ([], [("ok",)]):
-                    findings.append(finding)
-        try:
-            with self.database.reading() as connection:
-                state = self._state(connection)
-                if not self._accumulates(connection, state):
-                    findings.append("Some stored rows are not those last written: changed from outside, or partly old.")
-        except Corrupt as error:
-            findings.append(error.message)
-        findings.extend(self._verify_headers())
-        if self.generation() < self.anchor.read():
-            findings.append("The vault is older than when it was last used here.")
-        return findings
-
-    def _verify_headers(self) -> Iterator[str]:
-        for name in (header.NAME, header.COPY):
-            try:
-                header.parse(header.read_bytes(self.path, name)).verified(self.keys.header)
-            except (Corrupt, Unsupported):
-                yield f"{name} is damaged or missing."
-
-    def _state(self, connection: apsw.Connection) -> StateRow:
+    def state(self, connection: apsw.Connection) -> StateRow:
         """Raises Corrupt when the database is of another vault, Unsupported when of a newer kvtui."""
         if connection.pragma("user_version") > schema.VERSION:
             raise Unsupported(
@@ -195,10 +161,6 @@ class Vault:
             raise faults.foreign()
         self._seed = sealing.unseal(self.keys.value, self.uuid, 0, 0, state.seed)
         return state
-
-    def _accumulates(self, connection: apsw.Connection, state: StateRow) -> bool:
-        fresh = accumulator.recompute(connection, self.keys.accumulator)
-        return secrets.compare_digest(fresh.digest(), state.accumulator) and fresh.rows == state.row_count
 
     # The header
 
@@ -249,13 +211,6 @@ class Vault:
         return max(costs, key=lambda cost: cost.memory_kib * cost.passes) if costs else calibrated()
 
 
-_CHECKS = (
-    ("PRAGMA integrity_check(1)", "The database file is damaged."),
-    ("PRAGMA foreign_key_check", "Some versions belong to no secret."),
-    ("INSERT INTO search(search, rank) VALUES('integrity-check', 1)", "The search index does not match the secrets."),
-)
-
-
 def open_vault(path: Path, credential: Credential, state_dir: Path, *, accept_rollback: bool = False) -> Vault:
     """Raises NotFound, WrongCredential, AuthenticationRequired, PermissionDenied, Corrupt, Unsupported, Unavailable."""
     notes = checks.inspect(path)
@@ -275,59 +230,6 @@ def open_vault(path: Path, credential: Credential, state_dir: Path, *, accept_ro
     return vault
 
 
-def create_vault(path: Path, credential: Credential, *, kdf: KdfCost | None = None) -> SecretValue:
-    """A new, empty vault of mode 0700, and its recovery key. It is made beside and moved into place as a whole.
-
-    Raises AlreadyExists, InvalidInput for a credential that cannot be used, PermissionDenied, Unavailable.
-    """
-    if checks.exists(path):
-        raise AlreadyExists(f"There is a vault at {files.shown(path)}.", hint="Open it, or choose another folder.")
-    uuid, master = os.urandom(16), os.urandom(32)
-    first = slots.new_slot(master, uuid, credential, "", kdf or calibrated())
-    recovery, text = slots.new_recovery_slot(master, uuid, "")
-    head = Header(uuid, 1, datetime.now(UTC).replace(microsecond=0), (first, recovery))
-    path = path.absolute()
-    building = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        building.mkdir(mode=0o700)
-        building.chmod(0o700)
-        _fill(Path(os.path.realpath(building)), head, Keys.derive(master, uuid))
-        building.rename(path)
-        files.sync_folder(path.parent)
-    except OSError as error:
-        raise files.fault(error, path) from None
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return text
-
-
-def _fill(folder: Path, head: Header, keys: Keys) -> None:
-    encoded = head.encode(keys.header)
-    files.create(folder / schema.FILE)
-    with faults.translated():
-        connection = database.connect(folder / schema.FILE, keys.page, empty=True)
-        try:
-            state = StateRow(
-                uuid=head.uuid,
-                generation=1,
-                accumulator=bytes(32),
-                row_count=0,
-                header_epoch=head.epoch,
-                seed=sealing.seal(keys.value, head.uuid, 0, 0, os.urandom(32)),
-            )
-            with connection:
-                connection.execute(schema.DDL)
-                connection.execute(f"INSERT INTO state(id, {schema.STATE}) VALUES(0, ?, ?, ?, ?, ?, ?)", state)
-                connection.pragma("application_id", schema.APPLICATION_ID)
-                connection.pragma("user_version", schema.VERSION)
-        finally:
-            connection.close()
-    files.create(folder / header.COPY, encoded)
-    files.create(folder / header.NAME, encoded)
-    files.sync_folder(folder)
-
-
 def _without(before: tuple[Slot, ...], slot_id: str) -> tuple[Slot, ...]:
     left = tuple(slot for slot in before if slot.id != slot_id)
     if len(left) == len(before):
@@ -339,10 +241,3 @@ def _without(before: tuple[Slot, ...], slot_id: str) -> tuple[Slot, ...]:
 
 def _rolled_back(what: str, meaning: str) -> Corrupt:
     return Corrupt(f"{what}: it was rolled back, and {meaning}.", hint=_ROLLED_BACK)
-
-
-def _altered() -> Corrupt:
-    return Corrupt(
-        "Some stored rows are not those last written: the vault was changed from outside, or part of it is old.",
-        hint="Restore a backup.",
-    )
