@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import os
 import stat
+import threading
 from pathlib import Path
 
 from kvtui.domain.errors import KvtuiError
@@ -20,12 +21,16 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Anchor:
-    """The anchor of one vault; `note` says in plain words when this machine cannot keep it."""
+    """The anchor of one vault; `note` says in plain words when this machine cannot keep it. Its file stays open between
+    writes, which saves every commit the price of looking for it."""
 
     def __init__(self, state_dir: Path, uuid: bytes, key: bytes) -> None:
         self._path = state_dir / "anchors" / uuid.hex()
         self._uuid = uuid
         self._key = key
+        self._fd: int | None = None
+        self._written = b""
+        self._lock = threading.Lock()
         self.note = ""
 
     def read(self) -> int:
@@ -35,28 +40,57 @@ class Anchor:
         except OSError:
             return 0
         try:
-            return self._generation(fd)
+            return self._generation(os.pread(fd, _SIZE, 0)) if stat.S_ISREG(os.fstat(fd).st_mode) else 0
         finally:
             os.close(fd)
 
     def raise_to(self, generation: int) -> None:
         """Remember a generation after its commit. Never fails: the commit is done."""
         try:
-            private_dir(self._path.parent)
-            fd = os.open(self._path, _FLAGS, 0o600)
-            try:
-                if os.fstat(fd).st_mode & 0o777 != 0o600:  # just made, under some umask
-                    os.fchmod(fd, 0o600)
-                if self._generation(fd) < generation:
-                    number = generation.to_bytes(8, "big")
-                    os.pwrite(fd, number + self._mac(number), 0)
-            finally:
-                os.close(fd)
+            with self._lock:
+                self._raise_to(generation)
         except (OSError, KvtuiError):
             self.note = "A rolled-back vault would not be noticed: kvtui's state folder cannot be written."
 
-    def _generation(self, fd: int) -> int:
-        data = os.pread(fd, _SIZE, 0) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    def close(self) -> None:
+        with self._lock:
+            self._forget()
+
+    def _raise_to(self, generation: int) -> None:
+        fd = self._open()
+        stored = os.pread(fd, _SIZE, 0)
+        # Our own record needs no check of its MAC, and another thread may have told a later commit already.
+        known = int.from_bytes(stored[:8], "big") if stored == self._written else self._generation(stored)
+        if known < generation:
+            number = generation.to_bytes(8, "big")
+            self._written = number + self._mac(number)
+            os.pwrite(fd, self._written, 0)
+
+    def _forget(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> int:
+        """The file, made where it is missing: somebody may have removed it since. Raises OSError, KvtuiError."""
+        if self._fd is not None and os.fstat(self._fd).st_nlink:
+            return self._fd
+        self._forget()
+        private_dir(self._path.parent)
+        fd = os.open(self._path, _FLAGS, 0o600)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError
+            if status.st_mode & 0o777 != 0o600:  # just made, under some umask
+                os.fchmod(fd, 0o600)
+        except OSError:
+            os.close(fd)
+            raise
+        self._fd = fd
+        return fd
+
+    def _generation(self, data: bytes) -> int:
         if len(data) != _SIZE or not hmac.compare_digest(data[8:], self._mac(data[:8])):
             return 0
         return int.from_bytes(data[:8], "big")

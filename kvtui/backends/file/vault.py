@@ -69,6 +69,7 @@ class Vault:
 
     def close(self) -> None:
         self.database.close()
+        self.anchor.close()
         self._master = self._seed = b""
         self.keys = Keys(b"", b"", b"", b"", b"")
 
