@@ -36,13 +36,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
+from kvtui.domain.backup import BackedUp
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import KvtuiError, NotFound, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
 from kvtui.domain.value import Fields, SecretValue
 
@@ -203,6 +206,11 @@ class Backend(ABC):
     def export_page_key(self) -> SecretValue:
         """KEY_SLOTS. The key that independent tools open the database with, as 64 hex digits of text."""
         self._lacks(Capability.KEY_SLOTS)
+
+    def backup(self, file: Path, *, overwrite: bool = False, progress: Progress = silent) -> BackedUp:
+        """BACKUP. All of the store as one encrypted file, while it is in use. The file is whole, checked and durable,
+        or not there. Progress in bytes. Raises AlreadyExists unless `overwrite`, InvalidInput, Unavailable."""
+        self._lacks(Capability.BACKUP)
 
     def derive_key(self, purpose: str) -> bytes | None:
         """A 32-byte key for local files about this store (journal), stable while it lives; None where it has none."""

@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar
 
 from kvtui.backends.contract import Backend
+from kvtui.domain.backup import Restored
 from kvtui.domain.capability import Capability
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import Unsupported
+from kvtui.domain.progress import Progress, silent
 
 
 class StoreState(StrEnum):
@@ -62,3 +65,18 @@ class BackendFactory(ABC):
         """Take a store that is older than when last seen, such as a restored one, for the newest: it opens again.
         Raises as `open` does, Unsupported where nobody notices."""
         raise Unsupported(f"A {self.kind} store is never refused as rolled back.", capability="accept_rollback")
+
+    def restore(
+        self,
+        archive: Path,
+        settings: Mapping[str, Any],
+        credential: Credential,
+        *,
+        replace: bool = False,
+        progress: Progress = silent,
+    ) -> Restored:
+        """Make the store of a backup. Nothing is written unless all of the backup is as it was made; with `replace` a
+        store that is there is moved aside first. Progress in bytes.
+
+        Raises NotFound, Corrupt, WrongCredential, AlreadyExists, Unsupported where stores are not made from here."""
+        raise Unsupported(f"A {self.kind} store is not restored from here.", capability="restore")

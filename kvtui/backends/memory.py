@@ -39,7 +39,7 @@ from kvtui.domain.secret import (
 )
 from kvtui.domain.value import Fields, ValueType
 
-ALL = frozenset(Capability) - {Capability.KEY_SLOTS}
+ALL = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP}
 """What this backend can do: everything, but it has no key slots, as nothing is locked."""
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
 
 from kvtui.backends.contract import Backend, Write, Written
+from kvtui.domain.backup import BackedUp
 from kvtui.domain.capability import WRITING, BackendInfo
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
 from kvtui.domain.value import Fields, SecretValue
 
@@ -75,6 +78,9 @@ class ReadOnlyBackend(Backend):
 
     def export_page_key(self) -> SecretValue:
         return self._inner.export_page_key()
+
+    def backup(self, file: Path, *, overwrite: bool = False, progress: Progress = silent) -> BackedUp:
+        return self._inner.backup(file, overwrite=overwrite, progress=progress)
 
     def derive_key(self, purpose: str) -> bytes | None:
         return self._inner.derive_key(purpose)

@@ -39,6 +39,8 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         },
         "Vault": {
             "init": ("starting", "create an encrypted vault"),
+            "backup": ("backing_up", "write all of the vault to one encrypted file"),
+            "restore": ("backing_up", "make a vault of a backup"),
             "vault create": ("containers", "make an empty container"),
             "vault list": ("containers", "list the containers"),
             "vault delete": ("containers", "remove an empty container"),

@@ -6,12 +6,16 @@ Scripts that meet such names use `--json`.
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import time
+from typing import BinaryIO, Self
 
 from kvtui.domain import json_text
 from kvtui.domain.errors import Conflict, KvtuiError, NotFound, RateLimited, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.text import show, show_name
+
+_REDRAW = 0.2
+"""Seconds between two drawings of a progress."""
 
 
 class Output:
@@ -95,6 +99,12 @@ class Output:
             self._complain(f"kvtui: {text}")
         self._held.clear()
 
+    def draw(self, text: str) -> None:
+        """Text in the place of what was drawn last, on the terminal of standard error; nothing to clear it."""
+        if self._stderr is not None:
+            self._stderr.write(b"\r\x1b[K" + show(text).encode("utf-8"))
+            self._stderr.flush()
+
     def _complain(self, line: str) -> None:
         if self._stderr is None:
             return
@@ -104,6 +114,33 @@ class Output:
         except (OSError, ValueError):
             # Nobody can be told that nobody can be told; the exit code still says it.
             self._stderr = None
+
+
+class ProgressLine:
+    """How far something long is, on standard error while that is a terminal; drawn a few times a second.
+
+    Use it as a context manager and call it with what is done and what there is.
+    """
+
+    def __init__(self, out: Output, what: str) -> None:
+        self._out = out
+        self._what = what
+        self._shown = 0.0
+        self._active = out.errors_on_terminal and not out.quiet and not out.json
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._active and self._shown:
+            self._out.draw("")
+
+    def __call__(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if not self._active or now - self._shown < _REDRAW:
+            return
+        self._shown = now
+        self._out.draw(f"{self._what}: {done * 100 // total} %" if total else f"{self._what}: {done}")
 
 
 def error_line(error: KvtuiError) -> str:

@@ -31,6 +31,7 @@ class Capability(StrEnum):
     INDEX = "index"
     CHANGE_SIGNAL = "change_signal"
     KEY_SLOTS = "key_slots"
+    BACKUP = "backup"
 
     @property
     def title(self) -> str:  # type: ignore[override]  # the words of a name, not its letters
@@ -59,6 +60,7 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.INDEX: "search paths, descriptions and tags",
         Capability.CHANGE_SIGNAL: "notice changes by others",
         Capability.KEY_SLOTS: "manage passphrases and keys",
+        Capability.BACKUP: "back up while in use",
     }
 )
 

@@ -48,6 +48,7 @@ class Act(StrEnum):
     UNDO = "undo"
     KEY = "key"
     UNLOCK = "unlock"
+    BACKUP = "backup"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 from types import MappingProxyType
 
@@ -47,6 +48,7 @@ READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPro
         Capability.INDEX: (lambda store: list(store.index()), lambda store: store.find("x", 1)),
         Capability.CHANGE_SIGNAL: (lambda store: store.change_token(),),
         Capability.KEY_SLOTS: (lambda store: store.key_slots(), lambda store: store.export_page_key()),
+        Capability.BACKUP: (lambda store: store.backup(Path("/nowhere/backup")),),
     }
 )
 WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingProxyType(
@@ -81,6 +83,31 @@ WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPr
 
 
 class StoreConformance(Suite):
+    # Backups
+
+    def test_a_backup_is_one_private_file_and_replaces_nothing_unasked(self, store: Backend, tmp_path: Path) -> None:
+        need(store, Capability.BACKUP)
+        self.seed(store).write("app/db", one("x"))
+        file = tmp_path / "backup"
+        made = store.backup(file)
+        assert (made.path, made.size, made.secrets) == (file, file.stat().st_size, 1)
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert [path.name for path in tmp_path.iterdir()] == ["backup"]
+        with pytest.raises(AlreadyExists):
+            store.backup(file)
+        assert store.backup(file, overwrite=True).secrets == 1
+
+    def test_a_stopped_backup_leaves_nothing(self, store: Backend, tmp_path: Path) -> None:
+        need(store, Capability.BACKUP)
+        self.seed(store).write("app/db", one("x"))
+
+        def stop(_done: int, _total: int | None) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            store.backup(tmp_path / "backup", progress=stop)
+        assert not list(tmp_path.iterdir())
+
     # Capabilities
 
     @pytest.mark.parametrize("capability", list(Capability))

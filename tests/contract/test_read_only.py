@@ -89,6 +89,8 @@ def test_every_method_of_the_contract_is_delegated_or_refused(name: str) -> None
     assert name in vars(ReadOnlyBackend), f"{name} would run the default of the contract instead of the inner store's"
     inner = Recorder()
     arguments: list[Any] = _arguments(getattr(Backend, name))
+    parameters = inspect.signature(getattr(Backend, name)).parameters.values()
+    named: dict[str, Any] = {each.name: each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
     if name == "write_history":
         arguments = [History("app", None, ())]  # type: ignore[arg-type]
     call = getattr(ReadOnlyBackend(inner), name)
@@ -97,8 +99,8 @@ def test_every_method_of_the_contract_is_delegated_or_refused(name: str) -> None
             call(*arguments)
         assert inner.calls == []
     else:
-        assert call(*arguments) in (name, None)
-        assert inner.calls == [(name, tuple(arguments), {})]
+        assert call(*arguments, **named) in (name, None)
+        assert inner.calls == [(name, tuple(arguments), named)]
 
 
 def test_what_is_refused_is_named_in_info_with_its_reason() -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvtui.backends.contract import Backend, Write, Written, mentions, missing, missing_folder, missing_version
@@ -19,11 +20,13 @@ from kvtui.backends.file.transaction import Transaction
 from kvtui.backends.file.vault import Vault
 from kvtui.clock import utc_now
 from kvtui.domain import path as paths
+from kvtui.domain.backup import BackedUp
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import (
     Deleted,
     Entry,
@@ -287,6 +290,11 @@ class FileBackend(Backend):
 
     def export_page_key(self) -> SecretValue:
         return self._vault.export_page_key()
+
+    def backup(self, file: Path, *, overwrite: bool = False, progress: Progress = silent) -> BackedUp:
+        from kvtui.backends.file import backups  # noqa: PLC0415 - few sessions make one
+
+        return backups.back_up(self._vault, file, overwrite=overwrite, progress=progress)
 
     def derive_key(self, purpose: str) -> bytes | None:
         return self._vault.derive_key(purpose)

@@ -16,10 +16,13 @@ import apsw
 
 from kvtui.backends.file import faults, files
 from kvtui.domain.errors import Corrupt, Unavailable
+from kvtui.domain.progress import Progress
 
 _PAGE = 4096
 _READERS = 3
 _BUSY_MS = 10_000
+_STEPS = 1000
+"""Steps of SQLite's machine between two looks at the progress."""
 _PRAGMAS = {
     "synchronous": 2,
     "fullfsync": 1,
@@ -40,6 +43,28 @@ def connect(path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = Fals
     Raises apsw's errors (NotADBError for another key), Corrupt when what comes out is not encrypted. Every answer is
     checked: a key that is not taken would leave a plain database and still say "ok".
     """
+    connection = _keyed(path, key, apsw.SQLITE_OPEN_READWRITE, empty=empty)
+    try:
+        _expect(connection.pragma("journal_mode", "wal") == "wal")
+        for name, value in _PRAGMAS.items():
+            connection.pragma(name, value)
+        connection.pragma("cache_size", -cache_kib)
+    except BaseException:
+        connection.close(force=True)
+        raise
+    return connection
+
+
+def connect_still(path: Path, key: bytes) -> apsw.Connection:
+    """A connection for reading a file that nobody else uses and that has no write-ahead log: nothing is written, not
+    even beside it. Raises as `connect` does."""
+    connection = _keyed(path, key, apsw.SQLITE_OPEN_READONLY)
+    connection.pragma("temp_store", 2)
+    connection.pragma("trusted_schema", 0)
+    return connection
+
+
+def _keyed(path: Path, key: bytes, mode: int, *, empty: bool = False) -> apsw.Connection:
     if len(key) != 32:
         raise ValueError("a page key has 32 bytes")  # a shorter one would be taken for a passphrase
     if not empty:
@@ -49,7 +74,7 @@ def connect(path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = Fals
             raise files.fault(error, path) from None
         if size < _PAGE:
             raise faults.foreign()  # SQLite would make a new database of an empty file
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW)
+    connection = apsw.Connection(str(path), flags=mode | apsw.SQLITE_OPEN_NOFOLLOW)
     try:
         connection.set_busy_timeout(_BUSY_MS)  # before the first statement: opening may meet a closing WAL
         _expect(connection.pragma("cipher", "sqlcipher") == "sqlcipher")
@@ -60,10 +85,6 @@ def connect(path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = Fals
             connection.pragma("journal_mode", "delete")
             connection.execute("CREATE TABLE first(x); DROP TABLE first")  # writes page 1, and with it the salt
         _expect(connection.execute("SELECT sqlite3mc_codec_data('cipher_salt')").fetchall()[0][0] is not None)
-        _expect(connection.pragma("journal_mode", "wal") == "wal")
-        for name, value in _PRAGMAS.items():
-            connection.pragma(name, value)
-        connection.pragma("cache_size", -cache_kib)
     except BaseException:
         connection.close(force=True)
         raise
@@ -122,6 +143,26 @@ class Database:
         with self._writing, faults.translated():
             self.check()
             yield self._writer
+
+    def snapshot(self, target: Path, progress: Progress) -> None:
+        """Copy what is committed now into an empty file, encrypted under the same key, while others write. Told in
+        bytes. Raises as everything here does; what `progress` raises ends it."""
+        self.check()
+        with faults.translated():
+            connection = connect(self._path, self._key)
+            try:
+                pages: int = connection.pragma("page_count")
+                progress(0, pages * _PAGE)
+
+                def step() -> bool:
+                    self.check()
+                    progress(target.stat().st_size, pages * _PAGE)
+                    return False
+
+                connection.set_progress_handler(step, _STEPS)
+                connection.execute("VACUUM INTO ?", (str(target),))
+            finally:
+                connection.close(force=True)
 
     def check(self) -> None:
         """Raise Locked after close, Unavailable in a forked child: keys and locks are the parent's."""

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kvtui.backends.contract import Backend
 from kvtui.backends.factory import BackendFactory, Setting, StoreState
 from kvtui.backends.file import checks, files, header
+from kvtui.domain.backup import Restored
 from kvtui.domain.capability import Capability
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput
+from kvtui.domain.progress import Progress, silent
 from kvtui.locations import state_dir
 
 if TYPE_CHECKING:
@@ -62,6 +64,20 @@ class FileFactory(BackendFactory):
     def accept_rollback(self, settings: Mapping[str, Any], credential: Credential) -> None:
         """Take a restored vault for the newest one: from then on it opens again. Raises as `open` does."""
         self._open(settings, credential, accept_rollback=True).close()
+
+    def restore(
+        self,
+        archive: Path,
+        settings: Mapping[str, Any],
+        credential: Credential,
+        *,
+        replace: bool = False,
+        progress: Progress = silent,
+    ) -> Restored:
+        from kvtui.backends.file import backups  # noqa: PLC0415
+
+        vault, credential = _path(settings), _with_key_file(settings, credential)
+        return backups.restore(archive, vault, credential, self._state_dir(), replace=replace, progress=progress)
 
     def _open(self, settings: Mapping[str, Any], credential: Credential | None, *, accept_rollback: bool) -> Backend:
         vault = _path(settings)

@@ -6,8 +6,9 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
-from kvtui.domain.errors import Corrupt, KvtuiError, PermissionDenied, Unavailable
+from kvtui.domain.errors import Corrupt, KvtuiError, NotFound, PermissionDenied, Unavailable
 from kvtui.domain.path import display
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -32,6 +33,27 @@ def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes | Non
         os.close(fd)
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file for reading. Raises NotFound, PermissionDenied for anything else there, and as `fault` does."""
+    try:
+        fd = os.open(path, _READ)
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {shown(path)}.", hint="Check its name.") from None
+    except OSError as error:
+        raise fault(error, path) from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise PermissionDenied(f"{shown(path)} is not a regular file.", hint="Name a file.")
+    return os.fdopen(fd, "rb")
+
+
+def create_open(path: Path) -> BinaryIO:
+    """A new file, 0600 whatever the umask, open for writing. Raises OSError, FileExistsError among them."""
+    fd = os.open(path, _CREATE, 0o600)
+    os.fchmod(fd, 0o600)
+    return os.fdopen(fd, "wb")
+
+
 def read_small(path: Path, limit: int) -> bytes:
     """The content of a file of at most `limit` bytes.
 
@@ -52,12 +74,15 @@ def read_small(path: Path, limit: int) -> bytes:
 
 def create(path: Path, data: bytes = b"") -> None:
     """A new file, 0600 whatever the umask, durable. Raises OSError; FileExistsError when something is there."""
-    fd = os.open(path, _CREATE, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        os.fchmod(fd, 0o600)
+    with create_open(path) as file:
         file.write(data)
-        file.flush()
-        os.fsync(fd)
+        sync(file)
+
+
+def sync(file: BinaryIO) -> None:
+    """Have what was written on the disk. Raises OSError."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

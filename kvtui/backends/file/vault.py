@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvtui.backends.file import checks, faults, header, integrity, reads, schema, sealing, slots
+from kvtui.backends.file import archive, checks, faults, header, integrity, reads, schema, sealing, slots
 from kvtui.backends.file.anchor import Anchor
 from kvtui.backends.file.database import Database
 from kvtui.backends.file.header import Header, KdfCost, Slot
@@ -67,6 +67,11 @@ class Vault:
         self.database.check()
         return hkdf(self._seed, self.uuid, b"kvtui/purpose/" + purpose.encode("utf-8"))
 
+    def backup_key(self) -> bytes:
+        """What backups are signed with."""
+        self.database.check()
+        return archive.backup_key(self._master, self.uuid)
+
     def close(self) -> None:
         self.database.close()
         self.anchor.close()
@@ -77,7 +82,7 @@ class Vault:
 
     def slots(self) -> Sequence[KeySlot]:
         self.database.check()
-        return [slots.public(slot) for slot in self._header().slots]
+        return [slots.public(slot) for slot in self.header().slots]
 
     def add_slot(self, credential: Credential, label: str) -> KeySlot:
         self.database.check()
@@ -101,7 +106,7 @@ class Vault:
         Raises WrongCredential; InvalidInput when it is not clear which slot is meant.
         """
         self.database.check()
-        current = self._header()
+        current = self.header()
         opened, _ = slots.unlock(current, old)
         if opened.type == "recovery":
             others = [slot for slot in current.slots if slot.type != "recovery"]
@@ -126,7 +131,7 @@ class Vault:
         with self.database.reading() as connection:
             state = self.state(connection)
             whole = state.row_count > CHECKED_AT_OPEN or integrity.accumulates(connection, self.keys.accumulator, state)
-        if self._header().epoch < state.header_epoch:
+        if self.header().epoch < state.header_epoch:
             raise _rolled_back("The vault's header is older than its database", "an old passphrase may open it")
         if state.generation < self._anchored:
             raise _rolled_back("The vault is older than when it was last used here", "later changes are missing")
@@ -143,7 +148,7 @@ class Vault:
             raise integrity.altered()
         with self.database.writing() as connection:
             state = self.state(connection)
-            old = self._header()
+            old = self.header()
             epoch = max(old.epoch, state.header_epoch) + 1
             self._write_header(Header(old.uuid, epoch, old.created, old.slots))
             generation = max(state.generation, self._anchored) + 1
@@ -165,16 +170,17 @@ class Vault:
 
     # The header
 
-    def _header(self) -> Header:
+    def header(self) -> Header:
+        """As it is on disk now, verified. Raises Corrupt."""
         return header.read(self.path).verified(self.keys.header)
 
     def _heal(self) -> None:
         """Finish a change of slots that was cut short, and put a good copy where there is none."""
         with self.database.reading() as connection:
-            behind = reads.state(connection).header_epoch != self._header().epoch
+            behind = reads.state(connection).header_epoch != self.header().epoch
         if behind:
             with self.database.writing() as connection:  # waits for whoever is changing slots right now
-                epoch = self._header().epoch
+                epoch = self.header().epoch
                 known = reads.state(connection).header_epoch
                 if epoch > known + 1:
                     raise _rolled_back("The vault's database is older than its header", "later changes are missing")
@@ -191,7 +197,7 @@ class Vault:
         self.database.check()
         self._heal()
         with self.change() as transaction:
-            old = self._header()
+            old = self.header()
             new = old.following(edit(old.slots))
             if len(new.slots) > header.MAX_SLOTS:
                 raise InvalidInput(f"A vault has at most {header.MAX_SLOTS} keys.", hint="Remove one first.")
@@ -208,7 +214,7 @@ class Vault:
 
     def _cost(self) -> KdfCost:
         """What new slots cost: as much as the dearest there is."""
-        costs = [slot.kdf for slot in self._header().slots if slot.kdf is not None]
+        costs = [slot.kdf for slot in self.header().slots if slot.kdf is not None]
         return max(costs, key=lambda cost: cost.memory_kib * cost.passes) if costs else calibrated()
 
 
