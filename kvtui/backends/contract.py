@@ -38,9 +38,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
-from kvtui.domain.backup import BackedUp
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import KvtuiError, NotFound, Unsupported
@@ -48,6 +47,9 @@ from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
 from kvtui.domain.value import Fields, SecretValue
+
+if TYPE_CHECKING:
+    from kvtui.domain.backup import BackedUp
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kvtui.backends.contract import Backend
-from kvtui.domain.backup import Restored
 from kvtui.domain.capability import Capability
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import Unsupported
 from kvtui.domain.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from kvtui.domain.backup import Restored
 
 
 class StoreState(StrEnum):

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from kvtui.backends.contract import Backend, Write, Written
-from kvtui.domain.backup import BackedUp
 from kvtui.domain.capability import WRITING, BackendInfo
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import PermissionDenied
@@ -17,6 +16,9 @@ from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
 from kvtui.domain.value import Fields, SecretValue
+
+if TYPE_CHECKING:
+    from kvtui.domain.backup import BackedUp
 
 _REASON = "This profile is read-only."
 

@@ -63,23 +63,38 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return result
 
 
+_DECODER = json.JSONDecoder(
+    parse_float=_parse_float, parse_int=_parse_int, parse_constant=_refuse_constant, object_pairs_hook=_object
+)
+
+
 def parse(text: str, *, max_depth: int = MAX_DEPTH) -> Json:
     """Parse one JSON value. Raises InvalidInput with line and column, never with the text itself."""
     try:
-        value: Json = json.loads(
-            text,
-            parse_float=_parse_float,
-            parse_int=_parse_int,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object,
-        )
+        value: Json = _DECODER.decode(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidInput(f"Not JSON: {error.msg} at {where}.", hint="Check quotes, commas and brackets.") from None
+        raise refusal(error.msg, error.lineno, error.colno) from None
     except RecursionError:
-        raise InvalidInput(f"JSON is nested deeper than {max_depth} levels.", hint="Flatten it.") from None
+        raise too_deep(max_depth) from None
     check_depth(value, max_depth)
     return value
+
+
+def parse_at(text: str, at: int) -> tuple[Json, int]:
+    """The JSON value that begins at an index, and the index behind it; its depth is not checked.
+
+    Raises json.JSONDecodeError, RecursionError, and InvalidInput for what JSON has but a store cannot.
+    """
+    return _DECODER.raw_decode(text, at)
+
+
+def refusal(what: str, line: int, column: int) -> InvalidInput:
+    """The error for text that is no JSON; line and column count from 1."""
+    return InvalidInput(f"Not JSON: {what} at line {line}, column {column}.", hint="Check quotes, commas and brackets.")
+
+
+def too_deep(max_depth: int) -> InvalidInput:
+    return InvalidInput(f"JSON is nested deeper than {max_depth} levels.", hint="Flatten it.")
 
 
 def check(value: Any) -> None:
@@ -128,7 +143,7 @@ def check_depth(value: Json, max_depth: int = MAX_DEPTH) -> None:
         ]
         if not layer:
             return
-    raise InvalidInput(f"JSON is nested deeper than {max_depth} levels.", hint="Flatten it.")
+    raise too_deep(max_depth)
 
 
 def dump(value: Json, *, indent: int | None = None, ascii_only: bool = True) -> str:

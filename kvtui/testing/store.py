@@ -88,11 +88,13 @@ class StoreConformance(Suite):
     def test_a_backup_is_one_private_file_and_replaces_nothing_unasked(self, store: Backend, tmp_path: Path) -> None:
         need(store, Capability.BACKUP)
         self.seed(store).write("app/db", one("x"))
-        file = tmp_path / "backup"
+        folder = tmp_path / "backups"
+        folder.mkdir()
+        file = folder / "backup"
         made = store.backup(file)
         assert (made.path, made.size, made.secrets) == (file, file.stat().st_size, 1)
         assert file.stat().st_mode & 0o777 == 0o600
-        assert [path.name for path in tmp_path.iterdir()] == ["backup"]
+        assert [path.name for path in folder.iterdir()] == ["backup"]
         with pytest.raises(AlreadyExists):
             store.backup(file)
         assert store.backup(file, overwrite=True).secrets == 1
@@ -104,9 +106,11 @@ class StoreConformance(Suite):
         def stop(_done: int, _total: int | None) -> None:
             raise KeyboardInterrupt
 
+        folder = tmp_path / "backups"
+        folder.mkdir()
         with pytest.raises(KeyboardInterrupt):
-            store.backup(tmp_path / "backup", progress=stop)
-        assert not list(tmp_path.iterdir())
+            store.backup(folder / "backup", progress=stop)
+        assert not list(folder.iterdir())
 
     # Capabilities
 

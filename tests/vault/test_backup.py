@@ -22,7 +22,7 @@ from kvtui.backends.file import archive, header, schema
 from kvtui.backends.file.archive import Manifest
 from kvtui.backends.file.backend import FileBackend
 from kvtui.backends.file.factory import FileFactory
-from kvtui.backends.file.keys import hkdf
+from kvtui.backends.file.keys import backup_key, hkdf
 from kvtui.domain.errors import (
     AlreadyExists,
     Corrupt,
@@ -361,7 +361,7 @@ def test_the_manifest_is_what_the_format_page_says() -> None:
         bytes(range(16)), 5, 2, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 3, {"vault.hdr": (10, "ab" * 32)}
     )
     key = hkdf(b"m" * 32, manifest.uuid, b"kvtui/backup")
-    assert archive.backup_key(b"m" * 32, manifest.uuid) == key
+    assert backup_key(b"m" * 32, manifest.uuid) == key
     signed = (
         b'{"created":"2026-01-02T03:04:05Z","epoch":2,"files":{"vault.hdr":{"sha256":"' + b"ab" * 32 + b'","size":10}},'
         b'"generation":5,"secrets":3,"uuid":"000102030405060708090a0b0c0d0e0f","v":1}'

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kvtui.backends.file import header, schema
-from kvtui.backends.file.keys import hkdf
+from kvtui.backends.file.keys import backup_key
 from kvtui.domain.errors import Corrupt, KvtuiError, Unsupported
 from kvtui.domain.progress import Progress, silent
 
@@ -79,10 +79,6 @@ class Manifest:
             "secrets": self.secrets,
             "files": {name: {"size": size, "sha256": digest} for name, (size, digest) in self.files.items()},
         }
-
-
-def backup_key(master: bytes, uuid: bytes) -> bytes:
-    return hkdf(master, uuid, b"kvtui/backup")
 
 
 def damaged() -> Corrupt:

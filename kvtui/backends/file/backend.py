@@ -20,7 +20,6 @@ from kvtui.backends.file.transaction import Transaction
 from kvtui.backends.file.vault import Vault
 from kvtui.clock import utc_now
 from kvtui.domain import path as paths
-from kvtui.domain.backup import BackedUp
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.credential import Credential, KeySlot
@@ -43,6 +42,8 @@ from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
     import apsw
+
+    from kvtui.domain.backup import BackedUp
 
 ALL = frozenset(Capability)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kvtui.backends.contract import Backend
 from kvtui.backends.factory import BackendFactory, Setting, StoreState
 from kvtui.backends.file import checks, files, header
-from kvtui.domain.backup import Restored
 from kvtui.domain.capability import Capability
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput
@@ -18,6 +17,7 @@ from kvtui.locations import state_dir
 
 if TYPE_CHECKING:
     from kvtui.backends.file.header import KdfCost
+    from kvtui.domain.backup import Restored
 
 # What needs SQLite and cryptography is imported when a vault is opened: asking whether there is one stays cheap.
 

@@ -42,6 +42,11 @@ class Keys:
         )
 
 
+def backup_key(master: bytes, uuid: bytes) -> bytes:
+    """What the backups of a vault are signed with."""
+    return hkdf(master, uuid, b"kvtui/backup")
+
+
 def hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
     """32 bytes by RFC 5869 with SHA-256."""
     return HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive(secret)

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvtui.backends.file import archive, checks, faults, header, integrity, reads, schema, sealing, slots
+from kvtui.backends.file import checks, faults, header, integrity, reads, schema, sealing, slots
 from kvtui.backends.file.anchor import Anchor
 from kvtui.backends.file.database import Database
 from kvtui.backends.file.header import Header, KdfCost, Slot
-from kvtui.backends.file.keys import Keys, calibrated, hkdf
+from kvtui.backends.file.keys import Keys, backup_key, calibrated, hkdf
 from kvtui.backends.file.schema import StateRow
 from kvtui.backends.file.transaction import Transaction
 from kvtui.domain.credential import Credential, KeySlot
@@ -70,7 +70,7 @@ class Vault:
     def backup_key(self) -> bytes:
         """What backups are signed with."""
         self.database.check()
-        return archive.backup_key(self._master, self.uuid)
+        return backup_key(self._master, self.uuid)
 
     def close(self) -> None:
         self.database.close()
