@@ -71,7 +71,7 @@ _DECODER = json.JSONDecoder(
 def parse(text: str, *, max_depth: int = MAX_DEPTH) -> Json:
     """Parse one JSON value. Raises InvalidInput with line and column, never with the text itself."""
     try:
-        value: Json = _DECODER.decode(text.removeprefix("\ufeff"))
+        value: Json = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise refusal(error.msg, error.lineno, error.colno) from None
     except RecursionError:

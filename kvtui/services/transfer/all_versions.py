@@ -22,36 +22,51 @@ from kvtui.services.transfer.json_tree import layout
 from kvtui.services.transfer.model import Item
 
 VERSION = 1
+KEYS = {"kvtui", "secrets"}
 _WRAPPERS = ({"base64"}, {"json"})
 
 
 def is_envelope(document: Mapping[str, Json]) -> bool:
-    number = document.get("kvtui")
-    return set(document) == {"kvtui", "secrets"} and isinstance(number, int) and not isinstance(number, bool)
+    return set(document) == KEYS and is_mark(document["kvtui"])
+
+
+def is_mark(number: object) -> bool:
+    """Whether this, under `kvtui`, marks an envelope."""
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+def check_mark(number: object) -> None:
+    """Raises InvalidInput for an envelope of another layout."""
+    if number != VERSION:
+        raise InvalidInput("The file was written by a newer kvtui.", hint="Update kvtui.")
 
 
 def read(document: Mapping[str, Json], *, into: str = "") -> Iterator[Item]:
     """The secrets of an envelope. Raises InvalidInput naming the secret that is not as described above."""
-    if document["kvtui"] != VERSION:
-        raise InvalidInput("The file was written by a newer kvtui.", hint="Update kvtui.")
+    check_mark(document["kvtui"])
     rows = document["secrets"]
     if not isinstance(rows, list):
-        raise _wrong("")
+        raise wrong()
     for row in rows:
-        path = row.get("path") if isinstance(row, dict) else None
-        if not isinstance(row, dict) or not isinstance(path, str):
-            raise _wrong("")
-        try:
-            history = _history(f"{into}/{path}" if into else path, row)
-        except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
-            raise _wrong(path) from None
-        newest = history.versions[-1]
-        live = newest.version.state is VersionState.LIVE
-        patch = MetadataPatch.replacing(history.metadata)
-        yield Item(history.path, newest.fields or {} if live else {}, patch, history)
+        yield item(row, into)
 
 
-def _wrong(path: str) -> InvalidInput:
+def item(row: Json, into: str = "") -> Item:
+    """One of `secrets`. Raises InvalidInput."""
+    path = row.get("path") if isinstance(row, dict) else None
+    if not isinstance(row, dict) or not isinstance(path, str):
+        raise wrong()
+    try:
+        history = _history(f"{into}/{path}" if into else path, row)
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
+        raise wrong(path) from None
+    newest = history.versions[-1]
+    live = newest.version.state is VersionState.LIVE
+    patch = MetadataPatch.replacing(history.metadata)
+    return Item(history.path, newest.fields or {} if live else {}, patch, history)
+
+
+def wrong(path: str = "") -> InvalidInput:
     hint = "Take a file that kvtui export --all-versions wrote."
     return InvalidInput("A secret of the file is not written as kvtui does.", hint=hint, path=path or None)
 

@@ -20,8 +20,10 @@ from kvtui.domain import path as paths
 from kvtui.domain.codec import to_text
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.value import Fields, SecretValue, ValueType
-from kvtui.services.transfer.model import Item, Problem, decode
+from kvtui.services.transfer.model import Item, Problem
+from kvtui.services.transfer.names import Names
 from kvtui.services.transfer.tree import ONLY_FIELD
+from kvtui.services.transfer.window import Window
 
 _NAME = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=")
 _QUOTED = re.compile(r"[ \t]*(?=['\"])")
@@ -34,32 +36,65 @@ _ESCAPE = re.compile(r'\\([nrt"\\])')
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
-def read(data: bytes, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
+def read(window: Window, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
     """A secret for each variable, or all as the fields of one. Raises InvalidInput with the line, never its content."""
-    values = {name: SecretValue(value) for name, value in parse(decode(data)).items()}
     if as_path is not None:
-        yield Item(as_path, values)
+        yield Item(as_path, {name: SecretValue(value) for name, value in assignments(window)})
         return
-    for name, value in values.items():
-        yield Item(paths.join(into, name), {ONLY_FIELD: value})
+    for name, value in assignments(window):
+        yield Item(paths.join(into, name), {ONLY_FIELD: SecretValue(value)})
 
 
 def parse(text: str) -> dict[str, str]:
+    """Variables in order of appearance."""
+    return dict(assignments(Window.of(text)))
+
+
+def assignments(window: Window) -> Iterator[tuple[str, str]]:
     """Variables in order of appearance. A name that is there twice is refused: readers differ in which they take."""
-    values: dict[str, str] = {}
-    at = 0
-    while at < len(text):
-        if blank := _BLANK.match(text, at):
-            at = blank.end()
+    names = Names()
+    while window.at < len(window.text) or not window.ended:
+        try:
+            name, value, end = _assignment(window.text, window.at)
+        except _Unread as unread:
+            if window.ended or not (unread.may_go_on or window.text.find("\n", unread.at) < 0):
+                line = window.line(unread.at)
+                raise InvalidInput(f"Line {line} {unread.what}.", hint=_HINT) from None
+            window.more()
             continue
-        match = _NAME.match(text, at)
-        if match is None:
-            raise _refusal(text, at, "is not NAME=value")
-        name = match[1]
-        if name in values:
-            raise _refusal(text, at, "names a variable a second time")
-        values[name], at = _value(text, match.end())
-    return values
+        if end >= len(window.text) - _MARGIN and not window.ended:
+            window.more()
+            continue
+        if name:
+            if not names.add(name):
+                line = window.line(window.at)
+                raise InvalidInput(f"Line {line} names a variable a second time.", hint=_HINT)
+            yield name, value
+        window.at = end
+
+
+_HINT = "Correct that line, then import again."
+_MARGIN = 2
+"""What ends this close to the end of the window may go on behind it: `\r` before a line end, a quote after a quote."""
+
+
+class _Unread(Exception):  # noqa: N818 - caught here
+    """No assignment can be read. `may_go_on`: unless what follows the window completes it."""
+
+    def __init__(self, at: int, what: str, *, may_go_on: bool = False) -> None:
+        self.at = at
+        self.what = what
+        self.may_go_on = may_go_on
+
+
+def _assignment(text: str, at: int) -> tuple[str, str, int]:
+    """Name and value of what begins here, "" for a blank line, and where the next line begins."""
+    if blank := _BLANK.match(text, at):
+        return "", "", blank.end()
+    match = _NAME.match(text, at)
+    if match is None:
+        raise _Unread(at, "is not NAME=value")
+    return (match[1], *_value(text, match.end()))
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
@@ -75,18 +110,13 @@ def _value(text: str, at: int) -> tuple[str, int]:
         single = text[at] == "'"
         match = (_SINGLE if single else _DOUBLE).match(text, at)
         if match is None:
-            raise _refusal(text, at, "opens a quote that is never closed")
+            raise _Unread(at, "opens a quote that is never closed", may_go_on=True)
         value += match[1] if single else _ESCAPE.sub(lambda found: _ESCAPES[found[1]], match[1])
         at = match.end()
     rest = _BLANK.match(text, at)
     if rest is None:
-        raise _refusal(text, at, "goes on after the closing quote")
+        raise _Unread(at, "goes on after the closing quote")
     return value, rest.end()
-
-
-def _refusal(text: str, at: int, what: str) -> InvalidInput:
-    line = text.count("\n", 0, at) + 1
-    return InvalidInput(f"Line {line} {what}.", hint="Correct that line, then import again.")
 
 
 # -- writing

@@ -17,20 +17,15 @@ from kvtui.domain.value import Fields, SecretValue
 from kvtui.services.transfer.model import MAX_DOCUMENT_DEPTH, Item, Problem, decode, escape_json
 from kvtui.services.transfer.tree import Document, Node, secrets_of, top_map
 
-_DUPLICATE = "A map names the same key twice"
-_MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:\n]|[^"\[\]{},:\n]+', re.DOTALL)
-
-
-def parse(data: bytes) -> dict[str, Json]:
+def parse(text: str) -> dict[str, Json]:
     """The document as a map. Raises InvalidInput with the line, never with content."""
-    text = decode(data)
     try:
         value = json_text.parse(text, max_depth=MAX_DOCUMENT_DEPTH)
     except InvalidInput as error:
-        if error.message.startswith(_DUPLICATE) and (line := _duplicate_line(text)):
-            raise InvalidInput(f"{_DUPLICATE} (line {line}).", hint=error.hint) from None
-        raise
-    return top_map(value)
+        raise located(error, text) from None
+    if not isinstance(value, dict):
+        raise not_a_map()
+    return value
 
 
 def read(document: dict[str, Json], *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
@@ -75,26 +70,4 @@ def _json(node: Node) -> Json:
 def _refuses(_path: str, fields: Fields) -> str | None:
     if set(fields) == {"base64"}:
         return "Its only field is named base64, which stands for bytes. Use yaml or kv-json."
-    return None
-
-
-def _duplicate_line(text: str) -> int | None:
-    """The line of the first key that its map already has, in text that is JSON otherwise."""
-    line = 1
-    open_maps: list[set[str]] = []
-    last = ""
-    for mark in _MARK.findall(text):
-        if mark == "\n":
-            line += 1
-        elif mark in "[{":
-            open_maps.append(set())
-        elif mark in "]}":
-            open_maps.pop()
-        elif mark == ":":
-            key = str(json_text.parse(last))
-            if key in open_maps[-1]:
-                return line
-            open_maps[-1].add(key)
-        elif mark[0] == '"':
-            last = mark
     return None

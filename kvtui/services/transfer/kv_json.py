@@ -27,11 +27,16 @@ def read(document: dict[str, Json], *, into: str = "", as_path: str | None = Non
     if as_path is not None:
         raise InvalidInput("The file names its own paths.", hint="Use --into PATH, or leave --as out.")
     for path, fields in document.items():
-        if not isinstance(fields, dict):
-            raise InvalidInput(
-                "Under a path there must be a map of fields.", hint='Write {"path": {"field": value}}.', path=path
-            )
-        yield Item(paths.join(into, path), {name: from_json(value) for name, value in fields.items()})
+        yield item(path, fields, into)
+
+
+def item(path: str, fields: Json, into: str = "") -> Item:
+    """One secret of the flat form. Raises InvalidInput."""
+    if not isinstance(fields, dict):
+        raise InvalidInput(
+            "Under a path there must be a map of fields.", hint='Write {"path": {"field": value}}.', path=path
+        )
+    return Item(paths.join(into, path), {name: from_json(value) for name, value in fields.items()})
 
 
 def is_kv_get(document: dict[str, Json]) -> bool:

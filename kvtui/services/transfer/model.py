@@ -82,18 +82,9 @@ _BOMS = (
 )
 
 
-def decode(data: bytes) -> str:
-    """A file as text, by its byte order mark, else UTF-8. Line ends stay. Raises InvalidInput naming the line."""
-    bom, encoding = next(((bom, name) for bom, name in _BOMS if data.startswith(bom)), (b"", "utf-8"))
-    body = data[len(bom) :]
-    try:
-        return body.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-        # The exception holds the whole file.
-        raise InvalidInput(
-            f"Line {line} is not {encoding.upper()} text.", hint="Convert the file to UTF-8, bytes to base64."
-        ) from None
+def encoding_of(head: bytes) -> tuple[bytes, str]:
+    """The byte order mark a file begins with ("" for none) and its encoding. Four bytes tell."""
+    return next(((bom, name) for bom, name in _BOMS if head.startswith(bom)), (b"", "utf-8"))
 
 
 def depth(value: Json) -> int:

@@ -42,9 +42,9 @@ _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "binary")}
 
 
-def read(data: bytes, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
+def read(window: Window, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
     """The secrets of a file; all of it as the fields of one with `as_path`. Raises InvalidInput with the line."""
-    root = _parse(decode(data))
+    root = _parse(window.whole(MAX_TEXT))
     if as_path is not None:
         yield Item(as_path, {name: _value(child) for name, child in root.items()})
         return
@@ -83,7 +83,9 @@ def _parse(text: str) -> dict[str, Any]:
             "The YAML holds a character that YAML does not allow.", hint="Write control characters as escapes."
         ) from None
     json_text.check_depth(root, MAX_DOCUMENT_DEPTH)  # aliases may nest what the parser saw apart
-    return top_map({} if root is None else root)
+    if not isinstance(root, dict | None):
+        raise not_a_map()
+    return root or {}
 
 
 class _Builder:
