@@ -34,9 +34,13 @@ def test_sub_keys_are_hkdf_of_the_master_key() -> None:
     assert derived.page == expand(MASTER, UUID, b"kvtui/page-key")
     assert derived.value == expand(MASTER, UUID, b"kvtui/value")
     assert derived.accumulator == expand(MASTER, UUID, b"kvtui/acc")
-    assert derived.anchor == expand(MASTER, UUID, b"kvtui/anchor")
     assert derived.header == expand(MASTER, UUID, b"kvtui/header-mac")
-    assert len({derived.page, derived.value, derived.accumulator, derived.anchor, derived.header}) == 5
+    assert len({derived.page, derived.value, derived.accumulator, derived.header}) == 4
+
+
+def test_keys_for_files_outside_come_from_the_seed() -> None:
+    assert keys.purpose_key(MASTER, UUID, "anchor") == expand(MASTER, UUID, b"kvtui/purpose/anchor")
+    assert keys.backup_key(MASTER, UUID) == expand(MASTER, UUID, b"kvtui/backup")
 
 
 def test_argon2id_gives_the_answer_of_rfc_9106() -> None:

@@ -1,8 +1,9 @@
 """The last generation seen of a vault, kept outside of it: what tells that an older copy was put in its place.
 
 40 bytes in `<state folder>/anchors/<uuid>`: generation (u64, big-endian), HMAC-SHA256(anchor key, uuid || generation).
-It is a lower bound, so it needs no fsync and two processes may write it at once. Whoever can write
-it can also delete it: one that is missing or unreadable therefore says nothing, and is written again.
+The key comes from the vault's seed, which outlives its master key: an older vault is one whatever keys it had. The
+record is a lower bound, so it needs no fsync and two processes may write it at once. Whoever can write it can also
+delete it: one that is missing or unreadable therefore says nothing, and is written again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,19 @@ _SIZE = 40
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
+def stored(state_dir: Path, uuid: bytes) -> bytes:
+    """The record as it is on disk, empty for none. Read it before the vault's own generation, or another writer in
+    between looks like a rollback."""
+    try:
+        fd = os.open(state_dir / "anchors" / uuid.hex(), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.pread(fd, _SIZE, 0) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    finally:
+        os.close(fd)
+
+
 class Anchor:
     """The anchor of one vault; `note` says in plain words when this machine cannot keep it. Its file stays open between
     writes, which saves every commit the price of looking for it."""
@@ -34,15 +48,14 @@ class Anchor:
         self.note = ""
 
     def read(self) -> int:
-        """The generation this machine has seen, 0 for none. Read it before the vault's own."""
-        try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
+        """The generation this machine has seen, 0 for none."""
+        return self.generation_of(stored(self._path.parent.parent, self._uuid))
+
+    def generation_of(self, data: bytes) -> int:
+        """The generation a stored record tells; 0 for what is no record of this vault."""
+        if len(data) != _SIZE or not hmac.compare_digest(data[8:], self._mac(data[:8])):
             return 0
-        try:
-            return self._generation(os.pread(fd, _SIZE, 0)) if stat.S_ISREG(os.fstat(fd).st_mode) else 0
-        finally:
-            os.close(fd)
+        return int.from_bytes(data[:8], "big")
 
     def raise_to(self, generation: int) -> None:
         """Remember a generation after its commit. Never fails: the commit is done."""
@@ -58,9 +71,9 @@ class Anchor:
 
     def _raise_to(self, generation: int) -> None:
         fd = self._open()
-        stored = os.pread(fd, _SIZE, 0)
+        record = os.pread(fd, _SIZE, 0)
         # Our own record needs no check of its MAC, and another thread may have told a later commit already.
-        known = int.from_bytes(stored[:8], "big") if stored == self._written else self._generation(stored)
+        known = int.from_bytes(record[:8], "big") if record == self._written else self.generation_of(record)
         if known < generation:
             number = generation.to_bytes(8, "big")
             self._written = number + self._mac(number)
@@ -89,11 +102,6 @@ class Anchor:
             raise
         self._fd = fd
         return fd
-
-    def _generation(self, data: bytes) -> int:
-        if len(data) != _SIZE or not hmac.compare_digest(data[8:], self._mac(data[:8])):
-            return 0
-        return int.from_bytes(data[:8], "big")
 
     def _mac(self, number: bytes) -> bytes:
         return hmac.digest(self._key, self._uuid + number, "sha256")

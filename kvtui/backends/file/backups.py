@@ -15,7 +15,7 @@ from kvtui.backends.file import archive, checks, database, faults, files, header
 from kvtui.backends.file.anchor import Anchor
 from kvtui.backends.file.archive import Archive, Manifest
 from kvtui.backends.file.header import Header
-from kvtui.backends.file.keys import Keys
+from kvtui.backends.file.keys import Keys, purpose_key
 from kvtui.backends.file.schema import StateRow
 from kvtui.backends.file.vault import Vault
 from kvtui.domain.backup import BackedUp, Restored
@@ -141,14 +141,13 @@ def restore(
         manifest = found.verified(master)
         if (manifest.uuid, manifest.epoch) != (head.uuid, head.epoch):
             raise archive.damaged()
-        seen = Anchor(state_dir, head.uuid, keys.anchor).read()
         building = vault.with_name(f".{vault.name}.{secrets.token_hex(8)}.new")
         try:
             vault.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             building.mkdir(mode=0o700)
             building.chmod(0o700)
             _unpack(found, building, progress)
-            _check_restored(Path(os.path.realpath(building)), keys, manifest)
+            seed = _check_restored(Path(os.path.realpath(building)), keys, manifest)
             replaced = _move_aside(vault) if taken else None
             building.rename(vault)
             files.sync_folder(vault.parent)
@@ -156,6 +155,7 @@ def restore(
             raise files.fault(error, vault) from None
         finally:
             shutil.rmtree(building, ignore_errors=True)
+    seen = Anchor(state_dir, head.uuid, purpose_key(seed, head.uuid, "anchor")).read()
     aside = None if replaced is None else files.shown(replaced)
     return Restored(files.shown(vault), manifest.generation, manifest.created, aside, manifest.generation < seen)
 
@@ -169,15 +169,17 @@ def _unpack(found: Archive, building: Path, progress: Progress) -> None:
     files.sync_folder(building)
 
 
-def _check_restored(building: Path, keys: Keys, manifest: Manifest) -> None:
+def _check_restored(building: Path, keys: Keys, manifest: Manifest) -> bytes:
+    """The seed of the vault, whose parts belong together. Raises Corrupt."""
     with faults.translated():
         connection = database.connect_still(building / schema.FILE, keys.page)
         try:
-            state = reads.state(connection)
+            state = integrity.state(connection, manifest.uuid, keys)
         finally:
             connection.close(force=True)
-    if (state.uuid, state.generation, state.header_epoch) != (manifest.uuid, manifest.generation, manifest.epoch):
+    if (state.generation, state.header_epoch) != (manifest.generation, manifest.epoch):
         raise Corrupt("The parts of this backup do not belong together.", hint="Use another copy of it.")
+    return state.seed
 
 
 def _move_aside(vault: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,15 +37,23 @@ _PRAGMAS = {
 }
 
 
-def connect(path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = False) -> apsw.Connection:
-    """An encrypted connection in SQLCipher-4 format; `empty` for a new file of no bytes.
+Confirm = Callable[[], None]
+
+
+def connect(
+    path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = False, confirm: Confirm = lambda: None
+) -> apsw.Connection:
+    """An encrypted connection in SQLCipher-4 format; `empty` for a new file of no bytes. `confirm` is asked before
+    anything is written beside the file, and again once the connection keeps others from exchanging it.
 
     Raises apsw's errors (NotADBError for another key), Corrupt when what comes out is not encrypted. Every answer is
     checked: a key that is not taken would leave a plain database and still say "ok".
     """
     connection = _keyed(path, key, apsw.SQLITE_OPEN_READWRITE, empty=empty)
     try:
+        confirm()
         _expect(connection.pragma("journal_mode", "wal") == "wal")
+        confirm()
         for name, value in _PRAGMAS.items():
             connection.pragma(name, value)
         connection.pragma("cache_size", -cache_kib)
@@ -53,6 +61,40 @@ def connect(path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = Fals
         connection.close(force=True)
         raise
     return connection
+
+
+def connect_new(path: Path, key: bytes) -> apsw.Connection:
+    """A connection to a file of no bytes that is filled in one go and is nothing until it is done: no journal, no
+    sync. Whoever fills it syncs the file."""
+    connection = _keyed(path, key, apsw.SQLITE_OPEN_READWRITE, empty=True)
+    for name, value in {"journal_mode": "off", "synchronous": 0, "temp_store": 2, "trusted_schema": 0}.items():
+        connection.pragma(name, value)
+    connection.pragma("cache_size", -16384)
+    return connection
+
+
+@contextmanager
+def exclusive(path: Path, key: bytes) -> Iterator[apsw.Connection]:
+    """A connection nobody else has one beside, for as long as it is open; the write-ahead log is folded in and gone.
+
+    SQLite gives up the log only when no other connection is there, and the exclusive lock keeps it so. Raises
+    Unavailable when somebody else has the database open.
+    """
+    with faults.translated():
+        connection = _keyed(path, key, apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(1000)
+            connection.pragma("locking_mode", "exclusive")
+            try:
+                _expect(connection.pragma("journal_mode", "delete") == "delete")
+                connection.execute("BEGIN EXCLUSIVE; COMMIT")
+            except apsw.BusyError:
+                raise Unavailable(
+                    "Another kvtui has this vault open.", hint="Lock or close it there, then try again."
+                ) from None
+            yield connection
+        finally:
+            connection.close(force=True)
 
 
 def connect_still(path: Path, key: bytes) -> apsw.Connection:
@@ -94,7 +136,7 @@ def _keyed(path: Path, key: bytes, mode: int, *, empty: bool = False) -> apsw.Co
 class Database:
     """The open connections. Every failure comes out as one of our errors; after `close` as Locked."""
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, confirm: Confirm = lambda: None) -> None:
         self._path = path
         self._key = key
         self._pid = os.getpid()
@@ -104,7 +146,7 @@ class Database:
         self._idle: list[apsw.Connection] = []
         self._readers: set[apsw.Connection] = set()
         with faults.translated():
-            self._writer = connect(path, key, cache_kib=16384)
+            self._writer = connect(path, key, cache_kib=16384, confirm=confirm)
 
     @contextmanager
     def reading(self) -> Iterator[apsw.Connection]:

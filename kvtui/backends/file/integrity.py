@@ -6,13 +6,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from kvtui.backends.file import accumulator, faults, header
+from kvtui.backends.file import accumulator, faults, header, reads, schema, sealing
 from kvtui.backends.file.schema import StateRow
 from kvtui.domain.errors import Corrupt, Unsupported
 
 if TYPE_CHECKING:
     import apsw
 
+    from kvtui.backends.file.keys import Keys
     from kvtui.backends.file.vault import Vault
 
 _CHECKS = (
@@ -20,6 +21,19 @@ _CHECKS = (
     ("PRAGMA foreign_key_check", "Some versions belong to no secret."),
     ("INSERT INTO search(search, rank) VALUES('integrity-check', 1)", "The search index does not match the secrets."),
 )
+
+
+def state(connection: apsw.Connection, uuid: bytes, keys: Keys) -> StateRow:
+    """The state row, its seed unsealed. Raises Corrupt when the database is of another vault, Unsupported when it was
+    written by a newer kvtui."""
+    if connection.pragma("user_version") > schema.VERSION:
+        raise Unsupported(
+            "This vault was written by a newer kvtui.", capability="open", hint="Use that version or a later one."
+        )
+    row = reads.state(connection)
+    if row.uuid != uuid:
+        raise faults.foreign()
+    return row._replace(seed=sealing.unseal(keys.value, uuid, 0, 0, row.seed))
 
 
 def accumulates(connection: apsw.Connection, key: bytes, state: StateRow) -> bool:

@@ -28,7 +28,6 @@ class Keys:
     page: bytes
     value: bytes
     accumulator: bytes
-    anchor: bytes
     header: bytes
 
     @classmethod
@@ -37,7 +36,6 @@ class Keys:
             page=hkdf(master, uuid, b"kvtui/page-key"),
             value=hkdf(master, uuid, b"kvtui/value"),
             accumulator=hkdf(master, uuid, b"kvtui/acc"),
-            anchor=hkdf(master, uuid, b"kvtui/anchor"),
             header=hkdf(master, uuid, b"kvtui/header-mac"),
         )
 
@@ -45,6 +43,11 @@ class Keys:
 def backup_key(master: bytes, uuid: bytes) -> bytes:
     """What the backups of a vault are signed with."""
     return hkdf(master, uuid, b"kvtui/backup")
+
+
+def purpose_key(seed: bytes, uuid: bytes, purpose: str) -> bytes:
+    """A key for something about a vault that is kept outside of it: the same whatever its master key is."""
+    return hkdf(seed, uuid, b"kvtui/purpose/" + purpose.encode("utf-8"))
 
 
 def hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:

@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvtui.backends.file import checks, faults, header, integrity, reads, schema, sealing, slots
+from kvtui.backends.file import anchor, checks, header, integrity, reads, schema, slots
 from kvtui.backends.file.anchor import Anchor
 from kvtui.backends.file.database import Database
 from kvtui.backends.file.header import Header, KdfCost, Slot
-from kvtui.backends.file.keys import Keys, backup_key, calibrated, hkdf
+from kvtui.backends.file.keys import Keys, backup_key, calibrated, purpose_key
 from kvtui.backends.file.schema import StateRow
 from kvtui.backends.file.transaction import Transaction
 from kvtui.domain.credential import Credential, KeySlot
-from kvtui.domain.errors import Corrupt, InvalidInput, NotFound, Unsupported
+from kvtui.domain.errors import Corrupt, InvalidInput, NotFound, Unavailable
 from kvtui.domain.value import SecretValue
 from kvtui.locations import write_private
 
@@ -42,11 +42,25 @@ class Vault:
         self.uuid = uuid
         self.keys = Keys.derive(master, uuid)
         self.notes: list[str] = []
-        self.anchor = Anchor(state_dir, uuid, self.keys.anchor)
         self._master = master
-        self._seed = b""
-        self._anchored = self.anchor.read()  # before the generation, or another writer looks like a rollback
-        self.database = Database(path / schema.FILE, self.keys.page)
+        record = anchor.stored(state_dir, uuid)  # before the generation
+        self.database = Database(path / schema.FILE, self.keys.page, self._confirm)
+        try:
+            with self.database.reading() as connection:
+                self._seed = self.state(connection).seed
+        except BaseException:
+            self.database.close()
+            raise
+        self.anchor = Anchor(state_dir, uuid, self.derive_key("anchor"))
+        self._anchored = self.anchor.generation_of(record)
+
+    def _confirm(self) -> None:
+        """The header is still of these keys: whoever waited for the database may have missed that they were exchanged.
+        Raises Unavailable."""
+        try:
+            self.header()
+        except Corrupt:
+            raise Unavailable("The vault was encrypted anew just now.", hint="Open it again.") from None
 
     @contextmanager
     def change(self) -> Iterator[Transaction]:
@@ -65,7 +79,7 @@ class Vault:
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes from the vault's seed; the same after the master key has been changed."""
         self.database.check()
-        return hkdf(self._seed, self.uuid, b"kvtui/purpose/" + purpose.encode("utf-8"))
+        return purpose_key(self._seed, self.uuid, purpose)
 
     def backup_key(self) -> bytes:
         """What backups are signed with."""
@@ -76,7 +90,7 @@ class Vault:
         self.database.close()
         self.anchor.close()
         self._master = self._seed = b""
-        self.keys = Keys(b"", b"", b"", b"", b"")
+        self.keys = Keys(b"", b"", b"", b"")
 
     # Key slots
 
@@ -158,15 +172,7 @@ class Vault:
 
     def state(self, connection: apsw.Connection) -> StateRow:
         """Raises Corrupt when the database is of another vault, Unsupported when of a newer kvtui."""
-        if connection.pragma("user_version") > schema.VERSION:
-            raise Unsupported(
-                "This vault was written by a newer kvtui.", capability="open", hint="Use that version or a later one."
-            )
-        state = reads.state(connection)
-        if state.uuid != self.uuid:
-            raise faults.foreign()
-        self._seed = sealing.unseal(self.keys.value, self.uuid, 0, 0, state.seed)
-        return state
+        return integrity.state(connection, self.uuid, self.keys)
 
     # The header
 
