@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
-from kvtui.domain.credential import Created, Credential
+from kvtui.domain.credential import Created, Credential, KeySlot
 from kvtui.domain.errors import Unsupported
 from kvtui.domain.progress import Progress, silent
 
@@ -82,3 +82,21 @@ class BackendFactory(ABC):
 
         Raises NotFound, Corrupt, WrongCredential, AlreadyExists, Unsupported where stores are not made from here."""
         raise Unsupported(f"A {self.kind} store is not restored from here.", capability="restore")
+
+    def ending_slots(self, settings: Mapping[str, Any], credential: Credential) -> Sequence[KeySlot]:
+        """The ways to open it that `rotate_master` would end: all but the one used. Raises as `open` does."""
+        raise Unsupported(f"A {self.kind} store has no master key.", capability=Capability.KEY_SLOTS.value)
+
+    def rotate_master(
+        self,
+        settings: Mapping[str, Any],
+        credential: Credential,
+        *,
+        new: Credential | None = None,
+        progress: Progress = silent,
+    ) -> Created:
+        """Encrypt everything anew under a new master key, whose only slots are the credential's (or `new` in its place)
+        and a new recovery key. All of it is done, or none. Progress in rows; what it raises stops.
+
+        Raises as `open` does, InvalidInput for a recovery key without `new`, Unavailable where others have it open."""
+        raise Unsupported(f"A {self.kind} store has no master key.", capability=Capability.KEY_SLOTS.value)

@@ -48,6 +48,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "key add": ("key_slots", "add a passphrase, key file or recovery key"),
             "key remove": ("key_slots", "remove one of them"),
             "key passwd": ("key_slots", "change the passphrase"),
+            "key rotate-master": ("key_slots", "encrypt everything anew under a new master key"),
             "key export-raw": ("key_slots", "print the database's page key"),
         },
         "Screen": {

@@ -336,3 +336,34 @@ def test_key_passwd_keeps_the_key_file_a_passphrase_was_paired_with(vault: Vault
     assert run_here(*both, *old, "key", "passwd", "--new-passphrase-file", str(new)).code == 0
     assert run_here(*both, "--passphrase-file", str(new), "ls").code == 0
     assert run_here("--vault", str(tmp_path / "both"), "--passphrase-file", str(new), "ls").code == 6
+
+
+def test_rotate_master_prints_a_new_recovery_key_and_names_what_ends(vault: Vault, tmp_path: Path) -> None:
+    vault("set", "a/b", stdin=b"s3cret")
+    (tmp_path / "other").write_text("another passphrase\n")
+    vault("key", "add", "--new-passphrase-file", str(tmp_path / "other"), "--label", "laptop")
+    refused = vault("key", "rotate-master")
+    assert refused.code == 2
+    assert "laptop" in refused.err
+    ran = vault("key", "rotate-master", "--yes", "--json")
+    assert ran.code == 0, ran.err
+    assert sorted(slot["type"] for slot in ran.json["dropped"]) == ["passphrase", "recovery"]
+    assert ran.json["recovery_key"] != vault.recovery_key
+    assert vault("get", "a/b").out == b"s3cret"
+    assert [slot["type"] for slot in vault("key", "list", "--json").json["slots"]] == ["passphrase", "recovery"]
+    assert vault("journal", "verify").code == 0
+
+
+def test_rotate_master_with_the_recovery_key_needs_a_new_passphrase(vault: Vault, tmp_path: Path) -> None:
+    (tmp_path / "recovery").write_text(vault.recovery_key + "\n")
+    (tmp_path / "new").write_text("a passphrase made anew\n")
+    by_recovery = ("--vault", str(vault.path), "--passphrase-file", str(tmp_path / "recovery"))
+    ran = run_here(*by_recovery, "key", "rotate-master", "--yes", "--new-passphrase-file", str(tmp_path / "new"))
+    assert ran.code == 0, ran.err
+    assert "Recovery key: " in ran.text
+    assert vault("ls").code == 6
+    assert run_here("--vault", str(vault.path), "--passphrase-file", str(tmp_path / "new"), "ls").code == 0
+
+
+def test_rotate_master_is_refused_read_only(vault: Vault) -> None:
+    assert vault("--read-only", "key", "rotate-master", "--yes").code == 7

@@ -97,6 +97,11 @@ def exclusive(path: Path, key: bytes) -> Iterator[apsw.Connection]:
             connection.close(force=True)
 
 
+def probe(path: Path, key: bytes) -> None:
+    """Raise apsw.NotADBError or Corrupt unless this key opens this database. Changes nothing in it."""
+    _keyed(path, key, apsw.SQLITE_OPEN_READWRITE).close(force=True)
+
+
 def connect_still(path: Path, key: bytes) -> apsw.Connection:
     """A connection for reading a file that nobody else uses and that has no write-ahead log: nothing is written, not
     even beside it. Raises as `connect` does."""

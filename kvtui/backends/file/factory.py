@@ -10,7 +10,7 @@ from kvtui.backends.contract import Backend
 from kvtui.backends.factory import BackendFactory, Setting, StoreState
 from kvtui.backends.file import checks, files, header
 from kvtui.domain.capability import Capability
-from kvtui.domain.credential import Created, Credential
+from kvtui.domain.credential import Created, Credential, KeySlot
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput
 from kvtui.domain.progress import Progress, silent
 from kvtui.locations import state_dir
@@ -78,6 +78,25 @@ class FileFactory(BackendFactory):
 
         vault, credential = _path(settings), _with_key_file(settings, credential)
         return backups.restore(archive, vault, credential, self._state_dir(), replace=replace, progress=progress)
+
+    def ending_slots(self, settings: Mapping[str, Any], credential: Credential) -> Sequence[KeySlot]:
+        from kvtui.backends.file import mastering  # noqa: PLC0415
+
+        return mastering.ending(_path(settings), _with_key_file(settings, credential))
+
+    def rotate_master(
+        self,
+        settings: Mapping[str, Any],
+        credential: Credential,
+        *,
+        new: Credential | None = None,
+        progress: Progress = silent,
+    ) -> Created:
+        from kvtui.backends.file import mastering  # noqa: PLC0415
+
+        vault, credential = _path(settings), _with_key_file(settings, credential)
+        recovery = mastering.rotate_master(vault, credential, self._state_dir(), new=new, progress=progress)
+        return Created(location=files.shown(vault), recovery_key=recovery)
 
     def _open(self, settings: Mapping[str, Any], credential: Credential | None, *, accept_rollback: bool) -> Backend:
         vault = _path(settings)

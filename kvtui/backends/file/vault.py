@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvtui.backends.file import anchor, checks, header, integrity, reads, schema, slots
+from kvtui.backends.file import anchor, checks, header, integrity, reads, schema, slots, successor
 from kvtui.backends.file.anchor import Anchor
 from kvtui.backends.file.database import Database
 from kvtui.backends.file.header import Header, KdfCost, Slot
@@ -198,6 +198,7 @@ class Vault:
         if not same:
             self.notes.append(f"{header.COPY} was missing or differed and has been written again.")
             self._write_copy()
+        successor.forget(self.path)
 
     def _change_slots(self, edit: Callable[[tuple[Slot, ...]], tuple[Slot, ...]]) -> None:
         self.database.check()
@@ -230,7 +231,9 @@ def open_vault(path: Path, credential: Credential, state_dir: Path, *, accept_ro
     real = Path(os.path.realpath(path))  # the vault itself is no link; SQLite refuses any on the way
     parsed = header.read(real)
     _, master = slots.unlock(parsed, credential)
-    parsed.verified(Keys.derive(master, parsed.uuid).header)
+    keys = Keys.derive(master, parsed.uuid)
+    parsed.verified(keys.header)
+    successor.finish(real, keys.page)
     vault = Vault(real, parsed.uuid, master, state_dir)
     vault.notes.extend(notes)
     try:
