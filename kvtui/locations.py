@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from kvtui.domain.errors import KvtuiError, PermissionDenied, Unavailable
 
 _APP = "kvtui"
+_BUFFER = 1 << 18
 
 
 def config_file() -> Path:
@@ -98,19 +101,27 @@ def _make_dirs(path: Path) -> None:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace the file at `path` by `data`, mode 0600: after a crash it holds the old or the new bytes, on disk.
+    """Replace the file at `path` by `data`; see `replacing_private`."""
+    with replacing_private(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing_private(path: Path) -> Iterator[BinaryIO]:
+    """Replace the file at `path` by what the body writes, mode 0600: after a crash it holds the old or the new bytes,
+    on disk. Where the body raises, the old file stays and nothing else is left.
 
     The folder must exist. Raises PermissionDenied if `path` is anything but a regular file of ours, Unavailable if the
-    file system refuses; the old file then stays.
+    file system refuses.
     """
     temp = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         check_private_file(path)
         handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with os.fdopen(handle, "wb", buffering=_BUFFER) as file:
                 os.fchmod(file.fileno(), 0o600)
-                file.write(data)
+                yield file
                 file.flush()
                 _sync(file.fileno())
             temp.replace(path)

@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot
-from kvtui.domain.errors import KvtuiError, NotFound, Unsupported
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
@@ -68,6 +68,16 @@ class Written:
 
     path: str
     version: Version | None = None
+    error: KvtuiError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The result of one read of a bulk: the secret, or the error that kept it from being read; neither where nothing
+    is."""
+
+    path: str
+    secret: Secret | None = None
     error: KvtuiError | None = None
 
 
@@ -168,6 +178,33 @@ class Backend(ABC):
                 yield Written(write.path, error=error)
             else:
                 yield Written(write.path, version)
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[Found]:
+        """READ, in bulk and lazily: one result each, in order. Raises what concerns more than one secret, such as
+        Locked. A backend may look up several at once."""
+        for path in paths:
+            try:
+                secret = self.read(path)
+            except NotFound:
+                yield Found(path)
+            except (Locked, AuthenticationRequired):
+                raise
+            except KvtuiError as error:
+                yield Found(path, error=error)
+            else:
+                yield Found(path, secret)
+
+    def write_histories(self, histories: Iterable[History]) -> Iterator[Written]:
+        """HISTORY, in bulk as `write_many`: each result has the newest version, or the error."""
+        for history in histories:
+            try:
+                self.write_history(history)
+            except (Locked, AuthenticationRequired, Unsupported):
+                raise
+            except KvtuiError as error:
+                yield Written(history.path, error=error)
+            else:
+                yield Written(history.path, history.versions[-1].version)
 
     def containers(self) -> Sequence[str]:
         """CONTAINERS. Names of the top-level containers, empty ones too, sorted."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-from kvtui.backends.contract import Backend, Write, Written
+from kvtui.backends.contract import Backend, Found, Write, Written
 from kvtui.domain.capability import WRITING, BackendInfo
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import PermissionDenied
@@ -69,6 +69,9 @@ class ReadOnlyBackend(Backend):
     def read_history(self, path: str) -> History:
         return self._inner.read_history(path)
 
+    def read_many(self, paths: Iterable[str]) -> Iterator[Found]:
+        return self._inner.read_many(paths)
+
     def containers(self) -> Sequence[str]:
         return self._inner.containers()
 
@@ -100,6 +103,9 @@ class ReadOnlyBackend(Backend):
         self._refuse(path)
 
     def write_many(self, writes: Iterable[Write]) -> Iterator[Written]:
+        self._refuse()
+
+    def write_histories(self, histories: Iterable[History]) -> Iterator[Written]:
         self._refuse()
 
     def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:

@@ -7,6 +7,7 @@ import select
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,14 +77,42 @@ def _unreadable(path: Path, error: OSError) -> InvalidInput | NotFound | Permiss
     return InvalidInput(f"{path} cannot be read: {error.strerror}.", hint="Name another file.")
 
 
-def read_stream(stream: BinaryIO | None, limit: int = MAX_INPUT_BYTES) -> bytes:
+_FROM_A_FILE = "Name a file instead: it is read piece by piece."
+
+
+def read_stream(stream: BinaryIO | None, limit: int = MAX_INPUT_BYTES, *, hint: str = "Use a smaller one.") -> bytes:
     """All of standard input. Raises InvalidInput when it is closed or does not end within the limit."""
     if stream is None:
         raise InvalidInput("Standard input is closed.", hint="Send the input through a pipe, or use --file.")
     data = stream.read(limit + 1)
     if len(data) > limit:
-        raise InvalidInput(f"The input is too large (over {limit} bytes).", hint="Use a smaller one.")
+        raise InvalidInput(f"The input is too large (over {limit} bytes).", hint=hint)
     return data
+
+
+@contextmanager
+def seekable(path: Path | None, stdin: BinaryIO | None) -> Iterator[BinaryIO]:
+    """A file, or standard input for None, that can be read several times. What comes through a pipe is held in memory
+    (never put down somewhere in plain text), so there is a limit to it. Raises as `read_file`."""
+    if path is None:
+        if stdin is not None and _is_regular(stdin):
+            yield stdin
+        else:
+            yield BytesIO(read_stream(stdin, hint=_FROM_A_FILE))
+        return
+    with _opened(path) as handle:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            with os.fdopen(handle, "rb", buffering=0, closefd=False) as file:
+                yield file
+            return
+    yield BytesIO(read_file(path))
+
+
+def _is_regular(stream: BinaryIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # no descriptor behind it
+        return False
 
 
 class Terminal:

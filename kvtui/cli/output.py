@@ -140,7 +140,11 @@ class ProgressLine:
         if not self._active or now - self._shown < _REDRAW:
             return
         self._shown = now
-        self._out.draw(f"{self._what}: {done * 100 // total} %" if total else f"{self._what}: {done}")
+        self._out.draw(f"{self._what}: {self.text(done, total)}")
+
+    def text(self, done: int, total: int | None) -> str:
+        """How far it is, in words."""
+        return f"{done * 100 // total} %" if total else f"{done}"
 
 
 def error_line(error: KvtuiError) -> str:

@@ -1,20 +1,27 @@
-"""import and export: secrets from files and into files."""
+"""import and export: secrets from files and into files. Both stream, with a bounded number of secrets in memory."""
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
+from typing import Self
 
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit, bulk_exit_code
-from kvtui.cli.inputs import read_file, read_stream
-from kvtui.cli.output import Output, error_json
+from kvtui.cli.inputs import seekable
+from kvtui.cli.output import Output, ProgressLine, error_json
+from kvtui.domain import json_text
 from kvtui.domain.errors import InvalidInput, KvtuiError
 from kvtui.domain.json_text import Json
+from kvtui.domain.progress import silent
 from kvtui.services.transfer.importing import ItemOutcome, ItemResult, import_items, read_items
-from kvtui.services.transfer.model import Format, Problem
+from kvtui.services.transfer.model import Format, Problem, Report
 from kvtui.text import show
 
 _FORMATS = ", ".join(Format)
@@ -30,27 +37,132 @@ def _import_arguments(parser: Parser) -> None:
 
 
 def _import(context: Context, args: Namespace) -> int:
-    data = read_stream(context.stdin) if args.file == "-" else read_file(Path(args.file).expanduser())
-    format_ = Format.parse(args.format) if args.format else Format.of_file(args.file)
-    if args.as_path is not None:
-        session, as_path = context.at(args.as_path)
-        items = read_items(data, format_, as_path=as_path)
-    else:
-        session, into = context.at_folder(args.into or "")
-        items = read_items(data, format_, into=into)
-    results = import_items(session.backend, items, dry_run=args.dry_run, journal=session.journal)
-    return _print_plan(context.out, results) if args.dry_run else _print_results(context.out, results)
+    out = context.out
+    path = None if args.file == "-" else Path(args.file).expanduser()
+    with seekable(path, context.stdin) as file:
+        format_ = Format.parse(args.format) if args.format else Format.of_file(args.file)
+        session, place = context.at_folder(args.into or "") if args.as_path is None else context.at(args.as_path)
+        where = {"into": place} if args.as_path is None else {"as_path": place}
+        with ProgressLine(out, "Checking the file") as progress:
+            items = read_items(file, format_, **where, progress=progress)
+        results = _Results(out)
+        if args.dry_run:
+            return _print_plan(out, results, import_items(session.backend, items, dry_run=True))
+        with _Stopping() as stopping, _Counting(out, results) as counting:
+
+            def progress_or_stop(done: int, total: int | None) -> None:
+                counting(done, total)
+                stopping(done, total)
+
+            return _print_results(
+                out,
+                results,
+                import_items(session.backend, items, journal=session.journal, progress=progress_or_stop),
+            )
 
 
-def _print_plan(out: Output, results: Iterator[ItemResult]) -> int:
-    planned = list(results)
-    if out.json:
-        out.dump({"plan": [_step(result) for result in planned if result.outcome is not ItemOutcome.SKIPPED]})
-    else:
-        for result in planned:
+class _Interrupted(KvtuiError):  # noqa: N818 - named after what happened
+    kind = "Interrupted"
+
+
+class _Stopping:
+    """Turns the first ctrl-c into an end between two commits, the second one into the usual."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before: signal.Handlers | int | Callable[[int, FrameType | None], object] | None = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def __call__(self, _done: int, _total: int | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+
+
+class _Results:
+    """What became of the secrets so far: counts, and the errors an exit code is made of."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self.counts = dict.fromkeys(ItemOutcome, 0)
+        self.errors: list[KvtuiError] = []
+        """Two of each kind at most: a million would fill the memory and tell no more."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        return self.total - self.counts[ItemOutcome.FAILED]
+
+    def take(self, result: ItemResult) -> None:
+        self.counts[result.outcome] += 1
+        error = result.error
+        if error is not None and sum(kept.kind == error.kind for kept in self.errors) < 2:
+            self.errors.append(error)
+
+    def told(self) -> str:
+        return ", ".join(f"{count} {outcome.value}" for outcome, count in self.counts.items() if count) or "nothing"
+
+
+class _Counting(ProgressLine):
+    """How many secrets are done, how many a second, and how much of the file."""
+
+    def __init__(self, out: Output, results: _Results) -> None:
+        super().__init__(out, "Importing")
+        self._results = results
+        self._began = time.monotonic()
+
+    def text(self, done: int, total: int | None) -> str:
+        count = self._results.total
+        rate = round(count / max(time.monotonic() - self._began, 0.001))
+        return f"{count:,} secrets, {rate:,} a second, {super().text(done, total)}"
+
+
+class _Rows:
+    """One JSON object whose first member is a list that is written as it grows."""
+
+    def __init__(self, out: Output, name: str) -> None:
+        self._out = out
+        self._name = name
+        self._count = 0
+
+    def add(self, row: Json) -> None:
+        before = ", " if self._count else f'{{"{self._name}": ['
+        self._out.bytes((before + json_text.dump(row)).encode("ascii"))
+        self._count += 1
+
+    def end(self, rest: dict[str, Json]) -> None:
+        """Close the list, write the other members, end the line."""
+        text = "" if self._count else f'{{"{self._name}": ['
+        members = "".join(f', "{name}": {json_text.dump(value)}' for name, value in rest.items())
+        self._out.bytes(f"{text}]{members}}}\n".encode("ascii"))
+
+
+def _print_plan(out: Output, results: _Results, planned: Iterator[ItemResult]) -> int:
+    rows = _Rows(out, "plan")
+    for result in planned:
+        results.take(result)
+        if not out.json:
             out.line(f"{result.outcome.value:8} {out.name(result.path)}{_remark(result)}")
-    errors = [result.error for result in planned if result.error]
-    return bulk_exit_code(len(planned) - len(errors), errors)
+        elif result.outcome is not ItemOutcome.SKIPPED:
+            rows.add(_step(result))
+    if out.json:
+        rows.end({})
+    return bulk_exit_code(results.done, results.errors)
 
 
 def _step(result: ItemResult) -> Json:
@@ -67,28 +179,38 @@ def _remark(result: ItemResult) -> str:
     return f": {show(told)}" if told else ""
 
 
-def _print_results(out: Output, results: Iterator[ItemResult]) -> int:
-    done: list[Json] = []
+def _print_results(out: Output, results: _Results, made: Iterator[ItemResult]) -> int:
+    rows = _Rows(out, "done")
     failed: list[Json] = []
-    errors: list[KvtuiError] = []
-    counts = dict.fromkeys(ItemOutcome, 0)
-    for result in results:
-        counts[result.outcome] += 1
-        if result.error is not None:
-            errors.append(result.error)
-            failed.append({"path": result.path, "error": error_json(result.error)})
-            if not out.json:
-                out.error(_about(result.error, result.path))
-        else:
-            done.append({"path": result.path, "version": result.version, "outcome": result.outcome.value})
+    try:
+        for result in made:
+            results.take(result)
+            if result.error is not None:
+                error = _about(result.error, result.path)
+                if out.json:
+                    failed.append({"path": result.path, "error": error_json(error)})
+                else:
+                    out.error(error)
+            elif out.json:
+                rows.add({"path": result.path, "version": result.version, "outcome": result.outcome.value})
             if result.note:
                 out.note(f"{out.name(result.path)}: {result.note}")
+    except (KvtuiError, KeyboardInterrupt) as stopped:
+        if not results.total and isinstance(stopped, KvtuiError):
+            raise
+        if out.json:
+            rows.end({"failed": failed})
+        told = f"Stopped after {results.total} secrets: {results.told()}."
+        error = _Interrupted(told, hint="Import again to go on: what is the same already is skipped.")
+        out.error(error)
+        if isinstance(stopped, KeyboardInterrupt):
+            return Exit.INTERRUPTED
+        raise
     if out.json:
-        out.dump({"done": done, "failed": failed})
+        rows.end({"failed": failed})
     elif not out.quiet:
-        told = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count)
-        out.line(f"Imported: {told or 'nothing'}")
-    return bulk_exit_code(len(done), errors)
+        out.line(f"Imported: {results.told()}")
+    return bulk_exit_code(results.done, results.errors)
 
 
 def _about(error: KvtuiError, path: str) -> KvtuiError:
@@ -111,24 +233,36 @@ def _format_of(file: str) -> Format:
 
 
 def _export(context: Context, args: Namespace) -> int:
-    from kvtui.services.transfer.exporting import export  # noqa: PLC0415
+    from kvtui.locations import replacing_private  # noqa: PLC0415
+    from kvtui.services.transfer.exporting import export_to  # noqa: PLC0415
 
-    to_file = args.output not in {None, "-"}
-    format_ = Format.parse(args.format) if args.format else _format_of(args.output) if to_file else Format.JSON
-    session, path = context.at_folder(args.path)
-    exported = export(session.backend, path, format_, all_versions=args.all_versions, journal=session.journal)
     out = context.out
-    if to_file:
-        from kvtui.locations import write_private  # noqa: PLC0415
+    file = None if args.output in {None, "-"} else Path(args.output).expanduser()
+    format_ = Format.parse(args.format) if args.format else _format_of(args.output) if file else Format.JSON
+    session, path = context.at_folder(args.path)
 
-        write_private(Path(args.output).expanduser(), exported.data)
+    def run(write: Callable[[bytes], object], form: Callable[[str], str] = str) -> Report:
+        with ProgressLine(out, "Exporting") as progress:
+            return export_to(
+                lambda text: write(form(text).encode("utf-8")),
+                session.backend,
+                path,
+                format_,
+                all_versions=args.all_versions,
+                journal=session.journal,
+                progress=silent if file is None else progress,
+            )
+
+    if file is not None:
+        with replacing_private(file) as private:
+            report = run(private.write)
     elif out.is_terminal:
-        out.bytes(show(exported.data.decode("utf-8", "replace"), lines=True).encode("utf-8"))
+        report = run(out.bytes, lambda text: show(text, lines=True))
     else:
-        out.bytes(exported.data)
-    for note in exported.notes:
+        report = run(out.bytes)
+    for note in report.notes:
         out.note(f"{out.name(note.path)}: {note.reason}" if note.path else note.reason)
-    return _print_exported(out, args.output if to_file else None, exported.problems)
+    return _print_exported(out, None if file is None else args.output, report.problems)
 
 
 def _print_exported(out: Output, file: str | None, problems: Sequence[Problem]) -> int:

@@ -88,6 +88,12 @@ def parse_at(text: str, at: int) -> tuple[Json, int]:
     return _DECODER.raw_decode(text, at)
 
 
+def string_at(text: str, at: int) -> tuple[str, int]:
+    """As parse_at, for text in quotes that begins at an index, such as a key."""
+    found: tuple[str, int] = _DECODER.parse_string(text, at + 1, True)  # type: ignore[attr-defined]
+    return found
+
+
 def refusal(what: str, line: int, column: int) -> InvalidInput:
     """The error for text that is no JSON; line and column count from 1."""
     return InvalidInput(f"Not JSON: {what} at line {line}, column {column}.", hint="Check quotes, commas and brackets.")
@@ -146,10 +152,13 @@ def check_depth(value: Json, max_depth: int = MAX_DEPTH) -> None:
     raise too_deep(max_depth)
 
 
-def dump(value: Json, *, indent: int | None = None, ascii_only: bool = True) -> str:
-    """Write one JSON value. ASCII keeps lone surrogates and is safe on any terminal."""
+def dump(value: Json, *, indent: int | None = None, ascii_only: bool = True, level: int = 0) -> str:
+    """Write one JSON value. ASCII keeps lone surrogates and is safe on any terminal.
+
+    `level`: how many maps and lists of an indented document it stands in.
+    """
     quote = encode_basestring_ascii if ascii_only else encode_basestring
-    return _write(value, quote, indent, 0)
+    return _write(value, quote, indent, level)
 
 
 def _write(value: Json, quote: Callable[[str], str], indent: int | None, level: int) -> str:

@@ -9,13 +9,13 @@ import hashlib
 import os
 import pwd
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kvtui import locations
 from kvtui.domain.errors import KvtuiError
@@ -65,6 +65,14 @@ class JournalEntry:
     result: str = DONE
 
 
+class Done(NamedTuple):
+    """One of many changes journaled together; `result` as in JournalEntry."""
+
+    path: str
+    version: int | None
+    result: str
+
+
 JournalCheck: TypeAlias = LogCheck
 
 
@@ -107,6 +115,31 @@ class Journal:
         """Add one entry. Raises PermissionDenied or Unavailable when it cannot be written."""
         with self._log.opened() as log:
             self._append(log, JournalEntry(datetime.now(UTC), self._actor, act, path, field, version, to, result))
+
+    def record_many(self, act: Act, paths: Iterable[str]) -> None:
+        """Add an entry for each path, together and durably. Raises PermissionDenied or Unavailable."""
+        now = datetime.now(UTC)
+        with self._log.opened() as log:
+            log.append_all(_row(JournalEntry(now, self._actor, act, path)) for path in paths)
+
+    @contextmanager
+    def around_many(self, act: Act, count: int) -> Iterator[Callable[[Iterable[Done]], None]]:
+        """Journal up to `count` changes together: refused beforehand where they could not be journaled.
+
+        The body calls what it is given with what was done, which is on disk when that returns. Raises PermissionDenied
+        or Unavailable.
+        """
+        with self._log.opened() as log:
+            log.refuse_when_full(count)
+
+            def note(done: Iterable[Done]) -> None:
+                now = datetime.now(UTC)
+                log.append_all(
+                    _row(JournalEntry(now, self._actor, act, one.path, None, one.version, None, one.result))
+                    for one in done
+                )
+
+            yield note
 
     @contextmanager
     def around(self, act: Act, path: str, *, to: str | None = None) -> Iterator[Callable[[Applied], None]]:
@@ -155,17 +188,21 @@ class Journal:
 
     @staticmethod
     def _append(log: LogWriter, entry: JournalEntry) -> None:
-        row = {
-            "at": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            "actor": entry.actor,
-            "act": entry.act.value,
-            "path": entry.path,
-            "field": entry.field,
-            "version": entry.version,
-            "to": entry.to,
-            "result": entry.result,
-        }
-        log.append({name: value for name, value in row.items() if value is not None})
+        log.append(_row(entry))
+
+
+def _row(entry: JournalEntry) -> dict[str, Any]:
+    row = {
+        "at": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "actor": entry.actor,
+        "act": entry.act.value,
+        "path": entry.path,
+        "field": entry.field,
+        "version": entry.version,
+        "to": entry.to,
+        "result": entry.result,
+    }
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _entry(row: dict[str, Any]) -> JournalEntry | None:

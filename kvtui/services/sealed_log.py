@@ -24,14 +24,17 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kvtui import locations
 from kvtui.domain.errors import KvtuiError, PermissionDenied, Unavailable
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ _HEAD_SIZE = 20 + 1 + 20 + 1 + 64 + 1 + 64 + 1
 _BLOCK = 1 << 16
 _TAKEN_OVER = 1 << 24
 _RESERVE = 1 << 16
+_USUAL_LINE = 512
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _LOCK_SECONDS = 10.0
 _REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
 
@@ -76,6 +81,7 @@ class SealedLog:
         self._head = file.with_suffix(".head")
         self._seal_key = None if key is None else subkey(key, "seal")
         self._code_key = None if key is None else subkey(key, "code")
+        self._sealing: AESGCM | None = None
 
     # -- writing
 
@@ -99,21 +105,38 @@ class SealedLog:
             os.close(head)
             os.close(log)
 
-    def append(self, log: int, head: int, row: Mapping[str, Any]) -> None:
+    def append(self, log: int, head: int, rows: Iterable[Mapping[str, Any]], *, durable: bool) -> None:
         with _told(self.file), _locked(head):
             state, flags = self._resume(log, head)
-            number = state.count + 1
-            line = self._line(number, state.code, {**row, **flags})
-            if "lost" in flags and state.size and os.pread(log, 1, state.size - 1) != b"\n":
-                line = b"\n" + line
-            _write_all(log, line)
-            code = line[-len('"}\n') - 64 : -len('"}\n')].decode("ascii")
-            os.pwrite(head, self._head_text(_State(number, state.size + len(line), code)), 0)
+            unfinished = "lost" in flags and state.size and os.pread(log, 1, state.size - 1) != b"\n"
+            lines = [b"\n"] if unfinished else []
+            number, code = state.count, state.code
+            for row in rows:
+                number += 1
+                line, code = self._line(number, code, {**row, **flags})
+                lines.append(line)
+                flags = {}
+            data = b"".join(lines)
+            _write_all(log, data)
+            if durable:
+                os.fsync(log)
+            os.pwrite(head, self._head_text(_State(number, state.size + len(data), code)), 0)
 
-    def _line(self, number: int, previous: str, row: dict[str, Any]) -> bytes:
-        shown = row if self._seal_key is None else {"box": _seal(self._seal_key, number, row)}
-        body = json.dumps({"n": number, **shown}, separators=(",", ":"))
-        return f'{body[:-1]}{_MAC}{self._code(previous, body)}"}}\n'.encode("ascii")
+    def _line(self, number: int, previous: str, row: dict[str, Any]) -> tuple[bytes, str]:
+        """A line and its code."""
+        if self._seal_key is None:
+            body = _JSON.encode({"n": number, **row})
+        else:
+            body = f'{{"n":{number},"box":"{_seal(self._cipher(self._seal_key), number, row)}"}}'
+        code = self._code(previous, body)
+        return f'{body[:-1]}{_MAC}{code}"}}\n'.encode("ascii"), code
+
+    def _cipher(self, key: bytes) -> AESGCM:
+        if self._sealing is None:
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - costs start-up time
+
+            self._sealing = AESGCM(key)
+        return self._sealing
 
     def _resume(self, log: int, head: int) -> tuple[_State, dict[str, Any]]:
         """Where to go on, and what the next line has to tell about it."""
@@ -259,25 +282,27 @@ class LogWriter:
     _file: int
     _head: int
 
-    def refuse_when_full(self) -> None:
-        """Raises Unavailable where another line has no room."""
+    def refuse_when_full(self, lines: int = 1) -> None:
+        """Raises Unavailable where so many more lines have no room."""
         with _told(self.log.file):
             room = os.fstatvfs(self._file)
         # Some network and user-space file systems tell no sizes at all.
-        if room.f_blocks and room.f_bavail * room.f_frsize < _RESERVE:
+        if room.f_blocks and room.f_bavail * room.f_frsize < _RESERVE + lines * _USUAL_LINE:
             raise _unusable(self.log.file, "written", os.strerror(errno.ENOSPC), errno.ENOSPC)
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add one line, all or nothing. Raises PermissionDenied or Unavailable."""
-        self.log.append(self._file, self._head, row)
+        self.log.append(self._file, self._head, [row], durable=False)
+
+    def append_all(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add many lines, all or nothing, and wait until they are on disk. Raises as `append`."""
+        self.log.append(self._file, self._head, rows, durable=True)
 
 
-def _seal(key: bytes, number: int, row: dict[str, Any]) -> str:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - costs start-up time
-
+def _seal(cipher: AESGCM, number: int, row: dict[str, Any]) -> str:
     nonce = os.urandom(12)
-    text = json.dumps(row, separators=(",", ":")).encode("ascii")
-    return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, text, b"%d" % number)).decode("ascii")
+    text = _JSON.encode(row).encode("ascii")
+    return base64.b64encode(nonce + cipher.encrypt(nonce, text, b"%d" % number)).decode("ascii")
 
 
 def _unseal(key: bytes, row: dict[str, Any]) -> dict[str, Any] | None:

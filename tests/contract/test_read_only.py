@@ -18,6 +18,7 @@ REFUSED = {
     "write",
     "write_many",
     "write_metadata",
+    "write_histories",
     "write_history",
     "delete",
     "undelete",

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvtui.backends.contract import Backend, Write, Written, mentions, missing, missing_folder, missing_version
+from kvtui.backends.contract import Backend, Found, Write, Written, mentions, missing, missing_folder, missing_version
 from kvtui.backends.file import files, integrity, reads, records, sealing
 from kvtui.backends.file.columns import to_column
 from kvtui.backends.file.schema import DELETED, DESTROYED, LIVE, ContainerRow, SecretRow, VersionRow
@@ -23,7 +23,7 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.credential import Credential, KeySlot
-from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound
+from kvtui.domain.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, InvalidPath, KvtuiError, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import (
@@ -130,6 +130,10 @@ class FileBackend(Backend):
         fields = self._fields(kept) if kept.state == LIVE else {}
         return Secret(path, records.version(kept), fields or {}, records.metadata(row), row.current)
 
+    def read_many(self, paths: Iterable[str]) -> Iterator[Found]:
+        self._database.check()
+        return self._read_chunks(iter(paths))
+
     def metadata(self, path: str) -> Metadata:
         with self._database.reading() as connection:
             return records.metadata(_found(connection, path))
@@ -180,14 +184,13 @@ class FileBackend(Backend):
 
     def write_history(self, history: History) -> None:
         encoded = _encoded(history)
-        last = history.versions[-1].version
         with self._vault.change() as transaction:
             _check_free(transaction.connection, history.path)
-            row = records.with_version(records.blank(history.path, last), last)
-            row = transaction.insert_secret(records.with_metadata(row, history.metadata, last.created_at))
-            for stored, data in zip(history.versions, encoded, strict=True):
-                sealed = None if data is None else self._seal(row.id, stored.version.number, data)
-                transaction.insert_version(records.version_row(row.id, stored.version, sealed))
+            self._restore(transaction, history, encoded)
+
+    def write_histories(self, histories: Iterable[History]) -> Iterator[Written]:
+        self._database.check()
+        return self._history_chunks(iter(histories))
 
     def limit_versions(self, path: str, count: int) -> None:
         """Keep at most so many versions of this secret, dropping the oldest now and later; 0: as the vault has it."""
@@ -300,6 +303,32 @@ class FileBackend(Backend):
     def derive_key(self, purpose: str) -> bytes | None:
         return self._vault.derive_key(purpose)
 
+    def _read_chunks(self, paths_: Iterator[str]) -> Iterator[Found]:
+        left: list[str] = []
+        while left := [*left, *islice(paths_, _CHUNK - len(left))]:
+            with self._database.reading() as connection:
+                rows, stopped = reads.current(connection, left, _COMMIT_BYTES)
+            found = iter(rows)
+            row, kept = next(found, (None, None))
+            count = 0
+            for path in left:
+                if row is None or kept is None or row.path != to_column(path):
+                    if row is None and stopped:
+                        break
+                    yield Found(path)
+                else:
+                    yield self._found(path, row, kept)
+                    row, kept = next(found, (None, None))
+                count += 1
+            left = left[count:]
+
+    def _found(self, path: str, row: SecretRow, kept: VersionRow) -> Found:
+        try:
+            fields = self._fields(kept) if kept.state == LIVE else {}
+        except Corrupt as error:
+            return Found(path, error=error)
+        return Found(path, Secret(path, records.version(kept), fields or {}, records.metadata(row), row.current))
+
     def _stream(self, folder: str) -> Iterator[SecretRow]:
         """The secrets below a folder, chunk by chunk. Raises NotFound at once."""
         folder = paths.check_folder(folder)
@@ -326,6 +355,41 @@ class FileBackend(Backend):
             except KvtuiError as error:  # the commit failed, and with it all of them
                 results = [Written(write.path, error=error) for write, _ in chunk]
             yield from results
+
+    def _history_chunks(self, histories: Iterator[History]) -> Iterator[Written]:
+        while chunk := list(islice(_sized_histories(histories), _COMMIT_WRITES)):
+            try:
+                with self._vault.change() as transaction:
+                    known = set(reads.find_all(transaction.connection, (history.path for history, _ in chunk)))
+                    results = [self._restore_one(transaction, history, data, known) for history, data in chunk]
+            except KvtuiError as error:  # the commit failed, and with it all of them
+                results = [Written(history.path, error=error) for history, _ in chunk]
+            yield from results
+
+    def _restore_one(
+        self, transaction: Transaction, history: History, data: Sequence[bytes | None] | KvtuiError, known: set[str]
+    ) -> Written:
+        """As `_put_one`: `known` are the paths that are taken."""
+        if isinstance(data, KvtuiError):
+            return Written(history.path, error=data)
+        column = to_column(history.path)
+        try:
+            if column in known:
+                raise _taken(history.path)
+            paths.check_new(history.path)
+        except (InvalidPath, AlreadyExists) as error:
+            return Written(history.path, error=error)
+        self._restore(transaction, history, data)
+        known.add(column)
+        return Written(history.path, history.versions[-1].version)
+
+    def _restore(self, transaction: Transaction, history: History, encoded: Sequence[bytes | None]) -> None:
+        last = history.versions[-1].version
+        row = records.with_version(records.blank(history.path, last), last)
+        row = transaction.insert_secret(records.with_metadata(row, history.metadata, last.created_at))
+        for stored, data in zip(history.versions, encoded, strict=True):
+            sealed = None if data is None else self._seal(row.id, stored.version.number, data)
+            transaction.insert_version(records.version_row(row.id, stored.version, sealed))
 
     def _put_one(
         self, transaction: Transaction, write: Write, data: bytes | KvtuiError, known: dict[str, SecretRow]
@@ -409,8 +473,12 @@ def _kept(connection: apsw.Connection, row: SecretRow, number: int) -> VersionRo
 
 def _check_free(connection: apsw.Connection, path: str) -> None:
     if reads.find(connection, paths.check(path)) is not None:
-        raise AlreadyExists("A secret is already there.", hint="Choose another path.", path=path)
+        raise _taken(path)
     paths.check_new(path)
+
+
+def _taken(path: str) -> AlreadyExists:
+    return AlreadyExists("A secret is already there.", hint="Choose another path.", path=path)
 
 
 def _is_container(connection: apsw.Connection, name: str) -> bool:
@@ -440,6 +508,22 @@ def _sized(writes: Iterator[Write]) -> Iterator[tuple[Write, bytes | KvtuiError]
             data = error
         yield write, data
         if size >= _COMMIT_BYTES:
+            return
+
+
+def _sized_histories(histories: Iterator[History]) -> Iterator[tuple[History, Sequence[bytes | None] | KvtuiError]]:
+    """Histories with their fields encoded, until they fill a commit."""
+    size = count = 0
+    for history in histories:
+        data: Sequence[bytes | None] | KvtuiError
+        try:
+            data = _encoded(history)
+            size += sum(len(one) for one in data if one is not None)
+            count += len(data)
+        except KvtuiError as error:
+            data = error
+        yield history, data
+        if size >= _COMMIT_BYTES or count >= _COMMIT_WRITES:
             return
 
 

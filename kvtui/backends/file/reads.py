@@ -25,6 +25,11 @@ _END = "\U0010ffff"  # a noncharacter: no path holds it, and all paths sort befo
 
 _FIND = f"SELECT {SECRET} FROM secret WHERE path = ?"  # noqa: S608
 _FIND_ALL = f"SELECT {SECRET} FROM secret WHERE path IN (SELECT value FROM json_each(?))"  # noqa: S608
+_BOTH = ", ".join([f"secret.{name}" for name in SecretRow._fields] + [f"version.{name}" for name in VersionRow._fields])
+_CURRENT = f"""SELECT {_BOTH} FROM json_each(?) AS wanted
+  CROSS JOIN secret ON secret.path = wanted.value
+  CROSS JOIN version ON version.secret = secret.id AND version.number = secret.current"""  # noqa: S608
+"""In the order of the paths: a cross join is not reordered."""
 _CHILDREN = "SELECT path, type, state FROM secret WHERE path >= ? AND path < ? ORDER BY path"
 _BELOW = f"SELECT {SECRET} FROM secret WHERE path >= ? AND path < ? ORDER BY path LIMIT ?"  # noqa: S608
 _VERSION = f"SELECT {VERSION_COLUMNS} FROM version WHERE secret = ? AND number = ?"  # noqa: S608
@@ -54,6 +59,25 @@ def find_all(connection: apsw.Connection, paths: Iterable[str]) -> dict[str, Sec
     wanted = json.dumps([to_column(path) for path in paths])
     rows = connection.execute(_FIND_ALL, (wanted,)).fetchall()
     return {row.path: row for row in map(SecretRow._make, rows)}
+
+
+def current(
+    connection: apsw.Connection, paths: Iterable[str], most_bytes: int
+) -> tuple[list[tuple[SecretRow, VersionRow]], bool]:
+    """Those of many paths that are there with their current versions, in the order of the paths.
+
+    Ends, and says so with True, where the sealed values of the versions come to more than `most_bytes`.
+    """
+    wanted = json.dumps([to_column(path) for path in paths])
+    columns = len(SecretRow._fields)
+    rows: list[tuple[SecretRow, VersionRow]] = []
+    for row in connection.execute(_CURRENT, (wanted,)):
+        kept = VersionRow._make(row[columns:])
+        rows.append((SecretRow._make(row[:columns]), kept))
+        most_bytes -= len(kept.sealed or b"")
+        if most_bytes < 0:
+            return rows, True
+    return rows, False
 
 
 def version(connection: apsw.Connection, secret: int, number: int) -> VersionRow | None:

@@ -8,7 +8,7 @@ Times are RFC 3339 UTC. A value is JSON, `{"base64": "…"}` for bytes, `{"json"
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -18,7 +18,6 @@ from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType, format_duration, parse_duration
 from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import SecretValue, ValueType
-from kvtui.services.transfer.json_tree import layout
 from kvtui.services.transfer.model import Item
 
 VERSION = 1
@@ -151,16 +150,13 @@ def _map(value: Json) -> dict[str, Json]:
     return value
 
 
-def write(histories: Iterable[History]) -> bytes:
-    secrets: list[Json] = [
-        {
-            "path": history.path,
-            "metadata": _metadata_row(history.metadata),
-            "versions": [_version_row(stored) for stored in history.versions],
-        }
-        for history in histories
-    ]
-    return layout({"kvtui": VERSION, "secrets": secrets})
+def envelope_row(history: History) -> Json:
+    """One of `secrets`."""
+    return {
+        "path": history.path,
+        "metadata": _metadata_row(history.metadata),
+        "versions": [_version_row(stored) for stored in history.versions],
+    }
 
 
 def _metadata_row(metadata: Metadata) -> Json:

@@ -13,7 +13,6 @@ where there is a `$` or a backquote as well.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from kvtui.domain import path as paths
@@ -199,29 +198,12 @@ def text_of(value: SecretValue) -> str:
     return to_text(value)
 
 
-def write(secrets: Iterator[tuple[str, Fields]], folder: str) -> tuple[bytes, list[Problem], list[Problem]]:
-    """The file, what was left out, and what will not come back the same or surprise a shell.
-
-    Names are relative to the folder, so that what came in with `--into` goes out as it was.
-    """
-    lines: list[tuple[str, str, str]] = []
-    problems: list[Problem] = []
-    notes: list[Problem] = []
-    for path, fields in secrets:
-        names = variables(relative_to(path, folder, fields), fields)
-        if reason := refuses(fields):
-            problems.append(Problem(path, reason))
-            continue
-        for field, value in fields.items():
-            text = text_of(value)
-            if value.type is not ValueType.TEXT:
-                kind = value.type.value
-                notes.append(Problem(path, f"Its field {paths.display(field)} is a {kind}; here it is text."))
-            if "'" in text and _expandable(text):
-                notes.append(Problem(path, "A value is quoted in parts: shells read it, some dotenv readers do not."))
-            lines.append((names[field], path, line(names[field], text)))
-    clashing = {name for name, count in Counter(name for name, _, _ in lines).items() if count > 1}
-    clashes = {path: name for name, path, _ in lines if name in clashing}
-    problems += [Problem(path, f"Its variable would be {name}, as another's.") for path, name in clashes.items()]
-    data = "".join(text for _, path, text in lines if path not in clashes)
-    return data.encode("utf-8"), problems, notes
+def notes(path: str, fields: Fields) -> Iterator[Problem]:
+    """What will not come back the same, or surprise a shell, of a secret that is written."""
+    for field, value in fields.items():
+        text = text_of(value)
+        if value.type is not ValueType.TEXT:
+            kind = value.type.value
+            yield Problem(path, f"Its field {paths.display(field)} is a {kind}; here it is text.")
+        if "'" in text and _expandable(text):
+            yield Problem(path, "A value is quoted in parts: shells read it, some dotenv readers do not.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from kvtui.backends.contract import Backend
@@ -11,16 +11,23 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, Locked, NotFound
 from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import History, Secret, VersionState
 from kvtui.domain.value import Fields
 from kvtui.services.journal import Act
-from kvtui.services.transfer import all_versions as envelope
 from kvtui.services.transfer import dotenv, json_tree, kv_json, yaml_tree
 from kvtui.services.transfer.guess import guess_type
-from kvtui.services.transfer.model import Exported, Format, Problem
+from kvtui.services.transfer.model import Exported, Format, Problem, Report
+from kvtui.services.transfer.names import Names
+from kvtui.services.transfer.tree import unfit
+from kvtui.services.transfer.tree_order import in_tree_order
+from kvtui.services.transfer.writing import JsonWriter, Sink, YamlWriter, write_envelope, write_flat
 
 if TYPE_CHECKING:
     from kvtui.services.journal import Journal
+
+_CHUNK = 1000
+"""Secrets journaled, and then read, together."""
 
 
 def export(
@@ -31,34 +38,48 @@ def export(
     all_versions: bool = False,
     journal: Journal | None = None,
 ) -> Exported:
+    """An export as a whole; see `export_to`."""
+    pieces: list[str] = []
+    report = export_to(pieces.append, backend, folder, format, all_versions=all_versions, journal=journal)
+    return Exported(report.problems, report.notes, "".join(pieces).encode("utf-8"))
+
+
+def export_to(
+    sink: Sink,
+    backend: Backend,
+    folder: str,
+    format: Format,  # noqa: A002
+    *,
+    all_versions: bool = False,
+    journal: Journal | None = None,
+    progress: Progress = silent,
+) -> Report:
     """Everything at and below a path ("" for all). Paths in the file are whole; dotenv names are relative.
 
-    Each secret is journaled before it is read. One that cannot be read is a problem and does not stop the others.
-    Raises NotFound where nothing is, InvalidInput for all versions in another format than json, Unsupported, Locked.
+    Streams, with a bounded number of secrets in memory; progress counts them. Each is journaled before it is read. One
+    that cannot be read is a problem and does not stop the others. Raises NotFound where nothing is, InvalidInput for
+    all versions in another format than json, Unsupported, Locked.
     """
     folder = paths.check_folder(folder)
-    reading = _Reading(backend, journal)
+    reading = _Reading(backend, journal, progress)
     found = _paths(backend, folder)
     if all_versions:
         if format is not Format.JSON:
             raise InvalidInput("Only json holds all versions.", hint="Use --format json.")
         if not backend.can(Capability.HISTORY):
             backend.read_history(folder)  # says why not
-        data = envelope.write(history for path in found for history in reading.history(path))
-        return Exported(data, tuple(reading.problems), (*reading.notes, *reading.empty_containers(folder)))
-    secrets = reading.secrets(found)
-    notes: list[Problem] = []
+        write_envelope(reading.histories(found), sink)
+        return Report(tuple(reading.problems), (*reading.notes, *reading.empty_containers(folder)))
     match format:
         case Format.JSON:
-            data, problems = json_tree.write(secrets)
+            JsonWriter(sink).write(_Nested(reading, json_tree.refuses).secrets(found))
         case Format.YAML:
-            data, problems = yaml_tree.write(secrets)
+            YamlWriter(sink).write(_Nested(reading, yaml_tree.refuses).secrets(found))
         case Format.KV_JSON:
-            data, problems = kv_json.write(secrets)
+            write_flat(reading.fitting(found, kv_json.refuses), sink)
         case Format.DOTENV:
-            data, problems, notes = dotenv.write(secrets, folder)
-    told = (*notes, *reading.summary(), *reading.empty_containers(folder))
-    return Exported(data, (*reading.problems, *problems), told)
+            _write_dotenv(reading, found, folder, sink)
+    return Report(tuple(reading.problems), (*reading.notes, *reading.summary(), *reading.empty_containers(folder)))
 
 
 def _paths(backend: Backend, folder: str) -> Iterator[str]:
@@ -81,40 +102,56 @@ def _paths(backend: Backend, folder: str) -> Iterator[str]:
     return chain([first], below)
 
 
-class _Reading:
-    """Reads secrets one by one and remembers what could not be read or is left behind."""
+_Refuses = Callable[[str, Fields], str | None]
+"""Why a format cannot hold a secret, None if it can."""
 
-    def __init__(self, backend: Backend, journal: Journal | None) -> None:
-        self._backend = backend
+
+class _Reading:
+    """Reads secrets in bulk and remembers what could not be read or is left behind."""
+
+    def __init__(self, backend: Backend, journal: Journal | None, progress: Progress) -> None:
+        self.backend = backend
         self._journal = journal
-        self._deleted = self._described = 0
+        self._progress = progress
+        self._done = self._deleted = self._described = 0
         self._containers: set[str] = set()
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
 
+    def quiet(self, *, journaled: bool) -> _Reading:
+        """One that reads the same again, of which nothing is told."""
+        return _Reading(self.backend, None if journaled else self._journal, silent)
+
     def secrets(self, found: Iterator[str]) -> Iterator[tuple[str, Fields]]:
         """The live ones with their fields."""
-        for path in found:
-            secret = self._read(path)
-            if secret is None:
-                continue
-            if secret.version.state is not VersionState.LIVE:
-                self._deleted += 1
-                continue
-            patch = MetadataPatch.replacing(secret.metadata)
-            self._described += bool(patch) and patch != MetadataPatch(type=guess_type(path, secret.fields))
-            yield path, secret.fields
+        for chunk in self._chunks(found):
+            for path, read in zip(chunk, self.backend.read_many(chunk), strict=True):
+                if read.error is not None:
+                    self.problems.append(Problem(path, read.error.message))
+                elif read.secret is not None and self._is_live(read.secret):
+                    yield path, read.secret.fields
 
-    def history(self, path: str) -> Iterator[History]:
-        self._record(path)
-        try:
-            history = self._backend.read_history(path)
-        except (Locked, AuthenticationRequired):
-            raise
-        except KvtuiError as error:
-            self.problems.append(Problem(path, error.message))
-        else:
-            yield history
+    def fitting(self, found: Iterator[str], refuses: _Refuses) -> Iterator[tuple[str, Fields]]:
+        """The live ones that a format can hold."""
+        for path, fields in self.secrets(found):
+            if reason := refuses(path, fields):
+                self.problems.append(Problem(path, reason))
+            else:
+                yield path, fields
+
+    def histories(self, found: Iterator[str]) -> Iterator[History]:
+        for chunk in self._chunks(found):
+            for path in chunk:
+                try:
+                    history = self.backend.read_history(path)
+                except (Locked, AuthenticationRequired):
+                    raise
+                except NotFound:
+                    continue  # gone since it was listed
+                except KvtuiError as error:
+                    self.problems.append(Problem(path, error.message))
+                else:
+                    yield history
 
     def summary(self) -> Iterator[Problem]:
         if self._deleted:
@@ -124,24 +161,95 @@ class _Reading:
 
     def empty_containers(self, folder: str) -> Iterator[Problem]:
         """Those nothing was read from."""
-        if self._backend.can(Capability.CONTAINERS):
-            for name in self._backend.containers():
+        if self.backend.can(Capability.CONTAINERS):
+            for name in self.backend.containers():
                 if folder in {"", name} and name not in self._containers:
                     yield Problem(name, "It is an empty container, which no format holds.")
 
-    def _read(self, path: str) -> Secret | None:
-        self._record(path)
-        try:
-            return self._backend.read(path)
-        except (Locked, AuthenticationRequired):
-            raise
-        except KvtuiError as error:
-            self.problems.append(Problem(path, error.message))
-            return None
+    def _chunks(self, found: Iterator[str]) -> Iterator[list[str]]:
+        while chunk := list(islice(found, _CHUNK)):
+            self._progress(self._done, None)
+            self._containers.update(path.partition("/")[0] for path in chunk if "/" in path)
+            if self._journal is not None:
+                self._journal.record_many(Act.EXPORT, chunk)
+            yield chunk
+            self._done += len(chunk)
 
-    def _record(self, path: str) -> None:
-        container, slash, _ = path.partition("/")
-        if slash:
-            self._containers.add(container)
-        if self._journal is not None:
-            self._journal.record(Act.EXPORT, path)
+    def _is_live(self, secret: Secret) -> bool:
+        if secret.version.state is not VersionState.LIVE:
+            self._deleted += 1
+            return False
+        patch = MetadataPatch.replacing(secret.metadata)
+        self._described += bool(patch) and patch != MetadataPatch(type=guess_type(secret.path, secret.fields))
+        return True
+
+
+class _Nested:
+    """The secrets of a nested document, in its order, without those it cannot hold."""
+
+    def __init__(self, reading: _Reading, refuses: _Refuses) -> None:
+        self._reading = reading
+        self._format_refuses = refuses
+
+    def secrets(self, found: Iterator[str]) -> Iterator[tuple[str, Fields]]:
+        rest = self._reading.fitting(in_tree_order(found, self._below), self._refuses)
+        held = next(rest, None)
+        while held is not None:
+            following = next(rest, None)
+            path, fields = held
+            if following is not None and paths.is_under(following[0], path) and (clash := self._clash(path, fields)):
+                self._reading.problems.append(Problem(path, f"It is a secret and a folder, and {clash}. Use kv-json."))
+            else:
+                yield held
+            held = following
+
+    def _clash(self, path: str, fields: Fields) -> str | None:
+        """Why a secret cannot share a map with what is below it."""
+        if not fields:
+            return "it is empty"
+        if any(self._is_any_at(f"{path}/{name}") for name in fields):
+            return "its fields and the names below it clash"
+        return None
+
+    def _is_any_at(self, path: str) -> bool:
+        """Whether anything at or below a path is going to be in the document."""
+        try:
+            found = chain([paths.check(path)], self._below(path))
+        except KvtuiError:  # a field's name need not be one of a path
+            return False
+        again = self._reading.quiet(journaled=False)
+        return any(True for _ in again.fitting(found, self._refuses))
+
+    def _below(self, path: str) -> Iterator[str]:
+        try:
+            return (entry.path for entry in self._reading.backend.walk(path))
+        except NotFound:
+            return iter(())
+
+    def _refuses(self, path: str, fields: Fields) -> str | None:
+        return unfit(path, fields) or self._format_refuses(path, fields)
+
+
+def _write_dotenv(reading: _Reading, found: Iterator[str], folder: str, sink: Sink) -> None:
+    """Gone through twice: whether two variables have one name shows at the end of the first time."""
+    refuses: _Refuses = lambda _path, fields: dotenv.refuses(fields)  # noqa: E731
+    names, clashing = Names(), set()
+    for path, fields in reading.fitting(found, refuses):
+        for name in _variables(path, folder, fields).values():
+            if not names.add(name):
+                clashing.add(name)
+    names = Names()
+    again = reading.quiet(journaled=True)
+    for path, fields in again.fitting(_paths(reading.backend, folder), refuses):
+        variables = _variables(path, folder, fields)
+        # Not even a secret written since the first time may be in the way of another.
+        clash = next((name for name in variables.values() if name in clashing or not names.add(name)), None)
+        reading.notes.extend(dotenv.notes(path, fields))
+        if clash is not None:
+            reading.problems.append(Problem(path, f"Its variable would be {clash}, as another's."))
+        else:
+            sink("".join(dotenv.line(variables[name], dotenv.text_of(value)) for name, value in fields.items()))
+
+
+def _variables(path: str, folder: str, fields: Fields) -> dict[str, str]:
+    return dotenv.variables(dotenv.relative_to(path, folder, fields), fields)

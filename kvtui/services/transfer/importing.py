@@ -5,56 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import islice
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from kvtui.backends.contract import Backend, Write
+from kvtui.backends.contract import Backend, Found, Write, Written
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError, NotFound
+from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError
 from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType
+from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import History, Secret, VersionState
 from kvtui.domain.value import Fields
-from kvtui.services.journal import Act
-from kvtui.services.transfer import all_versions, dotenv, json_tree, kv_json, yaml_tree
+from kvtui.services.journal import DONE, Act, Done
 from kvtui.services.transfer.guess import guess_type
 from kvtui.services.transfer.model import Format, Item
+from kvtui.services.transfer.names import Names
+from kvtui.services.transfer.reading import Items
 
 if TYPE_CHECKING:
     from kvtui.services.journal import Journal
 
-CHUNK = 500
-"""Secrets compared and then written together: bounds memory, and is one commit where the store groups them."""
+CHUNK = 4000
+"""Secrets compared, written and journaled together: bounds memory, and is one commit where the store groups them."""
+_CHUNK_BYTES = 8 << 20
+"""Of the file, after which a chunk ends as well."""
 
 
-def read_items(data: bytes, format: Format, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:  # noqa: A002
-    """The secrets of a file. `into` puts a folder before every path; `as_path` makes the whole file one secret.
+def read_items(
+    file: bytes | BinaryIO,
+    format: Format,  # noqa: A002 - the word for it
+    *,
+    into: str = "",
+    as_path: str | None = None,
+    progress: Progress = silent,
+) -> Items:
+    """The secrets of a file: bytes, or a seekable stream from where it stands, which is read again when they are taken.
 
-    The whole file is parsed and checked first. Raises InvalidInput, with the line or the path where there is one.
+    `into` puts a folder before every path; `as_path` makes the whole file one secret. All of the file is gone through
+    first, so that what is wrong with it is told before anything is written; progress is in bytes. Raises InvalidInput,
+    with the line or the path where there is one.
     """
-    return iter(list(_read(data, format, into, as_path)))  # all of it, so that an error comes before any write
-
-
-def _read(data: bytes, format: Format, into: str, as_path: str | None) -> Iterator[Item]:  # noqa: A002
     if into and as_path is not None:
         raise InvalidInput("--into and --as exclude each other.", hint="Give one of them.")
     into = paths.check_folder(into)
     if as_path is not None:
         paths.check(as_path)
-    match format:
-        case Format.DOTENV:
-            return dotenv.read(data, into=into, as_path=as_path)
-        case Format.YAML:
-            return yaml_tree.read(data, into=into, as_path=as_path)
-        case Format.JSON | Format.KV_JSON:
-            document = json_tree.parse(data)
-            if all_versions.is_envelope(document):
-                if as_path is not None:
-                    raise InvalidInput("The file names its own paths.", hint="Use --into PATH, or leave --as out.")
-                return all_versions.read(document, into=into)
-            if format is Format.KV_JSON or kv_json.is_kv_get(document):
-                return kv_json.read(document, into=into, as_path=as_path)
-            return json_tree.read(document, into=into, as_path=as_path)
+    items = Items(BytesIO(file) if isinstance(file, bytes) else file, format, into=into, as_path=as_path)
+    items.check(progress)
+    return items
 
 
 class ItemOutcome(StrEnum):
@@ -84,21 +82,65 @@ def import_items(
     dry_run: bool = False,
     guess_types: bool = True,
     journal: Journal | None = None,
+    progress: Progress = silent,
 ) -> Iterator[ItemResult]:
-    """Write what differs, each with a version check against what it was compared with. Results come in order.
+    """Write what differs, each with a version check against what it was compared with. Results come in order, when
+    they are durable and journaled.
 
     A new secret without a type gets one where its name or content leaves no doubt. Journaled before the first write
-    (refused where that fails) and for each secret written. Raises PermissionDenied at once for a read-only store.
+    (refused where that fails) and for each secret written. Between chunks progress is told, in bytes of the file where
+    there is one, else in secrets; what it raises stops the import there, and importing again goes on. Raises
+    PermissionDenied at once for a read-only store.
     """
     run = _Import(backend, dry_run=dry_run, guess_types=guess_types, journal=journal)
-    rest = iter(items)
     if not dry_run:
         for _ in backend.write_many(()):  # a store that takes no writes says so before anything is compared
             pass
         if journal is not None:
             journal.record(Act.IMPORT, "")
-    while chunk := list(islice(rest, CHUNK)):
-        yield from run.chunk(chunk)
+    done = 0
+    for chunk in _chunks(items):
+        results = run.chunk(chunk)
+        yield from results
+        done += len(results)
+        if isinstance(items, Items):
+            progress(items.bytes_read, items.size)
+        else:
+            progress(done, None)
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    chunk: list[Item] = []
+    began = 0
+    for item in items:
+        chunk.append(item)
+        read = items.bytes_read if isinstance(items, Items) else 0
+        if len(chunk) == CHUNK or read - began >= _CHUNK_BYTES:
+            yield chunk
+            chunk = []
+            began = read
+    if chunk:
+        yield chunk
+
+
+class _Plan:
+    """The results of a chunk, and the writes that some of them wait for."""
+
+    def __init__(self) -> None:
+        self.results: list[ItemResult] = []
+        self.writes: list[Write] = []
+        self.histories: list[History] = []
+        self.waiting: list[int] = []
+        """The places of the results of `writes`."""
+        self.restoring: list[int] = []
+
+    def settle(self, places: list[int], written: Iterable[Written]) -> None:
+        for place, one in zip(places, written, strict=True):
+            planned = self.results[place]
+            if one.version is None:
+                self.results[place] = ItemResult(planned.path, ItemOutcome.FAILED, error=one.error)
+            else:
+                self.results[place] = replace(planned, version=one.version.number)
 
 
 class _Import:
@@ -106,47 +148,69 @@ class _Import:
         self._backend = backend
         self._dry_run = dry_run
         self._describes = backend.can(Capability.EDIT_METADATA)
+        self._checks = backend.can(Capability.CHECK_AND_SET)
         self._guess_types = guess_types and self._describes
         self._journal = journal
-        self._seen: set[str] = set()
+        self._seen = Names()
 
     def chunk(self, items: list[Item]) -> list[ItemResult]:
         """Compare all, then write what differs."""
-        results: list[ItemResult] = []
-        writes: list[Write] = []
-        places: list[int] = []
-        for item in items:
-            result, write = self._plan(item)
-            if write is not None and not self._dry_run:
-                writes.append(write)
-                places.append(len(results))
-            results.append(result)
-        for place, written in zip(places, self._backend.write_many(writes) if writes else (), strict=True):
-            planned = results[place]
-            if written.version is None:
-                results[place] = ItemResult(planned.path, ItemOutcome.FAILED, error=written.error)
-            else:
-                results[place] = replace(planned, version=written.version.number)
-        for result in results:
-            if self._journal is not None and not self._dry_run and result.outcome is not ItemOutcome.SKIPPED:
-                done = {"result": result.error.kind} if result.error else {}
-                self._journal.record(Act.IMPORT, result.path, version=result.version, **done)
-        return results
+        plan = self._plan(items)
+        if self._dry_run:
+            return plan.results
+        if self._journal is None:
+            self._write(plan)
+            return plan.results
+        with self._journal.around_many(Act.IMPORT, len(items)) as note:
+            self._write(plan)
+            note(
+                Done(result.path, result.version, result.error.kind if result.error else DONE)
+                for result in plan.results
+                if result.outcome is not ItemOutcome.SKIPPED
+            )
+        return plan.results
 
-    def _plan(self, item: Item) -> tuple[ItemResult, Write | None]:
-        """What is to become of a secret, and the write for it. Histories and metadata are written here."""
+    def _write(self, plan: _Plan) -> None:
+        if plan.writes:
+            plan.settle(plan.waiting, self._backend.write_many(plan.writes))
+        if plan.histories:
+            plan.settle(plan.restoring, self._backend.write_histories(plan.histories))
+
+    def _plan(self, items: list[Item]) -> _Plan:
+        """What is to become of each. Metadata that alone differs is written here."""
+        plan = _Plan()
+        refused = [self._refusal(item) for item in items]
+        wanted = [item.path for item, error in zip(items, refused, strict=True) if error is None]
+        found = self._backend.read_many(wanted)
+        for item, refusal in zip(items, refused, strict=True):
+            here = Found(item.path, error=refusal) if refusal else next(found)
+            try:
+                result, write = self._compare(item, here)
+            except KvtuiError as error:
+                result, write = ItemResult(item.path, ItemOutcome.FAILED, error=error), None
+            if isinstance(write, Write):
+                plan.writes.append(write)
+                plan.waiting.append(len(plan.results))
+            elif write is not None:
+                plan.histories.append(write)
+                plan.restoring.append(len(plan.results))
+            plan.results.append(result)
+        return plan
+
+    def _refusal(self, item: Item) -> KvtuiError | None:
+        if not self._seen.add(item.path):
+            return InvalidInput("The file holds this secret twice.", hint="Keep one of the two.", path=item.path)
         try:
-            if item.path in self._seen:
-                raise InvalidInput("The file holds this secret twice.", hint="Keep one of the two.", path=item.path)
-            self._seen.add(item.path)
-            return self._compare(item)
+            paths.check(item.path)
         except KvtuiError as error:
-            return ItemResult(item.path, ItemOutcome.FAILED, error=error), None
+            return error
+        return None
 
-    def _compare(self, item: Item) -> tuple[ItemResult, Write | None]:
-        try:
-            secret = self._backend.read(item.path)
-        except NotFound:
+    def _compare(self, item: Item, found: Found) -> tuple[ItemResult, Write | History | None]:
+        if found.error is not None:
+            raise found.error
+        secret = found.secret
+        if secret is None:
             return self._create(item)
         if item.history is not None and item.history.versions[-1].version.state is not VersionState.LIVE:
             return self._compare_deleted(item.history, secret)
@@ -159,11 +223,11 @@ class _Import:
             if not self._dry_run:
                 self._backend.write_metadata(item.path, patch)
             return ItemResult(item.path, ItemOutcome.UPDATED, secret.current, note=note), None
-        checked = secret.current if self._backend.can(Capability.CHECK_AND_SET) else None
+        checked = secret.current if self._checks else None
         result = ItemResult(item.path, ItemOutcome.UPDATED, secret.current + 1, note=note)
         return result, Write(item.path, item.fields, patch, checked)
 
-    def _create(self, item: Item) -> tuple[ItemResult, Write | None]:
+    def _create(self, item: Item) -> tuple[ItemResult, Write | History | None]:
         paths.check_new(item.path)
         if item.history is not None:
             return self._restore(item, item.history)
@@ -175,16 +239,14 @@ class _Import:
             if guessed is not SecretType.SECRET:
                 patch = replace(patch, type=guessed)
         note = "This store keeps no metadata." if item.metadata and not self._describes else ""
-        checked = 0 if self._backend.can(Capability.CHECK_AND_SET) else None
+        checked = 0 if self._checks else None
         return ItemResult(item.path, ItemOutcome.CREATED, 1, note=note), Write(item.path, item.fields, patch, checked)
 
-    def _restore(self, item: Item, history: History) -> tuple[ItemResult, Write | None]:
+    def _restore(self, item: Item, history: History) -> tuple[ItemResult, Write | History | None]:
         """A secret with all its versions; only the newest where the store cannot take more."""
         newest = history.versions[-1].version
         if self._backend.can(Capability.HISTORY):
-            if not self._dry_run:
-                self._backend.write_history(history)
-            return ItemResult(item.path, ItemOutcome.CREATED, newest.number), None
+            return ItemResult(item.path, ItemOutcome.CREATED, newest.number), history
         if newest.state is not VersionState.LIVE:
             raise InvalidInput(
                 "It is deleted, and this store takes no deleted versions.",

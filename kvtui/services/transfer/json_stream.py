@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
 from typing import Final
 
 from kvtui.domain import json_text
@@ -138,7 +137,7 @@ class JsonStream:
         while True:
             text = window.text
             try:
-                name, end = scanstring(text, window.at + 1)
+                name, end = json_text.string_at(text, window.at)
             except json.JSONDecodeError as error:
                 cut_off = error.pos >= len(text) - _MARGIN or error.msg.startswith("Unterminated string")
                 if window.ended or not cut_off:

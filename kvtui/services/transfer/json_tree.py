@@ -6,16 +6,17 @@ and lone surrogates come back as they were.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from kvtui.domain import json_text
-from kvtui.domain.codec import from_json, to_json
+from kvtui.domain.codec import from_json
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import Fields, SecretValue
-from kvtui.services.transfer.model import MAX_DOCUMENT_DEPTH, Item, Problem, decode, escape_json
-from kvtui.services.transfer.tree import Document, Node, secrets_of, top_map
+from kvtui.services.transfer.json_stream import Entered, JsonStream, located, not_a_map
+from kvtui.services.transfer.model import MAX_DOCUMENT_DEPTH, Item
+from kvtui.services.transfer.tree import ONLY_FIELD, secrets_at, secrets_of
+
 
 def parse(text: str) -> dict[str, Json]:
     """The document as a map. Raises InvalidInput with the line, never with content."""
@@ -33,15 +34,71 @@ def read(document: dict[str, Json], *, into: str = "", as_path: str | None = Non
     if as_path is not None:
         yield Item(as_path, {name: from_json(value) for name, value in document.items()})
         return
-    yield from secrets_of({name: _node(value) for name, value in document.items()}, into)
+    yield from secrets_of(document, into, leaf)
 
 
-def _node(value: Json) -> Node:
+def leaf(value: Json) -> SecretValue | None:
+    """A value that can be a field; None for a map that is a folder or secret."""
     if not isinstance(value, dict):
         return SecretValue(value)
-    if is_bytes(value):
-        return from_json(value)
-    return {name: _node(child) for name, child in value.items()}
+    return from_json(value) if is_bytes(value) else None
+
+
+def stream(document: JsonStream, first: str | None, into: str) -> Iterator[Item]:
+    """The secrets of a document whose top was entered, and its first key read.
+
+    As `read`, but the fields of a map that was entered come when it ends, behind what is below them.
+    """
+    entered = [_Entered("", into)]
+    name = first
+    while True:
+        here = entered[-1]
+        if name is None:
+            entered.pop()
+            if not entered:
+                yield from here.secret()
+                return
+            if here.is_bytes():
+                yield from entered[-1].take(here.name, dict(here.fields))
+            else:
+                entered[-1].is_folder = True
+                yield from here.secret()
+        elif isinstance(value := document.value(enter="{"), Entered):
+            entered.append(_Entered(name, here.below(name)))
+        elif isinstance(value, dict) and not is_bytes(value):
+            here.is_folder = True
+            yield from secrets_at(value, here.below(name), leaf)
+        else:
+            yield from here.take(name, value)
+        name = document.name()
+
+
+class _Entered:
+    """A map that was entered: its name, its path, what may be its fields, and whether anything is below it."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self.name = name
+        self.path = path
+        self.fields: dict[str, Json] = {}
+        self.is_folder = False
+
+    def below(self, name: str) -> str:
+        return f"{self.path}/{name}" if self.path else name
+
+    def take(self, name: str, value: Json) -> Iterator[Item]:
+        """A field, or at the top, where there is no path to hold fields, a secret."""
+        if self.path:
+            self.fields[name] = value
+        else:
+            yield Item(name, {ONLY_FIELD: from_json(value)})
+
+    def is_bytes(self) -> bool:
+        return not self.is_folder and is_bytes(dict(self.fields))
+
+    def secret(self) -> Iterator[Item]:
+        """The secret at its path, when the map has ended."""
+        if self.fields or (self.path and not self.is_folder):
+            yield Item(self.path, {name: from_json(value) for name, value in self.fields.items()})
 
 
 def is_bytes(value: Json) -> bool:
@@ -49,25 +106,8 @@ def is_bytes(value: Json) -> bool:
     return isinstance(value, dict) and set(value) == {"base64"} and isinstance(value["base64"], str)
 
 
-def write(secrets: Iterator[tuple[str, Fields]]) -> tuple[bytes, list[Problem]]:
-    document = Document(_refuses)
-    for path, fields in secrets:
-        document.add(path, fields)
-    plain = {name: _json(node) for name, node in document.finish().items()}
-    return layout(plain), document.problems
-
-
-def layout(document: Json) -> bytes:
-    return (escape_json(json_text.dump(document, indent=2, ascii_only=False)) + "\n").encode("utf-8")
-
-
-def _json(node: Node) -> Json:
-    if isinstance(node, SecretValue):
-        return to_json(node)
-    return {name: _json(child) for name, child in node.items()}
-
-
-def _refuses(_path: str, fields: Fields) -> str | None:
+def refuses(_path: str, fields: Fields) -> str | None:
+    """Why a secret cannot be written, None if it can."""
     if set(fields) == {"base64"}:
         return "Its only field is named base64, which stands for bytes. Use yaml or kv-json."
     return None

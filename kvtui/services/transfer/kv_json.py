@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kvtui.domain import path as paths
-from kvtui.domain.codec import from_json, to_json
+from kvtui.domain.codec import from_json
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.value import Fields, ValueType
-from kvtui.services.transfer.json_tree import is_bytes, layout
-from kvtui.services.transfer.model import Item, Problem
+from kvtui.services.transfer.json_tree import is_bytes
+from kvtui.services.transfer.model import Item
 
 
 def read(document: dict[str, Json], *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
@@ -63,14 +63,9 @@ def _kv_get(document: dict[str, Json], path: str) -> Item:
     return Item(path, {name: from_json(value) for name, value in fields.items()}, patch)
 
 
-def write(secrets: Iterator[tuple[str, Fields]]) -> tuple[bytes, list[Problem]]:
-    document: dict[str, Json] = {}
-    problems = []
-    for path, fields in secrets:
-        mistaken = [n for n, v in fields.items() if v.type is ValueType.MAP and is_bytes(v.reveal())]
-        if mistaken:
-            reason = f"Its field {paths.display(mistaken[0])} is a map that stands for bytes. Use --all-versions."
-            problems.append(Problem(path, reason))
-        else:
-            document[path] = {name: to_json(value) for name, value in fields.items()}
-    return layout(document), problems
+def refuses(_path: str, fields: Fields) -> str | None:
+    """Why a secret cannot be written, None if it can."""
+    mistaken = next((name for name, v in fields.items() if v.type is ValueType.MAP and is_bytes(v.reveal())), None)
+    if mistaken is None:
+        return None
+    return f"Its field {paths.display(mistaken)} is a map that stands for bytes. Use --all-versions."

@@ -65,12 +65,19 @@ class Problem(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """`problems` were left out, `notes` are in `data` but will not come back quite the same, or may surprise."""
+class Report:
+    """What an export could not do: `problems` were left out, `notes` are in the file but will not come back quite the
+    same, or may surprise."""
 
-    data: bytes = field(repr=False)
     problems: Sequence[Problem] = ()
     notes: Sequence[Problem] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exported(Report):
+    """A whole export in memory."""
+
+    data: bytes = field(default=b"", repr=False)
 
 
 _BOMS = (

@@ -11,41 +11,53 @@ a field that is a map, a field named like a folder below it, an empty secret tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
-from kvtui.domain.value import SecretValue
-from kvtui.services.transfer.model import Item
+from kvtui.domain import path as paths
+from kvtui.domain.value import Fields, SecretValue, ValueType
+from kvtui.services.transfer.model import MAX_DOCUMENT_DEPTH, Item, depth
 
 ONLY_FIELD = "value"
 
-Node: TypeAlias = "SecretValue | dict[str, Node]"
-"""A document on its way in: maps of folders and secrets, down to values."""
+Leaf: TypeAlias = Callable[[Any], SecretValue | None]
+"""How a format has the value of a field; None for a map that lies below."""
 
 
-def secrets_of(root: Mapping[str, Node], into: str = "") -> Iterator[Item]:
+def secrets_of(root: Mapping[str, Any], into: str, leaf: Leaf) -> Iterator[Item]:
     """The secrets of a document, top down."""
     if into:
-        yield from secrets_at(root, into)
+        yield from secrets_at(root, into, leaf)
         return
-    for name, node in root.items():
-        if isinstance(node, SecretValue):
-            yield Item(name, {ONLY_FIELD: node})
+    for name, child in root.items():
+        if (value := leaf(child)) is not None:
+            yield Item(name, {ONLY_FIELD: value})
         else:
-            yield from secrets_at(node, name)
+            yield from secrets_at(child, name, leaf)
 
 
-def secrets_at(node: Mapping[str, Node], path: str) -> Iterator[Item]:
-    """The secrets at and below a path, whose map this is."""
+def secrets_at(node: Mapping[str, Any], path: str, leaf: Leaf) -> Iterator[Item]:
+    """The secrets at and below a path where this map stands."""
     fields: dict[str, SecretValue] = {}
-    below: list[tuple[str, Mapping[str, Node]]] = []
+    below: list[tuple[str, Mapping[str, Any]]] = []
     for name, child in node.items():
-        if isinstance(child, SecretValue):
-            fields[name] = child
+        if (value := leaf(child)) is not None:
+            fields[name] = value
         else:
             below.append((name, child))
     if fields or not below:
         yield Item(path, fields)
     for name, child in below:
         # Two slashes show what is wrong with an empty name; the write refuses it.
-        yield from secrets_at(child, f"{path}/{name}")
+        yield from secrets_at(child, f"{path}/{name}", leaf)
+
+
+def unfit(path: str, fields: Fields) -> str | None:
+    """Why no nested document can hold a secret, None if it can."""
+    for name, value in fields.items():
+        if value.type is ValueType.MAP:
+            return f"Its field {paths.display(name)} is a map, which would be read as a folder. Use kv-json."
+    deepest = max((depth(v.reveal()) for v in fields.values() if v.type is ValueType.LIST), default=0)
+    if path.count("/") + 2 + deepest > MAX_DOCUMENT_DEPTH:
+        return "It lies too deep to be nested. Use kv-json."
+    return None

@@ -23,12 +23,16 @@ from kvtui.domain.codec import from_base64, to_text
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import Fields, SecretValue, ValueType
-from kvtui.services.transfer.model import MAX_DOCUMENT_DEPTH, Item, Problem, decode
-from kvtui.services.transfer.tree import Document, Node, secrets_of, top_map
+from kvtui.services.transfer.json_stream import not_a_map
+from kvtui.services.transfer.model import MAX_DOCUMENT_DEPTH, Item
+from kvtui.services.transfer.tree import secrets_of
+from kvtui.services.transfer.window import Window
 
 if TYPE_CHECKING:
     import yaml
 
+MAX_TEXT = 64 << 20
+"""Characters of a document: it is held as a whole, in some twenty times the memory, as an alias may need any of it."""
 MAX_ALIASED = 10_000
 """Nodes that all aliases of a document may stand for together."""
 
@@ -48,13 +52,11 @@ def read(window: Window, *, into: str = "", as_path: str | None = None) -> Itera
     if as_path is not None:
         yield Item(as_path, {name: _value(child) for name, child in root.items()})
         return
-    yield from secrets_of({name: _node(child) for name, child in root.items()}, into)
+    yield from secrets_of(root, into, _leaf)
 
 
-def _node(value: Any) -> Node:
-    if isinstance(value, dict):
-        return {name: _node(child) for name, child in value.items()}
-    return _value(value)
+def _leaf(value: Any) -> SecretValue | None:
+    return None if isinstance(value, dict) else _value(value)
 
 
 def _value(value: Any) -> SecretValue:
@@ -223,23 +225,16 @@ _MEANT_OTHERWISE = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false
 """Plain words, in any case, that some reader takes for something else than text."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
+_INDENT = "  "
 _LONGEST_SIMPLE_KEY = 1000
 """YAML 1.2, 7.4.2: a key without `?` has at most 1024 characters."""
-
-
-def write(secrets: Iterator[tuple[str, Fields]]) -> tuple[bytes, list[Problem]]:
-    document = Document(refuses)
-    for path, fields in secrets:
-        document.add(path, fields)
-    root = document.finish()
-    return (_block(root, 0) if root else "{}\n").encode("utf-8"), document.problems
 
 
 def fields_text(fields: Fields) -> str:
     """The fields of one secret as a YAML map. Raises InvalidInput for what YAML cannot hold."""
     if reason := refuses("", fields):
         raise InvalidInput(reason, hint="Copy it as JSON.")
-    return _block(dict(fields), 0) if fields else "{}\n"
+    return "".join(field(name, value, 0) for name, value in fields.items()) or "{}\n"
 
 
 def refuses(path: str, fields: Fields) -> str | None:
@@ -252,18 +247,16 @@ def refuses(path: str, fields: Fields) -> str | None:
     return None
 
 
-def _block(node: dict[str, Node], indent: int) -> str:
-    pad = "  " * indent
-    lines = []
-    for name, child in node.items():
-        key = _key(name, pad)
-        if isinstance(child, SecretValue):
-            lines.append(f"{pad}{key} {_field(child, pad)}\n")
-        elif child:
-            lines.append(f"{pad}{key}\n{_block(child, indent + 1)}")
-        else:
-            lines.append(f"{pad}{key} {{}}\n")
-    return "".join(lines)
+def opening(name: str, level: int) -> str:
+    """The line that opens a map."""
+    pad = _INDENT * level
+    return f"{pad}{_key(name, pad)}\n"
+
+
+def field(name: str, value: SecretValue | None, level: int) -> str:
+    """The line or lines of one value; None for an empty map."""
+    pad = _INDENT * level
+    return f"{pad}{_key(name, pad)} {'{}' if value is None else _field(value, pad)}\n"
 
 
 def _key(name: str, pad: str) -> str:
