@@ -123,29 +123,43 @@ def checksum(head, data, sums):
     return first, second
 
 
+def plain_page(page, number, key, salt):
+    """A page (SQLCipher 4) without its IV and MAC; None when it is not what was written there under this key."""
+    body, iv, mac = page[16 * (number == 1) : -80], page[-80:-64], page[-64:]  # the first page begins with the salt
+    mac_key = hashlib.pbkdf2_hmac("sha512", key, bytes(byte ^ 0x3A for byte in salt), 2, 32)
+    if not hmac.compare_digest(hmac.digest(mac_key, body + iv + struct.pack("<I", number), "sha512"), mac):
+        return None
+    plain = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor().update(body) + bytes(80)
+    # The header of the file says from here on that there is no write-ahead log.
+    return b"SQLite format 3\0" + plain[:2] + b"\1\1" + plain[4:] if number == 1 else plain
+
+
+def opens(file, key):
+    with (file if file.exists() else Path(os.devnull)).open("rb") as stream:
+        first = stream.read(PAGE)
+    return plain_page(first, 1, key, first[:16]) is not None
+
+
 def decrypt(vault, key, out):
-    """Write all pages (SQLCipher 4) in plain; the numbers of those whose MAC is wrong, which are left zero."""
-    log_file = vault / "vault.db-wal"
+    """Write all pages in plain; the numbers of the damaged ones, which are left zero."""
+    name = "vault.db"
+    if opens(vault / "vault.db.next", key) and not opens(vault / name, key):
+        name = "vault.db.next"  # a change of the master key was cut short
+    log_file = vault / f"{name}-wal"
     log_file = log_file if log_file.exists() else Path(os.devnull)
-    with (vault / "vault.db").open("rb") as database, log_file.open("rb") as log:
+    with (vault / name).open("rb") as database, log_file.open("rb") as log:
         salt, newer, damaged, number = database.read(16), committed(log), [], 0
-        mac_key = hashlib.pbkdf2_hmac("sha512", key, bytes(byte ^ 0x3A for byte in salt), 2, 32)
         count = -(-os.fstat(database.fileno()).st_size // PAGE)
         while number < count:
             number += 1
             source, place = (log, newer[number]) if number in newer else (database, (number - 1) * PAGE)
             source.seek(place)
-            page = source.read(PAGE)
-            body, iv, mac = page[16 * (number == 1) : -80], page[-80:-64], page[-64:]  # the first begins with the salt
-            if not hmac.compare_digest(hmac.digest(mac_key, body + iv + struct.pack("<I", number), "sha512"), mac):
+            plain = plain_page(source.read(PAGE), number, key, salt)
+            if plain is None:
                 damaged.append(number)
-                out.write(bytes(PAGE))
-                continue
-            plain = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor().update(body) + bytes(80)
-            if number == 1:
-                plain = b"SQLite format 3\0" + plain[:2] + b"\1\1" + plain[4:]  # from here on without such a log
+            elif number == 1:
                 count = int.from_bytes(plain[28:32], "big")
-            out.write(plain)
+            out.write(plain or bytes(PAGE))
     return damaged
 
 

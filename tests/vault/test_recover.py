@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from kvtui.backends.file import header, schema
+from kvtui.backends.file import header, mastering, schema, successor
 from kvtui.backends.file.backend import FileBackend
 from kvtui.domain import json_text
 from kvtui.domain.credential import Credential
@@ -270,6 +270,28 @@ def test_a_torn_log_is_told_and_what_is_before_is_kept(place: Place, vault: File
     assert {path for path, *_ in values(tmp_path / "out.db")} == {"a"}
     log.write_bytes(data[: -PAGE // 2])
     assert {path for path, *_ in recovered(tmp_path / "copy", tmp_path / "short.db")} == {"a"}
+
+
+def test_a_change_of_the_master_key_that_was_cut_short_loses_nothing(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header is of the new key and vault.db still of the old one."""
+    with place.open() as vault:
+        fill(vault)
+        expected = told(vault)
+
+    def killed(vault: Path) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(successor, "put_in_place", killed)
+    with pytest.raises(ZeroDivisionError):
+        mastering.rotate_master(place.path, PASSPHRASE, place.state)
+    monkeypatch.undo()
+    assert (place.path / successor.NAME).exists()
+    assert recovered(place.path, tmp_path / "out.db") == expected
+    place.open()
+    assert not (place.path / successor.NAME).exists()
+    assert recovered(place.path, tmp_path / "after.db") == expected
 
 
 # Damage
