@@ -12,7 +12,8 @@ from hashlib import blake2b
 from json import JSONEncoder
 from typing import TYPE_CHECKING
 
-from kvtui.backends.file.schema import SECRET, VERSION_COLUMNS, ContainerRow, SecretRow, VersionRow
+from kvtui.backends.file import reads
+from kvtui.backends.file.schema import ContainerRow, SecretRow, VersionRow
 
 if TYPE_CHECKING:
     import apsw
@@ -58,10 +59,6 @@ def _canonical(columns: Iterable[str | int | bytes | None]) -> bytes:
 def recompute(connection: apsw.Connection, key: bytes) -> Accumulator:
     """The fingerprint of what is stored now. Call it in the transaction the state row is read in."""
     fresh = Accumulator(key)
-    for row in connection.execute(f"SELECT {SECRET} FROM secret"):  # noqa: S608 - column names of ours
-        fresh.add(SecretRow(*row))
-    for row in connection.execute(f"SELECT {VERSION_COLUMNS} FROM version"):  # noqa: S608
-        fresh.add(VersionRow(*row))
-    for row in connection.execute("SELECT name, created_at FROM container"):
-        fresh.add(ContainerRow(*row))
+    for row in reads.rows(connection):
+        fresh.add(row)
     return fresh

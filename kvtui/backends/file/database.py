@@ -21,7 +21,7 @@ from kvtui.domain.progress import Progress
 _PAGE = 4096
 _READERS = 3
 _BUSY_MS = 10_000
-_STEPS = 1000
+STEPS = 1000
 """Steps of SQLite's machine between two looks at the progress."""
 _PRAGMAS = {
     "synchronous": 2,
@@ -142,6 +142,8 @@ class Database:
     """The open connections. Every failure comes out as one of our errors; after `close` as Locked."""
 
     def __init__(self, path: Path, key: bytes, confirm: Confirm = lambda: None) -> None:
+        """A write-ahead log that is there stays as it is, whatever is read, until `trust` is called: folding in what is
+        left of a damaged one would destroy the rest of it."""
         self._path = path
         self._key = key
         self._pid = os.getpid()
@@ -151,7 +153,15 @@ class Database:
         self._idle: list[apsw.Connection] = []
         self._readers: set[apsw.Connection] = set()
         with faults.translated():
+            log = path.with_name(f"{path.name}-wal")
+            self._keeps_log = log.exists() and log.stat().st_size > 0
             self._writer = connect(path, key, cache_kib=16384, confirm=confirm)
+            self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._keeps_log)
+
+    def trust(self) -> None:
+        """What was read is what was written: from now on the write-ahead log may be folded in."""
+        self._keeps_log = False
+        self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, False)
 
     @contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
@@ -184,6 +194,19 @@ class Database:
                         self._writer.execute("ROLLBACK")
 
     @contextmanager
+    def apart(self) -> Iterator[apsw.Connection]:
+        """A reading connection of its own, in no transaction: one that met a damaged page is of no more use."""
+        self.check()
+        with faults.translated():
+            connection = connect(self._path, self._key)
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._keeps_log)
+            connection.pragma("query_only", 1)
+            try:
+                yield connection
+            finally:
+                connection.close(force=True)
+
+    @contextmanager
     def exclusive_use(self) -> Iterator[apsw.Connection]:
         """The write connection outside of a transaction, for checks of the whole file."""
         self.check()
@@ -206,7 +229,7 @@ class Database:
                     progress(target.stat().st_size, pages * _PAGE)
                     return False
 
-                connection.set_progress_handler(step, _STEPS)
+                connection.set_progress_handler(step, STEPS)
                 connection.execute("VACUUM INTO ?", (str(target),))
             finally:
                 connection.close(force=True)
@@ -256,6 +279,7 @@ class Database:
                 if len(self._readers) < _READERS:
                     with faults.translated():
                         reader = connect(self._path, self._key)
+                        reader.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._keeps_log)
                         reader.pragma("query_only", 1)
                     self._readers.add(reader)
                     return reader

@@ -1,14 +1,17 @@
-"""Whether a vault is what was last written to it: pages, rows, search index, headers, generation."""
+"""Whether a vault is what was last written to it: pages, rows, values, search index, headers, generation."""
 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kvtui.backends.file import accumulator, faults, header, reads, schema, sealing
-from kvtui.backends.file.schema import StateRow
+from kvtui.backends.file.accumulator import Accumulator
+from kvtui.backends.file.schema import StateRow, VersionRow
 from kvtui.domain.errors import Corrupt, Unsupported
+from kvtui.domain.progress import Progress, silent
 
 if TYPE_CHECKING:
     import apsw
@@ -16,11 +19,17 @@ if TYPE_CHECKING:
     from kvtui.backends.file.keys import Keys
     from kvtui.backends.file.vault import Vault
 
-_CHECKS = (
+_RESTORE = "Restore a backup."
+_PAGES = (
     ("PRAGMA integrity_check(1)", "The database file is damaged."),
     ("PRAGMA foreign_key_check", "Some versions belong to no secret."),
-    ("INSERT INTO search(search, rank) VALUES('integrity-check', 1)", "The search index does not match the secrets."),
 )
+_INDEX = "INSERT INTO search(search, rank) VALUES('integrity-check', 1)"
+_STEPS = 1000
+_CHUNK = 500
+"""Rows between two words of progress."""
+_WORK, _REST = 0.004, 0.008
+"""Seconds: hashing rows keeps Python to itself, so whoever works beside somebody's keys rests twice as long."""
 
 
 def state(connection: apsw.Connection, uuid: bytes, keys: Keys) -> StateRow:
@@ -45,32 +54,81 @@ def accumulates(connection: apsw.Connection, key: bytes, state: StateRow) -> boo
 def altered() -> Corrupt:
     return Corrupt(
         "Some stored rows are not those last written: the vault was changed from outside, or part of it is old.",
-        hint="Restore a backup.",
+        hint=_RESTORE,
     )
 
 
-def verify(vault: Vault) -> Sequence[str]:
-    """Check everything, which reads all of the vault. What is wrong, in plain words; nothing when all is well."""
-    findings = []
-    with vault.database.exclusive_use() as connection:
-        for statement, finding in _CHECKS:
-            with faults.translated():
-                try:
-                    rows = connection.execute(statement).fetchall()
-                except faults.DAMAGE:
-                    rows = [("damaged",)]
-            if rows not in ([], [("ok",)]):
-                findings.append(finding)
+def verify(vault: Vault, *, gently: bool = False, progress: Progress = silent) -> Sequence[str]:
+    """Check everything, which reads all of the vault; progress in rows. What is wrong, in plain words; nothing when all
+    is well.
+
+    `gently`, beside somebody who works: with rests, without holding up those who write, and so without comparing the
+    search index with the secrets, whose pages are checked nevertheless.
+    """
+    findings = [*_verify_pages(vault, progress)]
+    if not gently:
+        findings += _verify_index(vault)
     try:
-        with vault.database.reading() as connection:
-            if not accumulates(connection, vault.keys.accumulator, vault.state(connection)):
-                findings.append("Some stored rows are not those last written: changed from outside, or partly old.")
+        findings += _verify_rows(vault, gently=gently, progress=progress)
     except Corrupt as error:
         findings.append(error.message)
-    findings.extend(_verify_headers(vault))
+    findings += _verify_headers(vault)
     if vault.generation() < vault.anchor.read():
         findings.append("The vault is older than when it was last used here.")
-    return findings
+    return list(dict.fromkeys(findings))
+
+
+def _verify_pages(vault: Vault, progress: Progress) -> Iterator[str]:
+    def step() -> bool:
+        vault.database.check()
+        progress(0, None)
+        return False
+
+    for statement, finding in _PAGES:
+        with vault.database.apart() as connection:
+            connection.set_progress_handler(step, _STEPS)
+            try:
+                found = connection.execute(statement).fetchall()
+            except faults.DAMAGE:
+                found = [("damaged",)]
+        if found not in ([], [("ok",)]):
+            yield finding
+
+
+def _verify_index(vault: Vault) -> Iterator[str]:
+    with vault.database.exclusive_use() as connection:
+        try:
+            connection.execute(_INDEX)
+        except faults.DAMAGE:
+            yield "The search index does not match the secrets."
+
+
+def _verify_rows(vault: Vault, *, gently: bool, progress: Progress) -> Iterator[str]:
+    """The rows of one moment against what the vault says of them, and that each value opens at its place."""
+    keys = vault.keys
+    with vault.database.apart() as connection:
+        connection.execute("BEGIN")
+        known = vault.state(connection)
+        fresh = Accumulator(keys.accumulator)
+        lost = 0
+        worked = time.monotonic()
+        for done, row in enumerate(reads.rows(connection)):
+            fresh.add(row)
+            if isinstance(row, VersionRow) and row.sealed is not None:
+                try:
+                    sealing.unseal(keys.value, vault.uuid, row.secret, row.number, row.sealed)
+                except Corrupt:
+                    lost += 1
+            if done % _CHUNK == 0:
+                vault.database.check()
+                progress(done, known.row_count)
+            if gently and time.monotonic() - worked > _WORK:
+                time.sleep(_REST)
+                worked = time.monotonic()
+        if lost:
+            yield f"Stored values that cannot be read: {lost}."
+        if (fresh.digest(), fresh.rows) != (known.accumulator, known.row_count):
+            yield "Some stored rows are not those last written: changed from outside, or partly old."
 
 
 def _verify_headers(vault: Vault) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from kvtui.backends.file import faults
 from kvtui.backends.file.columns import to_column
@@ -20,6 +20,8 @@ from kvtui.backends.file.schema import (
 
 if TYPE_CHECKING:
     import apsw
+
+Row: TypeAlias = SecretRow | VersionRow | ContainerRow
 
 _END = "\U0010ffff"  # a noncharacter: no path holds it, and all paths sort before it
 
@@ -154,3 +156,13 @@ def container(connection: apsw.Connection, name: str) -> ContainerRow | None:
 
 def container_names(connection: apsw.Connection) -> Sequence[str]:
     return [row[0] for row in connection.execute("SELECT name FROM container ORDER BY name")]
+
+
+def rows(connection: apsw.Connection) -> Iterator[Row]:
+    """Every row the accumulator is over, secrets before their versions."""
+    for row in connection.execute(f"SELECT {SECRET} FROM secret ORDER BY id"):  # noqa: S608 - column names of ours
+        yield SecretRow(*row)
+    for row in connection.execute(f"SELECT {VERSION_COLUMNS} FROM version ORDER BY secret, number"):  # noqa: S608
+        yield VersionRow(*row)
+    for row in connection.execute("SELECT name, created_at FROM container"):
+        yield ContainerRow(*row)

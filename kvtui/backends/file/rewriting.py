@@ -6,11 +6,10 @@ stay; values are sealed anew for the place they are at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from kvtui.backends.file import database, faults, files, integrity, schema, sealing, successor
+from kvtui.backends.file import database, faults, files, integrity, reads, schema, sealing, successor
 from kvtui.backends.file.accumulator import Accumulator
 from kvtui.backends.file.keys import Keys
 from kvtui.backends.file.schema import (
@@ -26,7 +25,6 @@ from kvtui.domain.progress import Progress, silent
 if TYPE_CHECKING:
     import apsw
 
-Row = SecretRow | VersionRow | ContainerRow
 
 _PROGRESS = 500
 """Rows between two words of progress."""
@@ -35,16 +33,6 @@ _INSERTS = {
     VersionRow: f"INSERT INTO version({VERSION_COLUMNS}) VALUES(?{', ?' * (len(VersionRow._fields) - 1)})",
     ContainerRow: "INSERT INTO container(name, created_at) VALUES(?, ?)",
 }
-
-
-def rows(connection: apsw.Connection) -> Iterator[Row]:
-    """Every row the accumulator is over, secrets before their versions."""
-    for row in connection.execute(f"SELECT {SECRET} FROM secret ORDER BY id"):  # noqa: S608 - column names of ours
-        yield SecretRow(*row)
-    for row in connection.execute(f"SELECT {VERSION_COLUMNS} FROM version ORDER BY secret, number"):  # noqa: S608
-        yield VersionRow(*row)
-    for row in connection.execute("SELECT name, created_at FROM container"):
-        yield ContainerRow(*row)
 
 
 class Rewriter:
@@ -73,7 +61,7 @@ class Rewriter:
         if not self._finished:
             successor.remove(self._path)
 
-    def add(self, row: Row, value: bytes | None = None) -> None:
+    def add(self, row: reads.Row, value: bytes | None = None) -> None:
         """A row as it is; for a version that is not destroyed with its unsealed value."""
         if isinstance(row, VersionRow) and value is not None:
             sealed = sealing.seal(self._keys.value, self._state.uuid, row.secret, row.number, value)
@@ -109,7 +97,7 @@ def rewrite(
     """
     check = Accumulator(old.accumulator)
     with faults.translated(), Rewriter(target, new, state) as made:
-        for done, row in enumerate(rows(source)):
+        for done, row in enumerate(reads.rows(source)):
             check.add(row)
             value = None
             if isinstance(row, VersionRow) and row.sealed is not None:

@@ -42,6 +42,8 @@ class Vault:
         self.uuid = uuid
         self.keys = Keys.derive(master, uuid)
         self.notes: list[str] = []
+        self.was_checked = False
+        """Whether opening compared every row, or left that to `integrity.verify`."""
         self._master = master
         record = anchor.stored(state_dir, uuid)  # before the generation
         self.database = Database(path / schema.FILE, self.keys.page, self._confirm)
@@ -144,13 +146,15 @@ class Vault:
         """At opening: the database is of this header, neither is older than what was seen, small ones are unaltered."""
         with self.database.reading() as connection:
             state = self.state(connection)
-            whole = state.row_count > CHECKED_AT_OPEN or integrity.accumulates(connection, self.keys.accumulator, state)
+            self.was_checked = state.row_count <= CHECKED_AT_OPEN
+            whole = not self.was_checked or integrity.accumulates(connection, self.keys.accumulator, state)
         if self.header().epoch < state.header_epoch:
             raise _rolled_back("The vault's header is older than its database", "an old passphrase may open it")
         if state.generation < self._anchored:
             raise _rolled_back("The vault is older than when it was last used here", "later changes are missing")
         if not whole:
             raise integrity.altered()
+        self.database.trust()
         self._heal()
         self.anchor.raise_to(state.generation)
 
