@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self
 
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot
@@ -71,8 +71,7 @@ class Written:
     error: KvtuiError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The result of one read of a bulk: the secret, or the error that kept it from being read; neither where nothing
     is."""
 
@@ -261,9 +260,14 @@ class Backend(ABC):
         """What is odd about this store but does no harm, in plain words: a warning for whoever opened it."""
         return ()
 
-    def verify(self) -> Sequence[str]:
+    @property
+    def unverified(self) -> bool:
+        """Whether opening left something for `verify` to check."""
+        return False
+
+    def verify(self, *, gently: bool = False, progress: Progress = silent) -> Sequence[str]:
         """Check everything stored, which may read all of it. What is wrong, in plain words; nothing where all is well
-        or a store cannot tell."""
+        or a store cannot tell. `gently`: beside somebody who works, without holding up anybody."""
         self.info()
         return ()
 

@@ -100,3 +100,8 @@ class BackendFactory(ABC):
 
         Raises as `open` does, InvalidInput for a recovery key without `new`, Unavailable where others have it open."""
         raise Unsupported(f"A {self.kind} store has no master key.", capability=Capability.KEY_SLOTS.value)
+
+    def rescue(self, settings: Mapping[str, Any], credential: Credential) -> Backend:
+        """Look into a store that `open` refuses as damaged, altered or rolled back: whatever can be read is read, and
+        nothing of it is changed. Raises WrongCredential, NotFound, Corrupt where nothing at all can be read."""
+        raise Unsupported(f"A {self.kind} store is not rescued from here.", capability="rescue")

@@ -24,14 +24,16 @@ _REASON = "This profile is read-only."
 
 
 class ReadOnlyBackend(Backend):
-    """Everything that reads goes to the inner store, everything that writes raises PermissionDenied."""
+    """Everything that reads goes to the inner store, everything that writes raises PermissionDenied. `reason` is why, in
+    a sentence."""
 
-    def __init__(self, inner: Backend) -> None:
+    def __init__(self, inner: Backend, reason: str = _REASON) -> None:
         self._inner = inner
+        self._reason = reason
 
     def info(self) -> BackendInfo:
         info = self._inner.info()
-        refused = dict.fromkeys(WRITING & info.capabilities, _REASON)
+        refused = dict.fromkeys(WRITING & info.capabilities, self._reason)
         return replace(
             info,
             capabilities=info.capabilities - WRITING,
@@ -94,8 +96,12 @@ class ReadOnlyBackend(Backend):
     def notes(self) -> Sequence[str]:
         return self._inner.notes
 
-    def verify(self) -> Sequence[str]:
-        return self._inner.verify()
+    @property
+    def unverified(self) -> bool:
+        return self._inner.unverified
+
+    def verify(self, *, gently: bool = False, progress: Progress = silent) -> Sequence[str]:
+        return self._inner.verify(gently=gently, progress=progress)
 
     def write(
         self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
@@ -146,6 +152,8 @@ class ReadOnlyBackend(Backend):
 
     def _refuse(self, path: str | None = None) -> NoReturn:
         self._inner.info()  # a closed store is Locked, not read-only
+        if self._reason != _REASON:
+            raise PermissionDenied(self._reason, hint="Nothing was changed.", path=path)
         raise PermissionDenied(
             "This profile is read-only, so nothing is written.", hint="Open it without read_only.", path=path
         )

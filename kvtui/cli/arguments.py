@@ -129,6 +129,7 @@ class GlobalOptions:
     config: Path | None = None
     vault: Path | None = None
     read_only: bool = False
+    rescue: bool = False
     json: bool = False
     quiet: bool = False
     debug: bool = False
@@ -146,6 +147,9 @@ def add_global_options(parser: Parser) -> None:
     group.add_argument("--config", metavar="FILE", type=Path, default=missing, help="another configuration file")
     group.add_argument("--vault", metavar="DIR", type=Path, default=missing, help="a vault, without a profile")
     group.add_argument("--read-only", action="store_true", default=missing, help="refuse every write")
+    group.add_argument(
+        "--rescue", action="store_true", default=missing, help="look into a damaged or rolled-back vault, read-only"
+    )
     group.add_argument("--json", action="store_true", default=missing, help="print JSON, ASCII only")
     group.add_argument("-q", "--quiet", action="store_true", default=missing, help="print no notes")
     group.add_argument("--debug", action="store_true", default=missing, help="say where an internal error came from")

@@ -110,6 +110,7 @@ class Context:
                 vault=options.vault,
                 name=options.profile,
                 read_only=options.read_only,
+                rescue=options.rescue,
             )
         return self._profiles
 

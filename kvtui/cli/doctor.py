@@ -9,7 +9,8 @@ from kvtui.backends.factory import StoreState
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context, location
 from kvtui.cli.exits import Exit
-from kvtui.domain.errors import Corrupt, KvtuiError, PermissionDenied
+from kvtui.cli.output import ProgressLine
+from kvtui.domain.errors import Corrupt, KvtuiError, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.services.doctor import Finding, Level, checkup, examine
 from kvtui.services.session import Session
@@ -17,7 +18,7 @@ from kvtui.text import show
 
 
 def _arguments(parser: Parser) -> None:
-    parser.add_argument("--open", action="store_true", help="open the vault and check all of it, asking how")
+    parser.add_argument("--verify", action="store_true", help="open the vault and check all of it, asking how")
     parser.add_argument(
         "--accept-rollback", action="store_true", help="take a restored, older vault for the newest from now on"
     )
@@ -34,7 +35,7 @@ def _doctor(context: Context, args: Namespace) -> int:
         if not context.out.quiet:
             context.out.note(f"{location(profile)} is taken for the newest from now on.")
     findings = checkup(context.config, context.profiles, environ=os.environ)
-    findings += _examined(context, ask=args.open or args.accept_rollback)
+    findings += _examined(context, ask=args.verify or args.accept_rollback)
     well = all(finding.level is not Level.PROBLEM for finding in findings)
     out = context.out
     if out.json:
@@ -60,10 +61,11 @@ def _examined(context: Context, *, ask: bool) -> list[Finding]:
     if state is StoreState.MISSING:
         return []
     if state is StoreState.LOCKED and not ask and context.given_credential() is None:
-        return [Finding(Level.NOTE, "vault", "What is in it was not checked.", "Add --open to do that.")]
+        return [Finding(Level.NOTE, "vault", "What is in it was not checked.", "Add --verify to do that.")]
     try:
-        return examine(profile, context.session().backend)
-    except Corrupt as error:
+        with ProgressLine(context.out, "Checking") as progress:
+            return examine(profile, context.session().backend, progress)
+    except (Corrupt, Unsupported) as error:
         return [Finding(Level.PROBLEM, "vault", error.message, error.hint)]
 
 

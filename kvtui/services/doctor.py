@@ -19,6 +19,7 @@ from kvtui.backends.factory import StoreState
 from kvtui.clipboard import tools
 from kvtui.config import Config
 from kvtui.domain.errors import KvtuiError
+from kvtui.domain.progress import Progress, silent
 from kvtui.services.profiles import Profile, Profiles
 
 _LEAKING = ("KVTUI_PASSPHRASE", "VAULT_TOKEN", "BAO_TOKEN")
@@ -75,10 +76,12 @@ def checkup(
     ]
 
 
-def examine(profile: Profile, backend: Backend) -> list[Finding]:
+def examine(profile: Profile, backend: Backend, progress: Progress = silent) -> list[Finding]:
     """Check everything an open store holds, which may take long. Raises what the store raises."""
     subject = f"profile {profile.name}" if profile.name else "vault"
-    wrong = [Finding(Level.PROBLEM, subject, message, "Restore a backup.") for message in backend.verify()]
+    wrong = [
+        Finding(Level.PROBLEM, subject, message, "Restore a backup.") for message in backend.verify(progress=progress)
+    ]
     return wrong or [Finding(Level.OK, subject, "What is stored is whole.")]
 
 

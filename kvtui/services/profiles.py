@@ -38,6 +38,8 @@ class Profile:
     kind: str
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     read_only: bool = False
+    rescue: bool = False
+    """Look into what cannot be opened; nothing is written."""
     colour: str | None = None
     banner: str | None = None
     after_rotate: tuple[str, ...] = ()
@@ -62,6 +64,11 @@ class Profile:
 def vault_profile(directory: Path, *, name: str = "", read_only: bool = False) -> Profile:
     """A profile for a vault named directly (`--vault DIR`, `KVTUI_VAULT`)."""
     return Profile(name=name, kind="file", settings=MappingProxyType({"path": directory}), read_only=read_only)
+
+
+def rescued(profile: Profile) -> Profile:
+    """The same, to look into what cannot be opened."""
+    return replace(profile, rescue=True, read_only=True, banner=profile.banner or "RESCUE: nothing is written")
 
 
 class Profiles:
@@ -101,11 +108,12 @@ def load(
     vault: Path | None = None,
     name: str | None = None,
     read_only: bool = False,
+    rescue: bool = False,
 ) -> Profiles:
     """The profiles of a configuration. What is current: `vault`, `name`, KVTUI_VAULT, KVTUI_PROFILE, the
     configuration's default, its only profile; without any configured, a vault in the data folder.
 
-    `read_only` makes all of them so. Raises InvalidInput for unknown or wrong settings and names.
+    `read_only` and `rescue` make all of them so. Raises InvalidInput for unknown or wrong settings and names.
     """
     if vault is not None and name is not None:
         raise InvalidInput("A profile and a vault were both named.", hint="Give only one of --profile and --vault.")
@@ -115,10 +123,13 @@ def load(
         profiles = {DEFAULT_NAME: vault_profile(locations.default_vault(), name=DEFAULT_NAME)}
     if read_only:
         profiles = {key: replace(profile, read_only=True) for key, profile in profiles.items()}
+    if rescue:
+        profiles = {key: rescued(profile) for key, profile in profiles.items()}
     if vault is None and name is None and environ.get("KVTUI_VAULT"):
         vault = Path(environ["KVTUI_VAULT"])
     if vault is not None:
-        return Profiles(profiles, vault_profile(vault.expanduser().absolute(), read_only=read_only))
+        direct = vault_profile(vault.expanduser().absolute(), read_only=read_only)
+        return Profiles(profiles, rescued(direct) if rescue else direct)
     wanted = name or environ.get("KVTUI_PROFILE") or config.default
     if not wanted and len(profiles) > 1 and DEFAULT_NAME not in profiles:
         raise InvalidInput(

@@ -17,6 +17,7 @@ from kvtui.backends.factory import StoreState
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked
+from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Secret
 from kvtui.domain.value import SecretValue
 from kvtui.services import changes
@@ -26,6 +27,8 @@ from kvtui.services.profiles import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kvtui.domain.backup import Restored
 
 _ACTS = {
     Op.SET: Act.WRITE,
@@ -69,6 +72,8 @@ class Session:
 
     def probe(self) -> StoreState:
         """Whether the store is there and needs a credential; see BackendFactory.probe."""
+        if self.profile.rescue:
+            return StoreState.LOCKED  # what is wrong with it is no reason not to look
         return self.profile.factory.probe(self.profile.settings)
 
     def enter(self, credential: Credential | None = None) -> StoreState:
@@ -87,9 +92,23 @@ class Session:
         """Make the profile's store; it is not opened. See BackendFactory.create."""
         return self.profile.factory.create(self.profile.settings, credential)
 
+    def restore(
+        self, archive: Path, credential: Credential, *, replace: bool = False, progress: Progress = silent
+    ) -> tuple[Restored, str]:
+        """Make the profile's store of a backup; it is not opened. Also why that is not in the journal, "" if it is.
+        See BackendFactory.restore."""
+        profile = self.profile
+        restored = profile.factory.restore(archive, profile.settings, credential, replace=replace, progress=progress)
+        journal = Journal.of(profile.name or restored.location, restored.journal_key, self._state_dir)
+        try:
+            journal.record(Act.RESTORE, "")
+        except KvtuiError as error:  # what is done is done
+            return restored, error.message
+        return restored, ""
+
     def unlock(self, credential: Credential | None = None) -> None:
         """Open the store, anew where it is open. See BackendFactory.open for what it raises."""
-        backend = self.profile.factory.open(self.profile.settings, credential)
+        backend = self._opened(credential)
         try:
             journal = Journal.of(
                 self.profile.name or backend.info().location, backend.derive_key("journal"), self._state_dir
@@ -97,15 +116,31 @@ class Session:
         except BaseException:
             backend.close()
             raise
-        if self.profile.read_only:
-            from kvtui.backends.read_only import ReadOnlyBackend  # noqa: PLC0415 - few profiles are
-
-            backend = ReadOnlyBackend(backend)
+        if self.profile.read_only and not self.profile.rescue:  # what was rescued refuses by itself, and says why
+            backend = self._read_only(backend)
         with self._writing:
             before, self._backend, self._journal = self._backend, backend, journal
         if before is not None:
             before.close()
         self._take_up_pending()
+
+    def _opened(self, credential: Credential | None) -> Backend:
+        factory, settings = self.profile.factory, self.profile.settings
+        if self.profile.rescue:
+            return factory.rescue(settings, credential or Credential())
+        return factory.open(settings, credential)
+
+    @staticmethod
+    def _read_only(backend: Backend, *reason: str) -> Backend:
+        from kvtui.backends.read_only import ReadOnlyBackend  # noqa: PLC0415 - few profiles are
+
+        return ReadOnlyBackend(backend, *reason)
+
+    def distrust(self, reason: str) -> None:
+        """From now on this store is only read, for a reason told to whoever wants to write."""
+        with self._writing:
+            if self._backend is not None:
+                self._backend = self._read_only(self._backend, reason)
 
     def lock(self, draft: Change | None = None) -> None:
         """Close the store and forget keys and undo. Staged changes and the draft of an open form are kept sealed for

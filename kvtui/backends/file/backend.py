@@ -64,7 +64,7 @@ class FileBackend(Backend):
         self._max_versions = max_versions
         self._clock = clock
         self._user = user or _login()
-        self._info = BackendInfo(kind="file", location=files.shown(vault.path), capabilities=ALL)
+        self._info = BackendInfo(kind="file", location=files.shown(vault.location), capabilities=ALL)
 
     @property
     def notes(self) -> Sequence[str]:
@@ -79,9 +79,12 @@ class FileBackend(Backend):
     def close(self) -> None:
         self._vault.close()
 
-    def verify(self) -> Sequence[str]:
-        """Check every byte of the vault, which reads it all. What is wrong, in plain words; nothing if all is well."""
-        return integrity.verify(self._vault)
+    @property
+    def unverified(self) -> bool:
+        return not self._vault.was_checked
+
+    def verify(self, *, gently: bool = False, progress: Progress = silent) -> Sequence[str]:
+        return integrity.verify(self._vault, gently=gently, progress=progress)
 
     # Reading
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from kvtui.backends.file import files, header, schema
-from kvtui.domain.errors import Corrupt, NotFound, PermissionDenied
+from kvtui.backends.file import files, header, mounts, schema
+from kvtui.domain.errors import Corrupt, NotFound, PermissionDenied, Unsupported
 
 _NEEDED = (header.NAME, schema.FILE)
 _OPTIONAL = (header.COPY, f"{schema.FILE}-wal", f"{schema.FILE}-shm")
@@ -47,17 +47,64 @@ def exists(vault: Path) -> bool:
 def inspect(vault: Path) -> Sequence[str]:
     """Check an existing vault before it is opened; what is odd but harmless comes back in plain words.
 
-    Raises NotFound, PermissionDenied naming the culprit, Corrupt when a part is missing.
+    Raises NotFound, PermissionDenied naming the culprit, Corrupt when a part is missing, Unsupported for a place a
+    vault cannot be at.
     """
+    refuse_network(vault)
+    return look(vault)
+
+
+def look(vault: Path, needed: Collection[str] = _NEEDED) -> Sequence[str]:
+    """The same wherever it is, with the parts that must be there."""
     if not exists(vault):
         raise NotFound(f"There is no vault at {files.shown(vault)}.", hint="Create it with kvtui init.")
     try:
-        return _look(vault)
+        return [*_look(vault, needed), *_synced(vault)]
     except OSError as error:
         raise files.fault(error, vault) from None
 
 
-def _look(vault: Path) -> Sequence[str]:
+def refuse_network(vault: Path) -> None:
+    """Raise Unsupported on a network file system: SQLite's write-ahead log needs memory that all its users share, and
+    locks that hold (sqlite.org/wal.html, section 2)."""
+    kind = mounts.kind_of(vault)
+    if kind in mounts.NETWORK:
+        raise Unsupported(
+            f"{files.shown(vault)} is on a network file system ({kind}), where a vault is not safe.",
+            capability="open",
+            hint="Keep it on a disk of this machine, and copies elsewhere with kvtui backup.",
+        )
+
+
+_SYNCED = {
+    ".dropbox": "Dropbox",
+    ".dropbox.cache": "Dropbox",
+    ".stfolder": "Syncthing",
+    ".sync_folder": "Resilio Sync",
+    ".csync_journal.db": "Nextcloud",
+    ".owncloudsync.log": "ownCloud",
+    ".nextcloudsync.log": "Nextcloud",
+    ".tmp.drivedownload": "Google Drive",
+    ".849C9593-D756-4E56-8D6E-42412F2A707B": "OneDrive",
+    ".pcloud": "pCloud",
+}
+"""What such programs leave at the top of the folder they keep."""
+_SYNCED_NAMES = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud", "Mobile Documents", "Nextcloud",
+                 "ownCloud", "MEGA", "MEGAsync", "pCloudDrive", "Syncthing", "Sync", "Yandex.Disk")  # fmt: skip
+
+
+def _synced(vault: Path) -> Sequence[str]:
+    """A note where a program that copies single files between machines looks after the folder."""
+    for folder in vault.absolute().parents:
+        names = {mark: name for mark, name in _SYNCED.items() if (folder / mark).exists()}
+        found = next(iter(names.values()), None) or next((name for name in _SYNCED_NAMES if folder.name == name), None)
+        if found is not None:
+            what = f"{files.shown(folder)} looks like a folder of {found}, which may copy a vault in parts"
+            return [f"{what} while it changes: keep backups there instead."]
+    return []
+
+
+def _look(vault: Path, needed: Collection[str]) -> Sequence[str]:
     notes = []
     parent = vault.absolute().parent
     status = parent.stat()
@@ -73,7 +120,7 @@ def _look(vault: Path) -> Sequence[str]:
         try:
             status = path.lstat()
         except FileNotFoundError:
-            if name in _NEEDED:
+            if name in needed:
                 raise Corrupt(f"{files.shown(path)} is missing.", hint="Restore a backup.") from None
             continue  # -wal and -shm come and go with other processes
         _refuse_link(path, status)

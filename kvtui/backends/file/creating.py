@@ -24,6 +24,7 @@ def create_vault(path: Path, credential: Credential, *, kdf: KdfCost | None = No
     """
     if checks.exists(path):
         raise AlreadyExists(f"There is a vault at {files.shown(path)}.", hint="Open it, or choose another folder.")
+    checks.refuse_network(path)
     uuid, master = os.urandom(16), os.urandom(32)
     first = slots.new_slot(master, uuid, credential, "", kdf or calibrated())
     recovery, text = slots.new_recovery_slot(master, uuid, "")

@@ -79,6 +79,14 @@ class FileFactory(BackendFactory):
         vault, credential = _path(settings), _with_key_file(settings, credential)
         return backups.restore(archive, vault, credential, self._state_dir(), replace=replace, progress=progress)
 
+    def rescue(self, settings: Mapping[str, Any], credential: Credential) -> Backend:
+        from kvtui.backends.file import rescuing  # noqa: PLC0415
+        from kvtui.backends.file.backend import FileBackend  # noqa: PLC0415
+        from kvtui.backends.read_only import ReadOnlyBackend  # noqa: PLC0415
+
+        opened = rescuing.rescue(_path(settings), _with_key_file(settings, credential), self._state_dir())
+        return ReadOnlyBackend(FileBackend(opened), "This is a rescued copy of a damaged vault.")
+
     def ending_slots(self, settings: Mapping[str, Any], credential: Credential) -> Sequence[KeySlot]:
         from kvtui.backends.file import mastering  # noqa: PLC0415
 

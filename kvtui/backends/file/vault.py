@@ -38,7 +38,7 @@ class Vault:
     """An open vault. `notes` are oddities that do no harm, in plain words."""
 
     def __init__(self, path: Path, uuid: bytes, master: bytes, state_dir: Path) -> None:
-        self.path = path
+        self.path = self.location = path
         self.uuid = uuid
         self.keys = Keys.derive(master, uuid)
         self.notes: list[str] = []
