@@ -81,8 +81,8 @@ def to_json(value: SecretValue) -> Json:
 
 def from_json(value: Json) -> SecretValue:
     """The reverse of to_json: a map with the single key `base64` is bytes."""
-    if isinstance(value, dict) and set(value) == {"base64"} and isinstance(value["base64"], str):
-        return from_base64(value["base64"])
+    if isinstance(value, dict) and len(value) == 1 and isinstance(text := value.get("base64"), str):
+        return from_base64(text)
     return SecretValue(value)
 
 

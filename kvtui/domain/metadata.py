@@ -71,9 +71,13 @@ class MetadataPatch:
     custom: Mapping[str, str | None] | _Unset = UNSET
 
     def __bool__(self) -> bool:
-        return any(
-            part is not UNSET
-            for part in (self.type, self.description, self.tags, self.owner, self.rotation, self.custom)
+        return not (
+            self.type is UNSET
+            and self.description is UNSET
+            and self.tags is UNSET
+            and self.owner is UNSET
+            and self.rotation is UNSET
+            and self.custom is UNSET
         )
 
     def apply(self, metadata: Metadata) -> Metadata:

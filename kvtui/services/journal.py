@@ -6,6 +6,7 @@ Sealed with a key from the store where it has one; see `kvtui.services.sealed_lo
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pwd
 import re
@@ -14,10 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kvtui import locations
+from kvtui.domain import json_text
 from kvtui.domain.errors import KvtuiError
 from kvtui.services.sealed_log import LogCheck, LogWriter, SealedLog, subkey
 
@@ -49,6 +52,7 @@ class Act(StrEnum):
     KEY = "key"
     UNLOCK = "unlock"
     BACKUP = "backup"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ class Done(NamedTuple):
     """One of many changes journaled together; `result` as in JournalEntry."""
 
     path: str
-    version: int | None
-    result: str
+    version: int | None = None
+    result: str = DONE
 
 
 JournalCheck: TypeAlias = LogCheck
@@ -118,9 +122,8 @@ class Journal:
 
     def record_many(self, act: Act, paths: Iterable[str]) -> None:
         """Add an entry for each path, together and durably. Raises PermissionDenied or Unavailable."""
-        now = datetime.now(UTC)
         with self._log.opened() as log:
-            log.append_all(_row(JournalEntry(now, self._actor, act, path)) for path in paths)
+            self._append_many(log, act, (Done(path) for path in paths))
 
     @contextmanager
     def around_many(self, act: Act, count: int) -> Iterator[Callable[[Iterable[Done]], None]]:
@@ -132,14 +135,7 @@ class Journal:
         with self._log.opened() as log:
             log.refuse_when_full(count)
 
-            def note(done: Iterable[Done]) -> None:
-                now = datetime.now(UTC)
-                log.append_all(
-                    _row(JournalEntry(now, self._actor, act, one.path, None, one.version, None, one.result))
-                    for one in done
-                )
-
-            yield note
+            yield partial(self._append_many, log, act)
 
     @contextmanager
     def around(self, act: Act, path: str, *, to: str | None = None) -> Iterator[Callable[[Applied], None]]:
@@ -186,23 +182,34 @@ class Journal:
         """Go through the whole journal. Raises PermissionDenied or Unavailable when it cannot be read."""
         return self._log.verify()
 
+    def _append_many(self, log: LogWriter, act: Act, done: Iterable[Done]) -> None:
+        """As `_append` for each, at one time; what they share is written out once."""
+        shared = json.dumps({"at": _stamp(datetime.now(UTC)), "actor": self._actor, "act": act.value})[:-1]
+        results = {DONE: json.dumps(DONE)}
+        log.append_all(
+            f'{shared}, "path": {json_text.dump(one.path)}'
+            f'{"" if one.version is None else f""", "version": {one.version}"""}'
+            f', "result": {results.get(one.result) or json.dumps(one.result)}}}'
+            for one in done
+        )
+
     @staticmethod
     def _append(log: LogWriter, entry: JournalEntry) -> None:
-        log.append(_row(entry))
+        row = {
+            "at": _stamp(entry.at),
+            "actor": entry.actor,
+            "act": entry.act.value,
+            "path": entry.path,
+            "field": entry.field,
+            "version": entry.version,
+            "to": entry.to,
+            "result": entry.result,
+        }
+        log.append({name: value for name, value in row.items() if value is not None})
 
 
-def _row(entry: JournalEntry) -> dict[str, Any]:
-    row = {
-        "at": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "actor": entry.actor,
-        "act": entry.act.value,
-        "path": entry.path,
-        "field": entry.field,
-        "version": entry.version,
-        "to": entry.to,
-        "result": entry.result,
-    }
-    return {name: value for name, value in row.items() if value is not None}
+def _stamp(time: datetime) -> str:
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _entry(row: dict[str, Any]) -> JournalEntry | None:

@@ -9,16 +9,15 @@ from kvtui.domain.metadata import SecretType
 from kvtui.domain.value import Fields, SecretValue, ValueType
 from kvtui.services.transfer.tree import ONLY_FIELD
 
-_NAMES = (
-    (re.compile(r"(?:^|_)(?:password|passwd|passphrase)$"), SecretType.PASSWORD),
-    (re.compile(r"(?:^|_)api_?key$"), SecretType.API_KEY),
-    (re.compile(r"(?:^|_)token$"), SecretType.TOKEN),
-)
+_NAME = re.compile(r"(?:^|_)(?:(password|passwd|passphrase)|(api_?key)|(token))$")
+_OF_NAME = (SecretType.SECRET, SecretType.PASSWORD, SecretType.API_KEY, SecretType.TOKEN)
+"""By the group that was found."""
 _HEADS = (
     ("-----BEGIN CERTIFICATE-----", SecretType.CERTIFICATE),
     ("-----BEGIN OPENSSH PRIVATE KEY-----", SecretType.SSH_KEY),
     ("otpauth://", SecretType.TOTP),
 )
+_ANY_HEAD = tuple(head for head, _ in _HEADS)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -31,9 +30,8 @@ def guess_type(path: str, fields: Fields) -> SecretType:
         field = next(iter(fields))
         name = paths.name(path) if field == ONLY_FIELD else field
         plain = _CAMEL.sub("_", name).lower().replace("-", "_").replace(".", "_")
-        for pattern, guessed in _NAMES:
-            if pattern.search(plain):
-                return guessed
+        if (found := _NAME.search(plain)) and found.lastindex:
+            return _OF_NAME[found.lastindex]
     return SecretType.SECRET
 
 
@@ -41,4 +39,6 @@ def _by_content(value: SecretValue) -> SecretType | None:
     if value.type is not ValueType.TEXT:
         return None
     text: str = value.reveal()
+    if not text.startswith(_ANY_HEAD):
+        return None
     return next((guessed for head, guessed in _HEADS if text.startswith(head)), None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from kvtui.backends.contract import Backend, Found, Write, Written
 from kvtui.domain import path as paths
@@ -63,8 +63,7 @@ class ItemOutcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class ItemResult:
+class ItemResult(NamedTuple):
     """What became of one secret. `version` is the current one then (expected to be, on a dry run), None when it failed.
     `note` says what could not be carried."""
 
@@ -110,15 +109,15 @@ def import_items(
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    file = items if isinstance(items, Items) else None
     chunk: list[Item] = []
     began = 0
     for item in items:
         chunk.append(item)
-        read = items.bytes_read if isinstance(items, Items) else 0
-        if len(chunk) == CHUNK or read - began >= _CHUNK_BYTES:
+        if len(chunk) == CHUNK or (file and file.bytes_read - began >= _CHUNK_BYTES):
             yield chunk
             chunk = []
-            began = read
+            began = file.bytes_read if file else 0
     if chunk:
         yield chunk
 
@@ -139,8 +138,8 @@ class _Plan:
             planned = self.results[place]
             if one.version is None:
                 self.results[place] = ItemResult(planned.path, ItemOutcome.FAILED, error=one.error)
-            else:
-                self.results[place] = replace(planned, version=one.version.number)
+            elif one.version.number != planned.version:
+                self.results[place] = planned._replace(version=one.version.number)
 
 
 class _Import:
@@ -200,10 +199,6 @@ class _Import:
     def _refusal(self, item: Item) -> KvtuiError | None:
         if not self._seen.add(item.path):
             return InvalidInput("The file holds this secret twice.", hint="Keep one of the two.", path=item.path)
-        try:
-            paths.check(item.path)
-        except KvtuiError as error:
-            return error
         return None
 
     def _compare(self, item: Item, found: Found) -> tuple[ItemResult, Write | History | None]:
@@ -228,17 +223,17 @@ class _Import:
         return result, Write(item.path, item.fields, patch, checked)
 
     def _create(self, item: Item) -> tuple[ItemResult, Write | History | None]:
-        paths.check_new(item.path)
+        if self._dry_run:
+            paths.check_new(item.path)  # as the write would
         if item.history is not None:
             return self._restore(item, item.history)
-        patch = item.metadata
+        patch, note = item.metadata, ""
         if patch and not self._describes:
-            patch = MetadataPatch()
+            patch, note = MetadataPatch(), "This store keeps no metadata."
         if self._guess_types and patch.type is UNSET:
             guessed = guess_type(item.path, item.fields)
             if guessed is not SecretType.SECRET:
                 patch = replace(patch, type=guessed)
-        note = "This store keeps no metadata." if item.metadata and not self._describes else ""
         checked = 0 if self._checks else None
         return ItemResult(item.path, ItemOutcome.CREATED, 1, note=note), Write(item.path, item.fields, patch, checked)
 
@@ -253,8 +248,8 @@ class _Import:
                 hint="Undelete it where it was exported.",
                 path=item.path,
             )
-        result, write = self._create(replace(item, history=None))
-        return replace(result, note="This store takes only the newest version."), write
+        result, write = self._create(item._replace(history=None))
+        return result._replace(note="This store takes only the newest version."), write
 
     def _compare_deleted(self, history: History, secret: Secret) -> tuple[ItemResult, None]:
         newest = history.versions[-1].version

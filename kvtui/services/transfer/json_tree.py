@@ -103,7 +103,7 @@ class _Entered:
 
 def is_bytes(value: Json) -> bool:
     """Whether a JSON value stands for bytes, as `codec.from_json` has it."""
-    return isinstance(value, dict) and set(value) == {"base64"} and isinstance(value["base64"], str)
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("base64"), str)
 
 
 def refuses(_path: str, fields: Fields) -> str | None:

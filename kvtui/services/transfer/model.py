@@ -46,8 +46,7 @@ class Format(StrEnum):
         raise InvalidInput("The name of the file does not tell its format.", hint="Give --format.")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One secret as a file has it. `history` is set where the file holds all versions; `fields` are the newest then,
     empty unless it is live."""
 

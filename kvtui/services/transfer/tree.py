@@ -41,7 +41,9 @@ def secrets_at(node: Mapping[str, Any], path: str, leaf: Leaf) -> Iterator[Item]
     fields: dict[str, SecretValue] = {}
     below: list[tuple[str, Mapping[str, Any]]] = []
     for name, child in node.items():
-        if (value := leaf(child)) is not None:
+        if type(child) is str:  # most are
+            fields[name] = SecretValue(child)
+        elif (value := leaf(child)) is not None:
             fields[name] = value
         else:
             below.append((name, child))
