@@ -41,6 +41,9 @@ EXAMPLES = {
     "key remove": "key remove SLOT",
     "key passwd": "key passwd --new-passphrase-file pass",
     "key export-raw": "key export-raw",
+    "key rotate-master": "key rotate-master --yes",
+    "backup": "backup kept",
+    "restore": "restore made again",
     "profiles": "profiles",
     "backends": "backends",
     "keys": "keys",
@@ -63,6 +66,7 @@ def test_every_command_has_an_example() -> None:
 def test_every_command_works_on_a_vault(vault: Vault, name: str, how: str) -> None:
     vault("set", "app/api", stdin=b"1")
     vault("vault", "create", "empty")
+    vault("backup", "made")
     slot = vault("key", "list", "--json").json["slots"][1]["id"]
     argv = EXAMPLES[name].replace("SLOT", slot).split()
     ran = vault(*how.split(), *argv, stdin=b"{}")

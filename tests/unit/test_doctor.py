@@ -9,6 +9,7 @@ import pytest
 from kvtui import config, locations
 from kvtui.backends.memory import MemoryBackend
 from kvtui.config import Config
+from kvtui.domain.progress import Progress, silent
 from kvtui.services import doctor, profiles
 from kvtui.services.doctor import Finding, Level
 from kvtui.services.profiles import Profile
@@ -161,7 +162,7 @@ def test_a_clock_before_the_release_is_a_problem() -> None:
 
 
 class Damaged(MemoryBackend):
-    def verify(self) -> list[str]:
+    def verify(self, *, gently: bool = False, progress: Progress = silent) -> list[str]:
         return ["Row 3 was changed."]
 
 

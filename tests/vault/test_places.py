@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kvtui.backends.factory import StoreState
-from kvtui.backends.file import checks, files
+from kvtui.backends.file import checks, files, mounts
 from kvtui.backends.file.factory import FileFactory
 from kvtui.domain.errors import (
     AlreadyExists,
@@ -18,6 +18,7 @@ from kvtui.domain.errors import (
     NotFound,
     PermissionDenied,
     Unavailable,
+    Unsupported,
 )
 from kvtui.domain.value import SecretValue
 from tests.vault.places import CHEAP, PASSPHRASE, Place
@@ -250,3 +251,63 @@ def test_control_characters_in_a_place_are_shown_not_sent(tmp_path: Path) -> Non
     with pytest.raises(NotFound) as caught:
         checks.inspect(tmp_path / "a\x1b]0;x\x07")
     assert "\x1b" not in str(caught.value)
+
+
+TABLE = """\
+22 27 0:21 / / rw,relatime - ext4 /dev/vda rw
+23 22 0:22 / /home/me/nas rw - nfs4 server:/export rw
+24 22 0:23 / /home/me/nas/local rw shared:5 master:1 - ext4 /dev/vdb rw
+25 22 0:24 / /mnt/with\\040space rw - fuse.sshfs you@there:/ rw
+26 22 0:25 / /mnt/with\\040space rw - tmpfs tmpfs rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "ext4"),
+        ("/home/me/vault", "ext4"),
+        ("/home/me/nas", "nfs4"),
+        ("/home/me/nas/vault", "nfs4"),
+        ("/home/me/nasty/vault", "ext4"),
+        ("/home/me/nas/local/vault", "ext4"),
+        ("/mnt/with space/x", "tmpfs"),
+    ],
+)
+def test_the_file_system_of_a_path_is_that_of_the_last_mount_over_it(path: str, kind: str) -> None:
+    assert mounts.find(TABLE, path) == kind
+    assert mounts.find("", path) == mounts.find("broken\n - \n1 2 3 - x", path) == ""
+
+
+def test_a_network_file_system_is_refused_with_the_reason(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(f"1 0 0:1 / / rw - ext4 x rw\n2 1 0:2 / {tmp_path} rw - cifs //server/share rw\n")
+    monkeypatch.setattr(mounts, "TABLE", table)
+    for attempt in (
+        lambda: place.factory.probe(place.settings),
+        place.open,
+        lambda: place.factory.create_with({"path": str(tmp_path / "new")}, PASSPHRASE, kdf=CHEAP),
+    ):
+        with pytest.raises(Unsupported, match=r"network file system \(cifs\)"):
+            attempt()
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr(mounts, "TABLE", tmp_path / "not there")  # another system: not known, not refused
+    place.open()
+
+
+@pytest.mark.parametrize("mark", [".dropbox", ".stfolder", ".csync_journal.db"])
+def test_a_folder_that_is_synchronised_is_noted(place: Place, tmp_path: Path, mark: str) -> None:
+    assert not place.open().notes
+    (tmp_path / mark).mkdir()
+    (note,) = place.open().notes
+    assert "copy a vault in parts" in note
+
+
+def test_a_folder_named_as_such_programs_name_theirs_is_noted(tmp_path: Path) -> None:
+    folder = tmp_path / "OneDrive" / "deep"
+    folder.mkdir(parents=True, mode=0o700)
+    place = Place(folder)
+    with place.open() as vault:
+        assert "OneDrive" in vault.notes[0]

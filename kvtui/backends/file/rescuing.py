@@ -31,7 +31,7 @@ class RescuedVault(Vault):
 
 def rescue(path: Path, credential: Credential, state_dir: Path) -> Vault:
     """Open a copy of what is there. Raises NotFound, WrongCredential, Corrupt where not even that can be opened."""
-    notes = [*checks.look(path)]
+    notes = [*checks.look(path, {schema.FILE})]
     real = Path(os.path.realpath(path))
     head, used = _header(real)
     if used != header.NAME:
