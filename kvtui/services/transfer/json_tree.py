@@ -49,7 +49,7 @@ def stream(document: JsonStream, first: str | None, into: str) -> Iterator[Item]
 
     As `read`, but the fields of a map that was entered come when it ends, behind what is below them.
     """
-    entered = [_Entered("", into)]
+    entered = [_Entered("", into or None)]
     name = first
     while True:
         here = entered[-1]
@@ -74,20 +74,21 @@ def stream(document: JsonStream, first: str | None, into: str) -> Iterator[Item]
 
 
 class _Entered:
-    """A map that was entered: its name, its path, what may be its fields, and whether anything is below it."""
+    """A map that was entered: its name, its path (None at the top), what may be its fields, and whether anything is
+    below it."""
 
-    def __init__(self, name: str, path: str) -> None:
+    def __init__(self, name: str, path: str | None) -> None:
         self.name = name
         self.path = path
         self.fields: dict[str, Json] = {}
         self.is_folder = False
 
     def below(self, name: str) -> str:
-        return f"{self.path}/{name}" if self.path else name
+        return name if self.path is None else f"{self.path}/{name}"
 
     def take(self, name: str, value: Json) -> Iterator[Item]:
         """A field, or at the top, where there is no path to hold fields, a secret."""
-        if self.path:
+        if self.path is not None:
             self.fields[name] = value
         else:
             yield Item(name, {ONLY_FIELD: from_json(value)})
@@ -97,7 +98,7 @@ class _Entered:
 
     def secret(self) -> Iterator[Item]:
         """The secret at its path, when the map has ended."""
-        if self.fields or (self.path and not self.is_folder):
+        if self.path is not None and (self.fields or not self.is_folder):
             yield Item(self.path, {name: from_json(value) for name, value in self.fields.items()})
 
 
