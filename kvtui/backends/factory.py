@@ -48,6 +48,8 @@ class BackendFactory(ABC):
     capabilities: ClassVar[frozenset[Capability]]
     """What it can do at best; an open store says what it can do here."""
     settings: ClassVar[Sequence[Setting]]
+    rescues: ClassVar[bool] = False
+    """Whether `rescue` looks into what `open` refuses as damaged."""
 
     @abstractmethod
     def probe(self, settings: Mapping[str, Any]) -> StoreState:

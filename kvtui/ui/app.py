@@ -17,10 +17,10 @@ from kvtui.actions import BY_ID, Action, Keymap, Scope
 from kvtui.backends.factory import StoreState
 from kvtui.clock import suspended_clock, utc_now
 from kvtui.config import Config
-from kvtui.domain.errors import KvtuiError, WrongCredential
+from kvtui.domain.errors import Corrupt, KvtuiError, WrongCredential
 from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
-from kvtui.services.profiles import Profile, Profiles
+from kvtui.services.profiles import Profile, Profiles, rescued
 from kvtui.services.session import Opening, Session
 from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.keymap import bindings, overrides
@@ -32,6 +32,7 @@ from kvtui.ui.type_ahead import TypeAheadApp
 
 if TYPE_CHECKING:
     from kvtui.clipboard import Clipboard, CopyResult
+    from kvtui.ui.screens.unlock import UnlockScreen
 
 DEFAULT_THEME = "kvtui-dark"
 
@@ -146,9 +147,7 @@ class KvtuiApp(TypeAheadApp[int]):
             self._note = str(error)
             state = StoreState.LOCKED
         except KvtuiError as error:
-            from kvtui.ui.screens.problem import ProblemScreen  # noqa: PLC0415 - each screen loads when it is shown
-
-            await self._show(ProblemScreen(session.profile.label, error))
+            await self._show_problem(error)
             return
         if state is StoreState.MISSING:
             from kvtui.ui.screens.create import CreateScreen  # noqa: PLC0415
@@ -160,6 +159,13 @@ class KvtuiApp(TypeAheadApp[int]):
             await self._show(UnlockScreen(session, note=self._note))
         else:
             await self._show_main()
+
+    async def _show_problem(self, error: KvtuiError) -> None:
+        from kvtui.ui.screens.problem import ProblemScreen  # noqa: PLC0415 - each screen loads when it is shown
+
+        profile = self.session.profile
+        can_rescue = isinstance(error, Corrupt) and profile.factory.rescues and not profile.rescue
+        await self._show(ProblemScreen(profile.label, error, can_rescue=can_rescue))
 
     async def _show(self, screen: Screen[Any] | None) -> None:
         """Drop every screen and dialog above the blank one at the bottom, then show this one."""
@@ -182,7 +188,18 @@ class KvtuiApp(TypeAheadApp[int]):
 
     on_create_screen_done = on_unlock_screen_unlocked
 
+    async def on_unlock_screen_refused(self, event: UnlockScreen.Refused) -> None:
+        self._note = ""
+        await self._show_problem(event.error)
+
     def on_problem_screen_retry(self) -> None:
+        self.enter()
+
+    async def on_problem_screen_rescue(self) -> None:
+        profile = self.session.profile
+        await self._close_session()
+        self.session = Session(rescued(profile))
+        self._sessions[profile.name] = self.session
         self.enter()
 
     async def switch_profile(self, profile: Profile) -> None:

@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 import pytest
 
+from kvtui.backends import registry
+from kvtui.backends.file import vault as vaults
 from kvtui.config import Config, UiConfig
 from kvtui.domain.errors import Unavailable
 from kvtui.domain.value import SecretValue
@@ -225,3 +227,65 @@ async def test_rotating_says_what_was_done_when_only_the_copy_fails(
         assert "version 2. u takes it back. Not copied: There is no clipboard tool." in text
         await screen.press("u")
         assert screen.backend.read("app/api").fields["value"].reveal() == "one"
+
+
+def _roll_back(place: Place) -> None:
+    old = {file.name: file.read_bytes() for file in place.path.iterdir()}
+    with place.open() as vault:
+        vault.write("later", {"value": SecretValue("x")})
+    for name, data in old.items():
+        (place.path / name).write_bytes(data)
+
+
+async def test_a_rolled_back_vault_is_looked_into_read_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    _roll_back(place)
+    monkeypatch.setattr(registry.factory("file"), "_state_dir", lambda: place.state)
+    before = {file.name: file.read_bytes() for file in place.path.iterdir()}
+    app = app_on(place.path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = Screen(pilot, app)
+        await wait_for_idle(pilot)
+        await screen.type(WORDS)
+        shown = await screen.press("enter")
+        assert "older than when it was last used here" in " ".join(shown.split())
+        assert "--accept-rollback" in shown
+        shown = await screen.press("tab", "enter")
+        assert "Rescue of profile" in shown
+        await screen.type(WORDS)
+        shown = await screen.press("enter")
+        assert "RESCUE" in shown
+        assert "Read-only" in shown
+        await screen.go_to("app/db")
+        assert "first" in await screen.press("r")
+        shown = await screen.press("e")
+        assert "rescued copy" in shown
+    assert before == {file.name: file.read_bytes() for file in place.path.iterdir() if not file.name.endswith("-shm")}
+
+
+async def test_a_large_vault_is_checked_beside_the_work_and_a_finding_ends_the_writing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vaults, "CHECKED_AT_OPEN", 0)
+    app = app_on(place.path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = Screen(pilot, app)
+        await wait_for_idle(pilot)
+        await screen.type(WORDS)
+        shown = await screen.press("enter")
+        assert "problem" not in shown
+        assert not app.session.info().read_only
+    with place.open() as vault, vault._database.writing() as connection:
+        connection.execute("UPDATE secret SET description = 'eve was here'")
+    app = app_on(place.path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = Screen(pilot, app)
+        await wait_for_idle(pilot)
+        await screen.type(WORDS)
+        shown = await screen.press("enter")
+        await wait_for_idle(pilot)
+        shown = " ".join(screen.text.split())
+        assert "This vault has a problem" in shown
+        assert "changed from outside" in shown
+        shown = await screen.press("escape")
+        assert "Read-only" in shown
+        assert app.session.info().read_only

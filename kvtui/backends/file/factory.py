@@ -34,6 +34,8 @@ class FileFactory(BackendFactory):
         Setting("max_versions", int, "how many versions of a secret are kept, 0 for all"),
     )
 
+    rescues: ClassVar[bool] = True
+
     def __init__(self, state_dir: Callable[[], Path] = state_dir) -> None:
         self._state_dir = state_dir
 

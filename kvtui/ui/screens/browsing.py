@@ -10,7 +10,8 @@ from textual.widgets import Input, Tabs
 
 from kvtui.domain.errors import InvalidInput, KvtuiError
 from kvtui.services.listing import whole_tree
-from kvtui.ui.screens.workbench import TABS, Workbench
+from kvtui.ui.screens.watching import Watching
+from kvtui.ui.screens.workbench import TABS
 from kvtui.ui.widgets.path_tree import PathTree
 from kvtui.ui.widgets.row_list import RowList
 
@@ -22,7 +23,7 @@ MOST_FILTERED = 100_000
 """Secrets a filter looks at; more than that are found with ctrl+f."""
 
 
-class Browsing(Workbench):
+class Browsing(Watching):
     """The keys that change nothing but the view."""
 
     @property

@@ -14,6 +14,8 @@ from kvtui.domain.errors import KvtuiError
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import say, show
 
+RESCUE = "What can be read of it can be looked at and copied out: on a copy, without changing anything here."
+
 
 class ProblemScreen(Screen[None]):
     """Nothing was changed; the vault's files are as they were."""
@@ -26,7 +28,7 @@ class ProblemScreen(Screen[None]):
             width: 72; max-width: 96%; height: auto; padding: 1 2;
             border: round $error; border-title-color: $text-error; background: $surface;
         }
-        #problem-hint { color: $text-muted; margin-top: 1; }
+        #problem-hint, #problem-rescue { color: $text-muted; margin-top: 1; }
         Horizontal { height: 1; margin-top: 1; }
         Button { width: auto; padding: 0 2; margin-right: 2; }
     }
@@ -35,9 +37,12 @@ class ProblemScreen(Screen[None]):
     class Retry(Message):
         """Try to open it again."""
 
-    def __init__(self, profile: str, error: KvtuiError) -> None:
+    class Rescue(Message):
+        """Open what can be read of it, and write nothing."""
+
+    def __init__(self, profile: str, error: KvtuiError, *, can_rescue: bool = False) -> None:
         super().__init__()
-        self._profile, self._error = profile, error
+        self._profile, self._error, self._can_rescue = profile, error, can_rescue
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -45,13 +50,21 @@ class ProblemScreen(Screen[None]):
             yield Static(say("Profile [b]$name[/b]", name=self._profile))
             yield Static(show(self._error.message), id="problem-message", markup=False)
             yield Static(show(self._error.hint), id="problem-hint", markup=False)
+            if self._can_rescue:
+                yield Static(RESCUE, id="problem-rescue", markup=False)
             with Horizontal():
                 yield Button("Try again", id="retry", variant="primary", compact=True)
+                if self._can_rescue:
+                    yield Button("Open read-only", id="rescue", compact=True)
                 yield Button("Quit", id="leave", compact=True)
 
     @on(Button.Pressed, "#retry")
     def _again(self) -> None:
         self.post_message(self.Retry())
+
+    @on(Button.Pressed, "#rescue")
+    def _rescue(self) -> None:
+        self.post_message(self.Rescue())
 
     def action_dialog_apply(self) -> None:
         self._again()

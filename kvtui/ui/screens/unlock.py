@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from kvtui.actions import Scope
 from kvtui.domain.credential import Credential
-from kvtui.domain.errors import KvtuiError, WrongCredential
+from kvtui.domain.errors import Corrupt, KvtuiError, WrongCredential
 from kvtui.domain.value import SecretValue
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
@@ -46,6 +46,13 @@ class UnlockScreen(Screen[None]):
     class Unlocked(Message):
         """The session is open."""
 
+    class Refused(Message):
+        """The key is right, what it opens is not."""
+
+        def __init__(self, error: Corrupt) -> None:
+            super().__init__()
+            self.error = error
+
     def __init__(self, session: Session, *, note: str = "") -> None:
         super().__init__()
         self._session, self._note = session, note
@@ -56,7 +63,8 @@ class UnlockScreen(Screen[None]):
             box.border_title = "kvtui"
             if self._note:
                 yield Static(show(self._note), markup=False)
-            yield Static(say("Vault of profile [b]$name[/b]", name=self._session.profile.label))
+            what = "Rescue of profile" if self._session.profile.rescue else "Vault of profile"
+            yield Static(say(f"{what} [b]$name[/b]", name=self._session.profile.label))
             yield Label("Passphrase", classes="label", markup=False)
             yield SecretInput(id="passphrase")
             yield Static(id="unlock-error", markup=False)
@@ -90,6 +98,9 @@ class UnlockScreen(Screen[None]):
             self._say(f"{error} Next try in {self._delay:.0f} s.")
             await asyncio.sleep(self._delay)
             self._say(str(error))
+        except Corrupt as error:
+            self.post_message(self.Refused(error))
+            return
         except KvtuiError as error:
             self._say(str(error))
         else:

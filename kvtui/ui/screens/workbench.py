@@ -77,9 +77,6 @@ class Workbench(Screen[None]):
         self._reveal_timer: Timer | None = None
         self._settle_timer: Timer | None = None
         self._message_timer: Timer | None = None
-        self._change_token: int | None = None
-        self._looking = False
-        self._unseen = ""
         self.bulk_running = self.bulk_stopped = False
 
     # -- layout
@@ -116,7 +113,6 @@ class Workbench(Screen[None]):
         self.show_staged()
         self.path_tree.focus()
         self.show_title()
-        self.tick(self.kvtui.lock_seconds)
         self.work(self._first_load, "tree", "read the tree")
 
     def on_unmount(self) -> None:
@@ -396,31 +392,7 @@ class Workbench(Screen[None]):
     def on_screen_suspend(self) -> None:
         self.mask()
 
-    # -- every second
-
-    def tick(self, lock_left: float | None) -> None:
-        """The lock's countdown, and a look whether somebody else changed the store."""
-        if not self.query("#status"):
-            return  # not laid out yet, or on its way out
-        if lock_left is not None:
-            self.status.lock_left = int(lock_left) // 60 if lock_left >= 60 else -int(lock_left)
-        if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
-            self.work(self._look_for_changes, "watch", "look for changes")
-
-    async def _look_for_changes(self) -> None:
-        self._looking = True
-        try:
-            token = await self.call(self.session.backend.change_token)
-            if self._change_token is not None and token != self._change_token:
-                await self.reload()
-            self._change_token = token
-            self._unseen = ""
-        except KvtuiError as error:
-            if str(error) != self._unseen:  # once, not every second
-                self._unseen = str(error)
-                self.problem(error)
-        finally:
-            self._looking = False
+    # -- coming back
 
     def place(self) -> Place:
         if not self.query("#tree"):

@@ -27,6 +27,8 @@ class StatusLine(Static):
     marked: reactive[int] = reactive(0)
     lock_left: reactive[int | None] = reactive(None)
     """Whole minutes, or seconds below one minute, as a negative number; None for never."""
+    checking: reactive[str] = reactive("")
+    """How far the check of a large vault is, while it runs."""
     busy: reactive[str] = reactive("")
     message: reactive[str] = reactive("", layout=True)
     failed: reactive[bool] = reactive(False)
@@ -42,6 +44,8 @@ class StatusLine(Static):
         if self.lock_left is not None:
             left = f"{-self.lock_left}s" if self.lock_left < 0 else f"{self.lock_left}min"
             facts.append(Content.styled(f"lock {left}", "$foreground-muted"))
+        if self.checking:
+            facts.append(Content.styled(f"checking {self.checking}", "$foreground-muted"))
         if self.busy:
             facts.append(Content.styled(f"… {self.busy} (esc cancels)", "$text-accent"))
         right = Content("  ").join(facts)

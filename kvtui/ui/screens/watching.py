@@ -1,0 +1,96 @@
+"""What the main screen does by itself: count down to the lock, follow what others change, check a large vault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from textual.content import Content
+
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import KvtuiError, Locked
+from kvtui.ui.screens.workbench import Workbench
+from kvtui.ui.show import show
+
+
+class Watching(Workbench):
+    """Looks once a second, on a thread, and only tells what is new."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._change_token: int | None = None
+        self._looking = False
+        self._checked: tuple[int, int | None] | None = None
+        self._unseen = ""
+
+    def on_mount(self) -> None:
+        self.tick(self.kvtui.lock_seconds)
+        backend = self.session.backend
+        if backend.notes:
+            self.say(" ".join(backend.notes))
+        if backend.unverified:
+            self.work(self._verify, "verify", "check the vault")
+
+    def tick(self, lock_left: float | None) -> None:
+        """The lock's countdown, and a look whether somebody else changed the store."""
+        if not self.query("#status"):
+            return  # not laid out yet, or on its way out
+        if lock_left is not None:
+            self.status.lock_left = int(lock_left) // 60 if lock_left >= 60 else -int(lock_left)
+        if self._checked is not None:
+            done, total = self._checked
+            self.status.checking = f"{done * 100 // total} %" if total else "…"
+        if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
+            self.work(self._look_for_changes, "watch", "look for changes")
+
+    async def _look_for_changes(self) -> None:
+        self._looking = True
+        try:
+            token = await self.call(self.session.backend.change_token)
+            if self._change_token is not None and token != self._change_token:
+                await self.reload()
+            self._change_token = token
+            self._unseen = ""
+        except KvtuiError as error:
+            if str(error) != self._unseen:  # once, not every second
+                self._unseen = str(error)
+                self.problem(error)
+        finally:
+            self._looking = False
+
+    async def _verify(self) -> None:
+        """Check what opening left unchecked, beside whoever works; what is found ends the writing."""
+        self._checked = (0, None)
+        try:
+            check = partial(self.session.backend.verify, gently=True, progress=self._has_checked)
+            findings = await self.call(check)
+        except Locked:
+            return  # the check of the next opening starts anew
+        finally:
+            self._checked = None
+            self.status.checking = ""
+        if findings:
+            self.session.distrust("This vault has a problem, so nothing is written to it.")
+            self.status.read_only = True
+            self.found_wrong(findings)
+
+    def _has_checked(self, done: int, total: int | None) -> None:
+        self._checked = (done, total)
+
+    def found_wrong(self, findings: Sequence[str]) -> None:
+        """Tell that the vault is not what was written; whoever works here says what now."""
+        from kvtui.ui.dialogs.confirm import ConfirmDialog  # noqa: PLC0415 - hopefully never
+
+        question = Content("\n").join(
+            [
+                *(show(finding) for finding in findings),
+                Content("It is read-only from now on. Copy out what you need, then restore a backup."),
+            ]
+        )
+
+        def decided(locks: bool | None) -> None:
+            if locks:
+                self.app.call_later(self.kvtui.action_app_lock)
+
+        self.app.push_screen(ConfirmDialog("This vault has a problem", question, "Lock now", cancel="Go on"), decided)
