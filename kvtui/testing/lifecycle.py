@@ -238,6 +238,23 @@ class LifecycleConformance(Suite):
             store.write_history(OLD)
         assert holds(store.read(OLD.path), one("mine"))
 
+    def test_histories_in_bulk_give_one_result_each_in_order(self, store: Backend) -> None:
+        need(store, Capability.HISTORY, Capability.READ, Capability.WRITE)
+        store.write("taken", one("mine"))
+        places = ["first", "taken", "bad//path", "second", "first"]
+        wrong = History("wrong", Metadata(), ())
+        histories = [History(path, OLD.metadata, OLD.versions) for path in places]
+        results = list(store.write_histories(iter([*histories, wrong])))
+        assert [result.path for result in results] == [*places, "wrong"]
+        kinds = [type(result.error) for result in results]
+        assert kinds == [type(None), AlreadyExists, InvalidPath, type(None), AlreadyExists, InvalidInput]
+        assert [result.version for result in results if result.error is None] == [OLD.versions[-1].version] * 2
+        for path in ("first", "second"):
+            kept = store.read_history(path)
+            assert kept.metadata == OLD.metadata
+            assert [stored.version for stored in kept.versions] == [stored.version for stored in OLD.versions]
+        assert holds(store.read("taken"), one("mine"))
+
     @pytest.mark.parametrize(
         "versions",
         [

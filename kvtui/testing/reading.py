@@ -262,6 +262,51 @@ class ReadingConformance(Suite):
             fields.clear()
         assert holds(store.read("app/db"), one("x"))
 
+    # Reading in bulk
+
+    def test_bulk_reads_give_one_result_each_in_order(self, store: Backend) -> None:
+        need(store, Capability.READ, Capability.WRITE)
+        given = self.seed(store)
+        for path in ("a", "a/b", "z"):
+            given.write(path, one(path))
+        wanted = ["z", "nowhere", "a", "a", "a/b", "a/b/c", "bad//path", ""]
+        found = list(store.read_many(iter(wanted)))
+        assert [result.path for result in found] == wanted
+        assert [result.path for result in found if result.secret is not None] == ["z", "a", "a", "a/b"]
+        for result in found:
+            if result.secret is not None:
+                assert result.secret.path == result.path
+                assert holds(result.secret, one(result.path))
+        assert all(result.error is None for result in found[:6])
+        assert all(isinstance(result.error, InvalidPath | None) for result in found[6:])
+
+    def test_bulk_reads_are_as_single_ones(self, store: Backend) -> None:
+        need(store, Capability.READ, Capability.WRITE, Capability.UNDELETE)
+        given = self.seed(store)
+        for text in ("1", "2"):
+            given.write("changed", one(text))
+        given.write("gone", one("x"))
+        given.delete("gone")
+        for found in store.read_many(["changed", "gone"]):
+            assert found.secret is not None
+            single = store.read(found.path)
+            assert (found.secret.version, found.secret.metadata) == (single.version, single.metadata)
+            assert found.secret.current == single.current
+            assert holds(found.secret, single.fields)
+
+    def test_bulk_reads_are_lazy_and_take_many_large_values(self, store: Backend) -> None:
+        need(store, Capability.READ, Capability.WRITE)
+        given = self.seed(store)
+        text = "0123456789abcdef" * (min(store.info().max_value_bytes or 2**20, 2**20) // 16)
+        for number in range(12):
+            given.write(f"large/{number:02}", one(text))
+        asked = [path for number in range(12) for path in (f"large/{number:02}", f"none/{number}")]
+        found = list(store.read_many(asked))
+        assert [result.path for result in found] == asked
+        assert all((result.secret is not None) == result.path.startswith("large/") for result in found)
+        endless = store.read_many(f"none/{number}" for number in range(10**9))
+        assert next(endless).secret is None
+
 
 def _history(path: str) -> History:
     return History(path, Metadata(), (StoredVersion(Version(1), one("old")),))
