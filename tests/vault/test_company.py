@@ -64,12 +64,6 @@ def test_kills_lose_nothing_that_was_acknowledged(place: Place) -> None:
     kill_loop(place, 6)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_many_kills_lose_nothing_that_was_acknowledged(place: Place) -> None:
-    kill_loop(place, 300)
-
-
 def test_four_processes_count_together_without_losing_one(place: Place) -> None:
     times = 50
     with place.open() as vault:
