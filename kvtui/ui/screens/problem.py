@@ -51,7 +51,7 @@ class ProblemScreen(Screen[None]):
             yield Static(show(self._error.message), id="problem-message", markup=False)
             yield Static(show(self._error.hint), id="problem-hint", markup=False)
             if self._can_rescue:
-                yield Static(RESCUE, id="problem-rescue", markup=False)
+                yield Static(show(RESCUE), id="problem-rescue", markup=False)
             with Horizontal():
                 yield Button("Try again", id="retry", variant="primary", compact=True)
                 if self._can_rescue:
