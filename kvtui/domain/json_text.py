@@ -76,7 +76,8 @@ def parse(text: str, *, max_depth: int = MAX_DEPTH) -> Json:
         raise refusal(error.msg, error.lineno, error.colno) from None
     except RecursionError:
         raise too_deep(max_depth) from None
-    check_depth(value, max_depth)
+    if openings(text) > max_depth:
+        check_depth(value, max_depth)
     return value
 
 
@@ -86,6 +87,11 @@ def parse_at(text: str, at: int) -> tuple[Json, int]:
     Raises json.JSONDecodeError, RecursionError, and InvalidInput for what JSON has but a store cannot.
     """
     return _DECODER.raw_decode(text, at)
+
+
+def openings(text: str, at: int = 0, end: int | None = None) -> int:
+    """How many lists and maps at most a piece of JSON text has: it cannot be nested deeper. Much faster to tell."""
+    return text.count("{", at, end) + text.count("[", at, end)
 
 
 def string_at(text: str, at: int) -> tuple[str, int]:

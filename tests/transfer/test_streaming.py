@@ -209,7 +209,7 @@ def test_yaml_beyond_what_is_held_is_refused_with_a_way_out(monkeypatch: pytest.
     monkeypatch.setattr("kvtui.services.transfer.yaml_tree.MAX_TEXT", 1 << 20)
     with pytest.raises(InvalidInput) as raised:
         Items(BytesIO(b"a: b\n" * (1 << 19)), Format.YAML, window=1024).check()
-    assert "1 MiB" in raised.value.message
+    assert "more than 1 MiB" in raised.value.message
     assert "JSON" in raised.value.hint
 
 

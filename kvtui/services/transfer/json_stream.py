@@ -103,8 +103,9 @@ class JsonStream:
             else:
                 if end < len(text) - _MARGIN or window.ended:
                     window.at = end
-                    if isinstance(value, (dict, list)):
-                        json_text.check_depth(value, MAX_DOCUMENT_DEPTH - len(self._open))
+                    left = MAX_DOCUMENT_DEPTH - len(self._open)
+                    if json_text.openings(text, at, end) > left:
+                        json_text.check_depth(value, left)
                     return value
             if enter and text.startswith(enter, at) and len(text) - at >= window.size:
                 self._enter()
