@@ -60,7 +60,9 @@ class Window:
         while not self.ended and len(self.text) - self.at <= limit:
             self.more()
         if len(self.text) - self.at > limit:
-            raise InvalidInput(f"The file has more than {limit >> 20} MiB.", hint="Split it. JSON without --as may be of any size.")
+            raise InvalidInput(
+                f"The file has more than {limit >> 20} MiB.", hint="Split it. JSON without --as may be of any size."
+            )
         return self.text[self.at :]
 
     def line(self, at: int) -> int:
