@@ -1,6 +1,6 @@
 """All benchmarks in one command; they make their own data.
 
-python -m benchmarks [start] [keys] [vault] [--sizes 1000,100000] [--repeats N] [--json FILE]
+python -m benchmarks [start] [keys] [vault] [peers] [--sizes 1000,100000] [--repeats N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ import argparse
 import json
 import platform
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import keys, start, vault
+from benchmarks import keys, peers, start, vault
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["start", "keys", "vault", []], help="all when left out")
+    parser.add_argument("which", nargs="*", choices=["start", "keys", "vault", "peers", []], help="all when left out")
     parser.add_argument("--sizes", default="1000,100000", help="secrets in the vault, comma separated")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", type=Path, help="write the numbers here too")
@@ -33,6 +34,10 @@ def main() -> int:
     if not args.which or "vault" in args.which:
         results["vault"] = vault.run(sizes, args.repeats * 20)
         show("Vault", results["vault"])
+    if not args.which or "peers" in args.which:
+        with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+            results["peers"] = peers.run(Path(folder), sizes, args.repeats * 20)
+        show("Peers", results["peers"])
     if args.json:
         args.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0

@@ -1,9 +1,15 @@
-"""The vault at several sizes, beside this disk's own floor: open, list, read, write, import."""
+"""The vault at several sizes, each in a process of its own, beside this disk's own floor.
+
+python -m benchmarks.vault SIZE REPEATS FOLDER     one size, as JSON: what `run` starts
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +34,15 @@ def secrets(count: int) -> Iterator[Write]:
         )
 
 
+PASSPHRASE = "a long enough passphrase for a benchmark"
+
+
+def path_of(turn: int, size: int) -> str:
+    """One of `size` secrets, another one each turn."""
+    index = turn * 7919 % size
+    return f"group{index // 10_000:03}/folder{index // 100 % 100:02}/secret{index % 100:02}"
+
+
 def disk_floor_ms(folder: Path, repeats: int = 200) -> float:
     """Median of appending 4 KiB and fsync."""
     times = []
@@ -42,41 +57,62 @@ def disk_floor_ms(folder: Path, repeats: int = 200) -> float:
 
 def timed(action: Callable[[int], object], repeats: int) -> float:
     """Median milliseconds of `action(turn)`."""
-    times = []
+    return statistics.median(times(action, repeats))
+
+
+def times(action: Callable[[int], object], repeats: int) -> list[float]:
+    found = []
     for turn in range(repeats):
         start = time.perf_counter()
         action(turn)
-        times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(times)
+        found.append((time.perf_counter() - start) * 1000)
+    return found
 
 
 def run(sizes: list[int], repeats: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         home = Path(folder)
         floor = disk_floor_ms(home)
-        rows = {str(size): measure(home / f"vault{size}", size, repeats) for size in sizes}
+        rows = {str(size): _apart(size, repeats, home / str(size)) for size in sizes}
         small, large = rows[str(sizes[0])], rows[str(sizes[-1])]
         return {
-            "disk_append_fsync_ms": round(floor, 3),
+            "disk_append_4k_fsync_ms": round(floor, 3),
             "sizes": rows,
             f"ratio_{sizes[-1]}_to_{sizes[0]}": {
                 name: round(large[name] / small[name], 2) for name in small if name.endswith("_ms")
             },
-            "write_to_floor": round(large["write_ms"] / floor, 2),
+            "write_to_floor": {size: round(row["write_ms"] / row["floor_ms"], 2) for size, row in rows.items()},
         }
 
 
-def measure(vault: Path, size: int, repeats: int) -> dict[str, float]:
-    factory = FileFactory(lambda: vault.parent / "state")
-    settings = {"path": vault}
-    credential = Credential(SecretValue("a long enough passphrase for a benchmark"))
+def _apart(size: int, repeats: int, folder: Path) -> dict[str, float]:
+    """One size in a fresh process, whose memory is its own."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "benchmarks.vault", str(size), str(repeats), str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def fill(vault: Path, size: int) -> float:
+    """Make a vault of `size` secrets; seconds that took."""
+    factory, settings, credential = access(vault)
     factory.create_with(settings, credential, kdf=CHEAP)
     with factory.open(settings, credential) as backend:
         start = time.perf_counter()
         failed = sum(1 for written in backend.write_many(secrets(size)) if written.error is not None)
-        imported = time.perf_counter() - start
-    if failed:
-        raise RuntimeError(f"{failed} writes failed")
+        if failed:
+            raise RuntimeError(f"{failed} writes failed")
+        return time.perf_counter() - start
+
+
+def access(vault: Path) -> tuple[FileFactory, dict[str, Path], Credential]:
+    return FileFactory(lambda: vault.parent / "state"), {"path": vault}, Credential(SecretValue(PASSPHRASE))
+
+
+def measure(vault: Path, size: int, repeats: int) -> dict[str, float]:
+    """Of a vault that is there, from opening on: nothing before takes part in the memory."""
+    factory, settings, credential = access(vault)
 
     def open_and_list(_: int) -> None:
         with factory.open(settings, credential) as opened:
@@ -85,11 +121,15 @@ def measure(vault: Path, size: int, repeats: int) -> dict[str, float]:
     opening = timed(open_and_list, min(repeats, 20))
     kdf = kdf_ms(vault, credential)
     with factory.open(settings, credential) as backend:
-        return {
-            "import_per_s": round(size / imported),
-            "open_to_root_beyond_kdf_ms": round(opening - kdf, 2),
-            **_operations(backend, size, repeats),
-        }
+        found = {"open_to_root_beyond_kdf_ms": round(opening - kdf, 2), **_operations(backend, size, repeats)}
+        found["resident_mb"] = resident_mb()
+        found["floor_ms"] = round(disk_floor_ms(vault.parent), 3)
+        return found
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1_000_000, 1)
 
 
 def kdf_ms(vault: Path, credential: Credential) -> float:
@@ -100,17 +140,47 @@ def kdf_ms(vault: Path, credential: Credential) -> float:
 
 
 def _operations(backend: Backend, size: int, repeats: int) -> dict[str, float]:
-    def path(turn: int) -> str:
-        index = turn * 7919 % size
-        return f"group{index // 10_000:03}/folder{index // 100 % 100:02}/secret{index % 100:02}"
-
     value = {"value": SecretValue("n" * 100)}
-    return {
-        "list_100_ms": round(timed(lambda turn: backend.list(path(turn).rpartition("/")[0]), repeats), 3),
-        "read_ms": round(timed(lambda turn: backend.read(path(turn)), repeats), 3),
-        "write_ms": round(timed(lambda turn: backend.write(path(turn), value), repeats), 3),
-        "create_ms": round(timed(lambda turn: backend.write(f"new/{turn}", value), repeats), 3),
-        "find_ms": round(
-            timed(lambda turn: backend.find(f"der0{turn % 10}/secret0{turn % 7}", 100), min(repeats, 20)), 3
-        ),
+    actions: dict[str, Callable[[int], object]] = {
+        "list_100": lambda turn: backend.list(path_of(turn, size).rpartition("/")[0]),
+        "read": lambda turn: backend.read(path_of(turn, size)),
+        "write": lambda turn: backend.write(path_of(turn, size), value),
+        "create": lambda turn: backend.write(f"new/{turn}", value),
+        "find_rare": lambda turn: backend.find(f"{turn % 10}/secret{turn % 7}{turn % 9}x", 100),
+        "find_100": lambda turn: backend.find(f"der0{turn % 10}/secret0{turn % 7}", 100),
+        "poll": lambda _: backend.change_token(),
     }
+    found = {}
+    for name, action in actions.items():
+        taken = times(action, repeats)
+        found[f"{name}_ms"] = round(statistics.median(taken), 3)
+        found[f"{name}_p95_ms"] = round(sorted(taken)[int(len(taken) * 0.95)], 3)
+    versioned = "versions/one"
+    for _ in range(2000):
+        backend.write(versioned, value)
+    found["write_of_2000_versions_ms"] = round(timed(lambda _: backend.write(versioned, value), repeats), 3)
+    return found
+
+
+def main() -> None:
+    size, repeats, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    vault = folder / "vault"
+    if os.environ.get(_FILLED):
+        print(json.dumps(measure(vault, size, repeats)))
+        return
+    seconds = fill(vault, size)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.vault", *sys.argv[1:]],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, _FILLED: "1"},
+    )
+    print(json.dumps({"import_per_s": round(size / seconds), **json.loads(done.stdout)}))
+
+
+_FILLED = "KVTUI_BENCHMARK_FILLED"
+
+
+if __name__ == "__main__":
+    main()
