@@ -17,6 +17,7 @@ from kvtui.domain.progress import Progress, silent
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import Restored
+    from kvtui.domain.salvage import Salvaged
 
 
 class StoreState(StrEnum):
@@ -107,3 +108,10 @@ class BackendFactory(ABC):
         """Look into a store that `open` refuses as damaged, altered or rolled back: whatever can be read is read, and
         nothing of it is changed. Raises WrongCredential, NotFound, Corrupt where nothing at all can be read."""
         raise Unsupported(f"A {self.kind} store is not rescued from here.", capability="rescue")
+
+    def salvage(
+        self, settings: Mapping[str, Any], credential: Credential, target: Path, *, progress: Progress = silent
+    ) -> Salvaged:
+        """Make a new store at `target` of whatever can be read of a damaged one, which stays as it is. Progress in
+        secrets. Raises AlreadyExists, and as `rescue` does."""
+        raise Unsupported(f"A {self.kind} store is not salvaged from here.", capability="rescue")

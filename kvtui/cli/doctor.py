@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from pathlib import Path
 
 from kvtui.backends.factory import StoreState
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context, location
 from kvtui.cli.exits import Exit
 from kvtui.cli.output import ProgressLine
+from kvtui.domain.codec import to_text
 from kvtui.domain.errors import Corrupt, KvtuiError, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.services.doctor import Finding, Level, checkup, examine
@@ -22,10 +24,38 @@ def _arguments(parser: Parser) -> None:
     parser.add_argument(
         "--accept-rollback", action="store_true", help="take a restored, older vault for the newest from now on"
     )
+    parser.add_argument(
+        "--salvage", metavar="DIR", type=Path, help="make a new vault of whatever can be read of a damaged one"
+    )
+
+
+def _salvage(context: Context, target: Path) -> int:
+    """Make a new vault of what is left of the current one."""
+    profile = context.profiles.current
+    credential = context.credential(profile)
+    with ProgressLine(context.out, "Salvaging") as progress:
+        made = profile.factory.salvage(profile.settings, credential, target, progress=progress)
+    out = context.out
+    recovery = to_text(made.recovery_key)
+    if out.json:
+        lost: list[Json] = [
+            {"path": one.path} if one.version is None else {"path": one.path, "version": one.version}
+            for one in made.lost
+        ]
+        out.dump({"vault": made.location, "saved": made.saved, "lost": lost, "recovery_key": recovery})
+    else:
+        out.line(f"Vault: {out.name(made.location)}")
+        out.line(f"Recovery key: {recovery}")
+        for one in made.lost:
+            out.note(f"{out.name(one.path)}: {'lost' if one.version is None else f'version {one.version} is lost'}")
+        out.note(f"{made.saved} secrets are in it; {len(made.lost) or 'none'} known to be lost.")
+    return Exit.PARTLY if made.lost else Exit.DONE
 
 
 def _doctor(context: Context, args: Namespace) -> int:
     profile = context.profiles.current
+    if args.salvage is not None:
+        return _salvage(context, args.salvage.expanduser())
     if args.accept_rollback:
         if profile.read_only:
             raise PermissionDenied(

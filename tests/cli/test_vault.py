@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from kvtui.backends.file import vault as file_vault
+from kvtui.backends.file.backend import FileBackend
+from kvtui.backends.file.factory import FileFactory
+from kvtui.domain.credential import Credential
+from kvtui.domain.value import SecretValue
 from tests.cli.conftest import CHEAP, PASSPHRASE, Typist, Vault, run_here
 
 
@@ -367,3 +371,39 @@ def test_rotate_master_with_the_recovery_key_needs_a_new_passphrase(vault: Vault
 
 def test_rotate_master_is_refused_read_only(vault: Vault) -> None:
     assert vault("--read-only", "key", "rotate-master", "--yes").code == 7
+
+
+def _damage(vault: Vault) -> None:
+    with FileFactory().open({"path": str(vault.path)}, Credential(SecretValue(PASSPHRASE))) as backend:
+        assert isinstance(backend, FileBackend)
+        with backend._database.writing() as connection:
+            connection.execute("UPDATE version SET sealed = zeroblob(60) WHERE secret = 1")
+
+
+def test_a_damaged_vault_is_looked_into_and_salvaged(vault: Vault, tmp_path: Path) -> None:
+    vault("set", "a/lost", stdin=b"1")
+    vault("set", "a/kept", stdin=b"s3cret")
+    _damage(vault)
+    assert vault("get", "a/kept").code == 1
+    looked = vault("--rescue", "get", "a/kept")
+    assert (looked.code, looked.out) == (0, b"s3cret")
+    assert vault("--rescue", "get", "a/lost").code == 1
+    assert vault("--rescue", "set", "a/new", stdin=b"x").code == 7
+    made = vault("doctor", "--salvage", str(tmp_path / "new"), "--json")
+    assert made.code == 4, made.err
+    assert made.json["saved"] == 1
+    assert made.json["lost"] == [{"path": "a/lost", "version": 1}, {"path": "a/lost"}]
+    new = Vault(tmp_path / "new", vault.passphrase_file, made.json["recovery_key"])
+    assert new("get", "a/kept").out == b"s3cret"
+    assert new("doctor", "--verify").code in {0, 1}
+    assert vault("doctor", "--salvage", str(tmp_path / "new")).code == 5
+
+
+def test_doctor_verify_says_what_is_wrong(vault: Vault) -> None:
+    vault("set", "a", stdin=b"1")
+    well = vault("doctor", "--verify", "--json").json["findings"]
+    assert any(one["message"] == "What is stored is whole." for one in well)
+    _damage(vault)
+    ran = vault("doctor", "--verify", "--json")
+    assert ran.code == 1
+    assert any("changed from outside" in one["message"] for one in ran.json["findings"])

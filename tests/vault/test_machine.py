@@ -237,7 +237,7 @@ def test_random_histories_of_a_vault_are_as_the_model_says() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_five_thousand_steps_of_random_histories_are_as_the_model_says(capsys: pytest.CaptureFixture[str]) -> None:
-    taken = run(110, 50)
+    taken = run(140, 50)
     assert taken >= 5000
     with capsys.disabled():
         print(f"\n{taken} steps against the model, 0 divergences")

@@ -18,6 +18,7 @@ from kvtui.locations import state_dir
 if TYPE_CHECKING:
     from kvtui.backends.file.header import KdfCost
     from kvtui.domain.backup import Restored
+    from kvtui.domain.salvage import Salvaged
 
 # What needs SQLite and cryptography is imported when a vault is opened: asking whether there is one stays cheap.
 
@@ -88,6 +89,14 @@ class FileFactory(BackendFactory):
 
         opened = rescuing.rescue(_path(settings), _with_key_file(settings, credential), self._state_dir())
         return ReadOnlyBackend(FileBackend(opened), "This is a rescued copy of a damaged vault.")
+
+    def salvage(
+        self, settings: Mapping[str, Any], credential: Credential, target: Path, *, progress: Progress = silent
+    ) -> Salvaged:
+        from kvtui.backends.file import salvaging  # noqa: PLC0415
+
+        vault, credential = _path(settings), _with_key_file(settings, credential)
+        return salvaging.salvage(vault, credential, _expanded(target), self._state_dir(), progress=progress)
 
     def ending_slots(self, settings: Mapping[str, Any], credential: Credential) -> Sequence[KeySlot]:
         from kvtui.backends.file import mastering  # noqa: PLC0415

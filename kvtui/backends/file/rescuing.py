@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kvtui.backends.file import checks, files, header, schema, slots
@@ -32,10 +34,34 @@ class RescuedVault(Vault):
 def rescue(path: Path, credential: Credential, state_dir: Path) -> Vault:
     """Open a copy of what is there. Raises NotFound, WrongCredential, Corrupt where not even that can be opened."""
     notes = [*checks.look(path, {schema.FILE})]
-    real = Path(os.path.realpath(path))
-    head, used = _header(real)
+    copy, head, master, used = _copied(path, credential, state_dir)
     if used != header.NAME:
         notes.append(f"{header.NAME} is damaged: {used} was used.")
+    try:
+        vault = RescuedVault(copy, head.uuid, master, copy / "state")
+    except BaseException:
+        shutil.rmtree(copy, ignore_errors=True)
+        raise
+    vault.location = Path(os.path.realpath(path))
+    vault.notes.extend(notes)
+    return vault
+
+
+@contextmanager
+def copied(path: Path, credential: Credential, state_dir: Path) -> Iterator[tuple[Path, Header, bytes]]:
+    """A private copy of a vault's files for as long as it is needed, its header and its master key. Raises as `rescue`
+    does."""
+    copy, head, master, _ = _copied(path, credential, state_dir)
+    try:
+        yield copy, head, master
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _copied(path: Path, credential: Credential, state_dir: Path) -> tuple[Path, Header, bytes, str]:
+    """The copy, its header, the master key, and which file the header was."""
+    real = Path(os.path.realpath(path))
+    head, used = _header(real)
     _, master = slots.unlock(head, credential)
     keys = Keys.derive(master, head.uuid)
     head.verified(keys.header)
@@ -44,13 +70,10 @@ def rescue(path: Path, credential: Credential, state_dir: Path) -> Vault:
     copy = private_dir(folder / f"{os.getpid()}-{os.urandom(8).hex()}")
     try:
         _copy(real, copy, head.encode(keys.header))
-        vault = RescuedVault(copy, head.uuid, master, copy / "state")
     except BaseException:
         shutil.rmtree(copy, ignore_errors=True)
         raise
-    vault.location = real
-    vault.notes.extend(notes)
-    return vault
+    return copy, head, master, used
 
 
 def _header(vault: Path) -> tuple[Header, str]:
