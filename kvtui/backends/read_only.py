@@ -24,8 +24,8 @@ _REASON = "This profile is read-only."
 
 
 class ReadOnlyBackend(Backend):
-    """Everything that reads goes to the inner store, everything that writes raises PermissionDenied. `reason` is why, in
-    a sentence."""
+    """Everything that reads goes to the inner store, everything that writes raises PermissionDenied. `reason` is why,
+    in a sentence."""
 
     def __init__(self, inner: Backend, reason: str = _REASON) -> None:
         self._inner = inner

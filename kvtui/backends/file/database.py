@@ -181,17 +181,17 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[apsw.Connection]:
         """The write connection in BEGIN IMMEDIATE; committed at the end, rolled back on any exception."""
-        self.check()
-        with self._writing:
+        with self._writing, faults.translated():
             self.check()
-            with faults.translated():
-                self._writer.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._writer
-                    self._writer.execute("COMMIT")
-                finally:
-                    if self._writer.in_transaction:
-                        self._writer.execute("ROLLBACK")
+            writer = self._writer
+            writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield writer
+                writer.execute("COMMIT")
+            except BaseException:
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def apart(self) -> Iterator[apsw.Connection]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 import apsw
 
@@ -54,13 +54,19 @@ _OURS: dict[type[Exception], Callable[[], KvtuiError]] = {
 }
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+class translated:  # noqa: N801 - reads as a verb; a class, as every read and write enters one
     """Raise ours for SQLite's."""
-    try:
-        yield
-    except apsw.Error as error:
-        raise translate(error) from None
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, apsw.Error):
+            raise translate(error) from None
 
 
 def translate(error: apsw.Error) -> KvtuiError:
