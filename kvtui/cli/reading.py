@@ -105,11 +105,15 @@ def _search_arguments(parser: Parser) -> None:
 
 
 def _search(context: Context, args: Namespace) -> int:
-    from kvtui.services.search import NamesIndex  # noqa: PLC0415
+    from kvtui.services.search import NamesIndex, search_exact  # noqa: PLC0415
 
-    index = NamesIndex()
-    index.refresh(context.session().backend)
-    result = index.query(args.query, args.limit, exact=args.exact)
+    backend = context.session().backend
+    if args.exact and backend.can(Capability.INDEX):
+        result = search_exact(backend, args.query, args.limit)
+    else:
+        index = NamesIndex()
+        index.refresh(backend)
+        result = index.query(args.query, args.limit, exact=args.exact)
     out = context.out
     if out.json:
         matches: list[Json] = [{"path": match.path} for match in result.matches]

@@ -27,6 +27,8 @@ from kvtui.domain.secret import Indexed
 from kvtui.services.matcher import Hit, Word, fold, word
 
 _TOKEN = re.compile(r'(?:(?P<field>type|tag|owner|desc|path):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))')
+_MOST = 1_000_000
+"""Candidates of an exact query that are looked at."""
 _RANKED = 300
 """How many candidates are ranked where fewer are wanted: the better classes come first, see matcher."""
 
@@ -125,6 +127,14 @@ class NamesIndex:
             matches = sorted(hits, key=_order) if limit is None else heapq.nsmallest(limit + 1, hits, key=_order)
         more = limit is not None and len(matches) > limit
         return SearchResult(text, matches[:limit], complete=self._complete and not more)
+
+
+def search_exact(backend: Backend, text: str, limit: int | None = None) -> SearchResult:
+    """An exact query by the store's own text index, without reading all names. Raises as `Backend.find`."""
+    candidates = backend.find(text, _MOST)
+    found = [Match(path, positions=span) for path, span in _containing([row.path for row in candidates], text)]
+    more = limit is not None and len(found) > limit
+    return SearchResult(text, found[:limit], complete=len(candidates) < _MOST and not more)
 
 
 def _order(match: Match) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from kvtui.domain.metadata import MetadataPatch, SecretType
 from kvtui.domain.secret import Indexed
 from kvtui.domain.value import SecretValue
 from kvtui.services.matcher import fold
-from kvtui.services.search import NamesIndex, Query, search
+from kvtui.services.search import NamesIndex, Query, search, search_exact
 
 ROWS = [
     Indexed("app/db/password", SecretType.PASSWORD, "main Database", ("prod", "Critical Path"), "alice"),
@@ -167,3 +167,14 @@ def test_a_hundred_thousand_paths_answer_while_typing() -> None:
         index.query(query, 100)
         took.append(time.process_time() - begin)
     assert sorted(took)[len(took) // 2] < 0.05
+
+
+@pytest.mark.parametrize("text", ["b", "App/DB", "app", "zz", "/", "db", "é"])
+def test_an_exact_query_by_the_stores_index_finds_what_one_over_all_names_does(text: str) -> None:
+    store = MemoryBackend()
+    for path in ("app/db", "App/DB", "b/é", "other"):
+        store.write(path, {"value": SecretValue("x")}, metadata=MetadataPatch(description="app zz"))
+    index = NamesIndex()
+    index.refresh(store)
+    assert search_exact(store, text) == index.query(text, exact=True)
+    assert search_exact(store, text, 1) == index.query(text, 1, exact=True)
