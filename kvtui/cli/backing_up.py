@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
+from kvtui.backends.factory import StoreState
 from kvtui.cli.arguments import Command, Parser
-from kvtui.cli.context import Context
+from kvtui.cli.context import Context, location
 from kvtui.cli.exits import Exit
 from kvtui.cli.output import ProgressLine
 from kvtui.cli.records import time_json
-from kvtui.domain.errors import PermissionDenied
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import AlreadyExists, Corrupt, PermissionDenied, Unsupported
 from kvtui.services.journal import Act
-from kvtui.services.profiles import vault_profile
+from kvtui.services.profiles import Profile, vault_profile
+from kvtui.services.session import Session
 from kvtui.text import show
 
 
@@ -47,13 +51,26 @@ def _restore(context: Context, args: Namespace) -> int:
     if profile.read_only:
         raise PermissionDenied("Nothing is restored read-only.", hint="Leave --read-only out.")
     if args.directory is not None:
-        profile = vault_profile(args.directory.expanduser().absolute())
+        profile = _elsewhere(profile, args.directory.expanduser().absolute())
+    if not profile.offers(Capability.BACKUP):
+        raise Unsupported(
+            f"A {profile.kind} store is not restored from here.", capability="restore", hint="Name a folder."
+        )
+    session = Session(profile)
+    if not args.replace and _is_taken(session):
+        # Told before a passphrase is asked for.
+        raise AlreadyExists(
+            f"Something is already there: {location(profile)}.",
+            hint="Name another folder, or move the vault that is there aside with --replace.",
+        )
     out = context.out
     credential = context.credential(profile)
     with ProgressLine(out, "Restoring") as progress:
-        restored = profile.factory.restore(
-            args.file.expanduser(), profile.settings, credential, replace=args.replace, progress=progress
+        restored, unwritten = session.restore(
+            args.file.expanduser(), credential, replace=args.replace, progress=progress
         )
+    if unwritten:
+        out.note(f"It could not be written to the journal: {unwritten}")
     if out.json:
         out.dump(
             {
@@ -70,11 +87,25 @@ def _restore(context: Context, args: Namespace) -> int:
     if restored.replaced is not None:
         out.note(f"The vault that was there is now {show(restored.replaced)}.")
     if restored.is_older:
+        which = "" if args.directory is None else f" --vault {show(restored.location)}"
         out.note(
             "It is older than what this machine has seen and is refused as rolled back until you say"
-            " kvtui doctor --accept-rollback."
+            f" kvtui{which} doctor --accept-rollback."
         )
     return Exit.DONE
+
+
+def _elsewhere(profile: Profile, directory: Path) -> Profile:
+    """The vault in another folder, with the settings of the profile where that is one of a vault: its key file."""
+    other = vault_profile(directory)
+    return replace(other, settings={**profile.settings, **other.settings}) if profile.kind == other.kind else other
+
+
+def _is_taken(session: Session) -> bool:
+    try:
+        return session.probe() is not StoreState.MISSING
+    except Corrupt:  # a file, other files, a damaged vault
+        return True
 
 
 def _megabytes(size: int) -> str:

@@ -39,25 +39,26 @@ def _list(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes non
 
 
 def _add_arguments(parser: Parser) -> None:
-    kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--new-passphrase-file", metavar="FILE", type=Path, help="its first line; else asked twice")
-    kind.add_argument("--new-key-file", metavar="FILE", type=Path, help="a file whose content opens the vault")
-    kind.add_argument("--recovery", action="store_true", help="make a recovery key and print it once")
+    parser.add_argument("--new-passphrase-file", metavar="FILE", type=Path, help="its first line; else asked twice")
+    parser.add_argument(
+        "--new-key-file", metavar="FILE", type=Path, help="a file whose content opens the vault; with both, both do"
+    )
+    parser.add_argument("--recovery", action="store_true", help="make a recovery key and print it once")
     parser.add_argument("--label", metavar="TEXT", default="", help="what to call it in the list")
 
 
 def _add(context: Context, args: Namespace) -> int:
+    if args.recovery and (args.new_passphrase_file or args.new_key_file):
+        raise Usage("--recovery cannot be used with another key.", hint="See kvtui key add --help.")
     session = context.session()
     recovery: SecretValue | None = None
     if args.recovery:
         with session.journal.around(Act.KEY, ""):
             slot, recovery = session.backend.add_recovery_key(args.label)
     else:
-        credential = (
-            Credential(key_file=args.new_key_file.expanduser())
-            if args.new_key_file is not None
-            else Credential(new_passphrase(context, args.new_passphrase_file))
-        )
+        key_file = args.new_key_file and args.new_key_file.expanduser()
+        asks = args.new_passphrase_file is not None or key_file is None
+        credential = Credential(new_passphrase(context, args.new_passphrase_file) if asks else None, key_file)
         with session.journal.around(Act.KEY, ""):
             slot = session.backend.add_key_slot(credential, args.label)
     out = context.out

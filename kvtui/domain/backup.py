@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,10 +20,11 @@ class BackedUp:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """A store brought back. `replaced` is where the one that was in its place is now; `is_older`: this machine has
-    seen a newer one, so it is refused until that is accepted."""
+    seen a newer one, so it is refused until that is accepted; `journal_key` as `Backend.derive_key("journal")`."""
 
     location: str
     generation: int
     created_at: datetime
     replaced: str | None = None
     is_older: bool = False
+    journal_key: bytes | None = field(default=None, repr=False)

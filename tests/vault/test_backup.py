@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import io
@@ -11,10 +12,12 @@ import random
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -102,10 +105,15 @@ def test_every_key_opens_what_was_restored(place: Place, vault: FileBackend, tmp
 def test_tar_alone_gives_a_vault_that_opens(place: Place, vault: FileBackend, tmp_path: Path) -> None:
     fill(vault)
     vault.backup(tmp_path / "b.tar")
-    subprocess.run(["tar", "xf", "b.tar"], cwd=tmp_path, check=True)
-    place.settings = {"path": str(tmp_path / archive.FOLDER)}
-    with place.open() as again:
-        assert content(again) == content(vault)
+    for umask in (0o022, 0o002, 0o077):
+        folder = tmp_path / f"{umask:o}"
+        folder.mkdir()
+        folder.chmod(0o700)
+        subprocess.run(["tar", "xf", tmp_path / "b.tar"], cwd=folder, check=True, umask=umask)
+        place.settings = {"path": str(folder / archive.FOLDER)}
+        with place.open() as again:
+            assert content(again) == content(vault)
+            assert again.notes == ()
 
 
 def test_a_backup_is_of_one_moment_while_others_write(place: Place, vault: FileBackend, tmp_path: Path) -> None:
@@ -172,6 +180,96 @@ def test_an_older_backup_is_refused_until_it_is_accepted(place: Place, vault: Fi
         assert "later" in content(before)
 
 
+def test_a_vault_that_is_in_use_is_not_moved_aside(place: Place, vault: FileBackend, tmp_path: Path) -> None:
+    """Whoever has it open would go on writing its header to the old place."""
+    made = vault.backup(tmp_path / "b")
+    vault.close()
+    command = [sys.executable, "-m", "tests.vault.writer", str(place.path), str(place.state), "w", "append"]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    assert writer.stdout is not None
+    try:
+        assert writer.stdout.readline() == b"ready\n"
+        with pytest.raises(Unavailable, match="Another kvtui has the vault open"):
+            place.factory.restore(made.path, place.settings, PASSPHRASE, replace=True)
+    finally:
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+    with place.open() as again:
+        assert "w/each/1" in content(again)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "state", "v.kvtui"]
+    assert place.factory.restore(made.path, place.settings, PASSPHRASE, replace=True).replaced is not None
+
+
+def test_what_cannot_be_put_in_place_leaves_the_vault_where_it_was(
+    place: Place, vault: FileBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.write("a", {"value": SecretValue("x")})
+    made = vault.backup(tmp_path / "b")
+    vault.close()
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if path.name.endswith(".new"):
+            raise OSError(errno.EIO, "no")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(Unavailable):
+        place.factory.restore(made.path, place.settings, PASSPHRASE, replace=True)
+    monkeypatch.undo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "state", "v.kvtui"]
+    with place.open() as again:
+        assert list(content(again)) == ["a"]
+
+
+def test_an_empty_folder_is_filled_and_another_is_not(place: Place, vault: FileBackend, tmp_path: Path) -> None:
+    made = vault.backup(tmp_path / "b")
+    folder = tmp_path / "folder"
+    folder.mkdir(0o755)
+    restored(place, made.path, "folder").open().close()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter").touch()
+    for replace in (False, True):
+        with pytest.raises(Corrupt, match="other files"):
+            place.factory.restore(made.path, {"path": str(tmp_path / "mine")}, PASSPHRASE, replace=replace)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter"]
+
+
+def test_a_damaged_vault_is_replaced_too(place: Place, vault: FileBackend, tmp_path: Path) -> None:
+    fill(vault, 3)
+    made = vault.backup(tmp_path / "b")
+    expected = content(vault)
+    vault.close()
+    (place.path / schema.FILE).unlink()
+    (place.path / header.NAME).write_bytes(b"damaged")
+    told = place.factory.restore(made.path, place.settings, PASSPHRASE, replace=True)
+    assert not told.is_older
+    assert told.replaced is not None
+    assert (Path(told.replaced) / header.NAME).read_bytes() == b"damaged"
+    with place.open() as again:
+        assert content(again) == expected
+
+
+def test_what_does_not_read_back_gets_no_name(
+    place: Place, vault: FileBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that keeps other bytes than it was given."""
+    real = archive.write
+
+    def write(target: BinaryIO, *rest: Any) -> None:
+        real(target, *rest)
+        target.seek(-3000, os.SEEK_CUR)
+        target.write(b"other")
+        target.seek(0, os.SEEK_END)
+
+    monkeypatch.setattr(archive, "write", write)
+    with pytest.raises(Corrupt):
+        vault.backup(tmp_path / "b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state", "v.kvtui"]
+
+
 def test_nothing_is_replaced_unasked(place: Place, vault: FileBackend, tmp_path: Path) -> None:
     file = tmp_path / "b"
     file.write_text("mine")
@@ -180,6 +278,9 @@ def test_nothing_is_replaced_unasked(place: Place, vault: FileBackend, tmp_path:
     with pytest.raises(AlreadyExists):
         vault.backup(tmp_path, overwrite=True)
     assert file.read_text() == "mine"
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(AlreadyExists):
+        vault.backup(tmp_path / "link")
     vault.backup(file, overwrite=True)
     with pytest.raises(AlreadyExists):
         place.factory.restore(file, place.settings, PASSPHRASE)
@@ -272,7 +373,7 @@ def refuse(place: Place, tmp_path: Path, data: bytes) -> KvtuiError:
 
 def test_a_flipped_bit_anywhere_is_noticed(place: Place, tmp_path: Path, backup: bytes) -> None:
     chance = random.Random(7)
-    places = {*range(0, 3 * 512, 37), *(chance.randrange(len(backup)) for _ in range(60)), len(backup) - 1}
+    places = {*range(0, 4 * 512, 37), *(chance.randrange(len(backup)) for _ in range(60)), len(backup) - 1}
     for position in sorted(places):
         flipped = bytearray(backup)
         flipped[position] ^= 1 << chance.randrange(8)
@@ -336,12 +437,54 @@ def test_a_manifest_somebody_wrote_is_refused(place: Place, tmp_path: Path, back
 
 
 def test_a_newer_format_is_told(place: Place, tmp_path: Path, backup: bytes) -> None:
-    plain = json.loads(backup[512:1536].split(b"\0")[0])
+    plain = json.loads(backup[1024:2048].split(b"\0")[0])
     plain["v"] = 2
     encoded = json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
     buffer = io.BytesIO()
     archive.write(buffer, encoded, datetime(2026, 1, 1, tzinfo=UTC), {})
     assert isinstance(refuse(place, tmp_path, buffer.getvalue()), Unsupported)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created": "0001-01-01T00:00:00Z"},
+        {"created": "9999-12-31T23:59:59Z"},
+        {"created": "2026-13-01T00:00:00Z"},
+        {"created": 5},
+        {"generation": -1},
+        {"generation": True},
+        {"generation": 2**62},
+        {"secrets": 1.0},
+        {"v": "1"},
+        {"v": 0},
+        {"uuid": "00"},
+        {"uuid": "zz" * 16},
+        {"mac": None},
+        {"files": []},
+        {"files": {"vault.hdr": {"size": 1, "sha256": 5}}},
+        {"files": {name: {"size": 2**61, "sha256": "00" * 32} for name in archive.MEMBERS}},
+        {"files": {name: {"size": 0, "sha256": []} for name in archive.MEMBERS}},
+        {"files": {"../vault.hdr": {"size": 1, "sha256": "00" * 32}}},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_manifest_that_makes_no_sense_is_refused(place: Place, tmp_path: Path, backup: bytes, change: Any) -> None:
+    plain = {**json.loads(backup[1024:2048].split(b"\0")[0]), **change}
+    encoded = json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
+    buffer = io.BytesIO()
+    archive.write(buffer, encoded, datetime(2026, 1, 1, tzinfo=UTC), {})
+    assert isinstance(refuse(place, tmp_path, buffer.getvalue()), Corrupt)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[" * 60_000, b"{" + b" " * 70_000, b"\xff", b"{}", b"[]", b'{"v":1}', b"1" * 5000]
+)
+def test_a_manifest_that_is_none_is_refused(place: Place, tmp_path: Path, text: bytes) -> None:
+    buffer = io.BytesIO()
+    archive.write(buffer, text, datetime(2026, 1, 1, tzinfo=UTC), {})
+    assert isinstance(refuse(place, tmp_path, buffer.getvalue()), Corrupt)
 
 
 def test_what_is_no_file_is_refused_by_name(place: Place, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 Members, in this order, each a plain ustar header and its bytes:
 
+    vault.kvtui/                of mode 0700, which not every umask would give it
     vault.kvtui/backup.json     canonical JSON: v, uuid, generation, epoch, created, secrets,
                                 files {name: {size, sha256}}, mac
     vault.kvtui/vault.hdr       as it is
@@ -90,6 +91,7 @@ def damaged() -> Corrupt:
 
 def write(target: BinaryIO, manifest: bytes, created: datetime, sources: Mapping[str, BinaryIO | bytes]) -> None:
     """The archive's bytes. `sources` are the members in order; files are read from where they stand. Raises OSError."""
+    target.write(_tar_header("", 0, created))
     for name, source in {MANIFEST: manifest, **sources}.items():
         size = len(source) if isinstance(source, bytes) else os.fstat(source.fileno()).st_size
         target.write(_tar_header(name, size, created))
@@ -136,7 +138,7 @@ class Archive:
     def __init__(self, file: BinaryIO) -> None:
         """Read the manifest and the two headers. Raises Corrupt, Unsupported for a newer format."""
         self._file = file
-        first = self._take(_BLOCK)
+        folder, first = self._take(_BLOCK), self._take(_BLOCK)
         try:
             size = tarfile.TarInfo.frombuf(first, "ascii", "strict").size
         except (tarfile.HeaderError, ValueError):
@@ -145,7 +147,8 @@ class Archive:
             raise damaged()
         encoded = self._take_padded(size)
         self.manifest = _parse(encoded)
-        if first != _tar_header(MANIFEST, size, self.manifest.created):
+        created = self.manifest.created
+        if folder + first != _tar_header("", 0, created) + _tar_header(MANIFEST, size, created):
             raise damaged()
         self.headers = {name: self._small(name) for name in (header.NAME, header.COPY)}
 
@@ -218,6 +221,7 @@ def _parse(data: bytes) -> Manifest:
         )
         numbers = (manifest.generation, manifest.epoch, manifest.secrets, *(size for size, _ in members.values()))
         fits = set(plain) == _KEYS and set(members) == set(MEMBERS) and len(manifest.uuid) == 16
+        fits = fits and 0 <= manifest.created.timestamp() < 8**11  # what a tar header can tell
         if not fits or not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
             raise ValueError
         if _canonical({**manifest._plain(), "mac": manifest.mac.hex()}) != data:  # noqa: SLF001 - one backup, one form
@@ -234,7 +238,10 @@ def _canonical(plain: Mapping[str, Any]) -> bytes:
 
 
 def _tar_header(name: str, size: int, created: datetime) -> bytes:
-    """The ustar header (POSIX.1-1988) of a member, 0600 and nobody's. Sizes from 8 GiB on in base 256, as GNU has."""
+    """The ustar header (POSIX.1-1988) of a member, private and nobody's; of the folder for no name. Sizes from 8 GiB on
+    are in base 256, as GNU has them."""
     info = tarfile.TarInfo(f"{FOLDER}/{name}")
     info.size, info.mode, info.mtime = size, 0o600, int(created.timestamp())
+    if not name:
+        info.type, info.mode = tarfile.DIRTYPE, 0o700
     return info.tobuf(tarfile.GNU_FORMAT if size >= 8**11 else tarfile.USTAR_FORMAT)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +26,16 @@ from kvtui.domain.errors import AlreadyExists, Corrupt, InvalidInput, Unavailabl
 from kvtui.domain.progress import Progress, silent
 
 _TRIES = 5
+_STEPS = 1000
+"""Steps of SQLite's machine between two looks at whether to go on."""
+_SHARED_FIRST, _SHARED_BYTES = 0x40000002, 510
 
 
 def back_up(vault: Vault, target: Path, *, overwrite: bool = False, progress: Progress = silent) -> BackedUp:
     """Write a backup of what is committed now. It is checked before it gets its name; nothing half done stays.
 
-    Raises AlreadyExists, InvalidInput, Unavailable (full disk), PermissionDenied, Corrupt for a damaged vault.
+    Progress in bytes of the database. Raises AlreadyExists, InvalidInput, Unavailable (full disk), PermissionDenied,
+    Corrupt for a damaged vault.
     """
     vault.database.check()
     target = target.absolute()
@@ -40,8 +46,8 @@ def back_up(vault: Vault, target: Path, *, overwrite: bool = False, progress: Pr
             temporary = stack.enter_context(archive.beside(target))
             taken = _snapshot(vault, snapshot, progress)
             size = _pack(vault, taken, temporary)
-            if not overwrite and target.exists():
-                raise _taken(target)
+            _read_back(vault, temporary, progress)
+            _check_target(vault, target, overwrite=overwrite)
             temporary.rename(target)
             files.sync_folder(target.parent)
     except OSError as error:
@@ -52,12 +58,13 @@ def back_up(vault: Vault, target: Path, *, overwrite: bool = False, progress: Pr
 def _check_target(vault: Vault, target: Path, *, overwrite: bool) -> None:
     if vault.path in (real := Path(os.path.realpath(target))).parents or real == vault.path:
         raise InvalidInput("A backup inside of its own vault would be lost with it.", hint="Choose another place.")
-    if target.is_dir() or (target.exists() and not overwrite):
-        raise _taken(target)
-
-
-def _taken(target: Path) -> AlreadyExists:
-    return AlreadyExists(f"Something is already at {files.shown(target)}.", hint="Choose another name.")
+    if target.is_dir():
+        raise AlreadyExists(f"{files.shown(target)} is a folder.", hint="Name a file.")
+    if os.path.lexists(target) and not overwrite:
+        raise AlreadyExists(
+            f"Something is already at {files.shown(target)}.",
+            hint="Choose another name, or replace it with --overwrite.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +83,23 @@ def _snapshot(vault: Vault, snapshot: Path, progress: Progress) -> _Snapshot:
         files.create(snapshot)  # SQLite would make it readable by others
         vault.database.snapshot(snapshot, progress)
         head = vault.header()
-        state, count = _look_at(vault, snapshot)
+        state, count = _look_at(vault, snapshot, progress)
         if state.header_epoch == head.epoch:
             return _Snapshot(snapshot, head, state, count)
     raise Unavailable("The vault's keys are being changed just now.", hint="Try again.")
 
 
-def _look_at(vault: Vault, snapshot: Path) -> tuple[StateRow, int]:
+def _look_at(vault: Vault, snapshot: Path, progress: Progress) -> tuple[StateRow, int]:
+    size = snapshot.stat().st_size
+
+    def step() -> bool:
+        vault.database.check()
+        progress(size, size)
+        return False
+
     with faults.translated():
         connection = database.connect_still(snapshot, vault.keys.page)
+        connection.set_progress_handler(step, _STEPS)
         try:
             state = reads.state(connection)
             if connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
@@ -112,6 +127,15 @@ def _pack(vault: Vault, taken: _Snapshot, temporary: Path) -> int:
         return target.tell()
 
 
+def _read_back(vault: Vault, temporary: Path, progress: Progress) -> None:
+    """Read the archive as a restoration would. Raises Corrupt."""
+    with files.open_regular(temporary) as file, Path(os.devnull).open("wb") as nowhere:
+        found = Archive(file)
+        found.manifest.verified(vault.backup_key())
+        header.parse(found.headers[header.NAME]).verified(vault.keys.header)
+        found.copy_database(nowhere, progress)
+
+
 def restore(
     backup: Path,
     vault: Path,
@@ -127,7 +151,7 @@ def restore(
     Raises NotFound, Corrupt, WrongCredential, AlreadyExists, PermissionDenied, Unavailable.
     """
     vault = vault.absolute()
-    taken = checks.exists(vault) or vault.exists()
+    taken = checks.exists(vault)
     if taken and not replace:
         raise AlreadyExists(
             f"There is a vault at {files.shown(vault)}.", hint="Name another folder, or move it aside with --replace."
@@ -148,16 +172,21 @@ def restore(
             building.chmod(0o700)
             _unpack(found, building, progress)
             seed = _check_restored(Path(os.path.realpath(building)), keys, manifest)
-            replaced = _move_aside(vault) if taken else None
-            building.rename(vault)
+            replaced = _put_in_place(building, vault, taken=taken)
             files.sync_folder(vault.parent)
         except OSError as error:
             raise files.fault(error, vault) from None
         finally:
             shutil.rmtree(building, ignore_errors=True)
     seen = Anchor(state_dir, head.uuid, purpose_key(seed, head.uuid, "anchor")).read()
-    aside = None if replaced is None else files.shown(replaced)
-    return Restored(files.shown(vault), manifest.generation, manifest.created, aside, manifest.generation < seen)
+    return Restored(
+        location=files.shown(vault),
+        generation=manifest.generation,
+        created_at=manifest.created,
+        replaced=None if replaced is None else files.shown(replaced),
+        is_older=manifest.generation < seen,
+        journal_key=purpose_key(seed, head.uuid, "journal"),
+    )
 
 
 def _unpack(found: Archive, building: Path, progress: Progress) -> None:
@@ -182,10 +211,41 @@ def _check_restored(building: Path, keys: Keys, manifest: Manifest) -> bytes:
     return state.seed
 
 
-def _move_aside(vault: Path) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = vault.with_name(f"{vault.name}.replaced-{stamp}")
-    while aside.exists():
+def _put_in_place(building: Path, vault: Path, *, taken: bool) -> Path | None:
+    """Move the new vault to its place, and the one that is there aside. Where that is now. Raises OSError, Unavailable
+    when somebody has it open: it would go on writing to its old place."""
+    if not taken:
+        building.rename(vault)  # over an empty folder, or nothing
+        return None
+    aside = vault.with_name(f"{vault.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    while os.path.lexists(aside):
         aside = aside.with_name(f"{aside.name}-{secrets.token_hex(2)}")
-    vault.rename(aside)
+    with _unused(vault):
+        vault.rename(aside)
+        try:
+            building.rename(vault)
+        except OSError:
+            aside.rename(vault)
+            raise
     return aside
+
+
+@contextmanager
+def _unused(vault: Path) -> Iterator[None]:
+    """Hold the database of a vault whose key is not known. In WAL mode each connection of SQLite holds a read lock on
+    the shared bytes of the file (sqlite3's os.h) as long as it is open. Raises Unavailable when somebody has it open.
+
+    This process must not: closing the file here would drop its locks."""
+    try:
+        fd = os.open(vault / schema.FILE, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    with os.fdopen(fd, "r+b", buffering=0) as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_BYTES, _SHARED_FIRST)
+        except (BlockingIOError, PermissionError):
+            raise Unavailable(
+                "Another kvtui has the vault open that is there.", hint="Lock or close it there, then try again."
+            ) from None
+        yield
