@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from kvtui.ui.screens.unlock import UnlockScreen
 
 DEFAULT_THEME = "kvtui-dark"
+TICK_SECONDS = 0.5
+"""Between two looks at the lock's countdown and at what others changed: they are seen within a second."""
 
 
 @runtime_checkable
@@ -85,7 +87,7 @@ class KvtuiApp(TypeAheadApp[int]):
     def on_mount(self) -> None:
         self._use_theme(self.config.ui.theme)
         self._handle_signals()
-        self.set_interval(1.0, self._tick)
+        self.set_interval(TICK_SECONDS, self._tick)
         self.enter()
 
     def _handle_signals(self) -> None:

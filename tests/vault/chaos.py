@@ -129,8 +129,9 @@ def _undelete(backend: Backend, path: str, version: int) -> None:
 
 def _batch(backend: Backend, paths: list[str], text: str) -> None:
     results = list(backend.write_many(Write(path, {"value": SecretValue(text)}, expected=0) for path in paths))
-    if any(result.error for result in results):
-        raise AssertionError(results)
+    for result in results:
+        if result.error is not None:
+            raise result.error
 
 
 def _count(backend: Backend) -> None:

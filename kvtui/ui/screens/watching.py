@@ -15,7 +15,7 @@ from kvtui.ui.show import show
 
 
 class Watching(Workbench):
-    """Looks once a second, on a thread, and only tells what is new."""
+    """Looks now and then, on a thread, and only tells what is new."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

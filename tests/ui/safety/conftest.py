@@ -127,7 +127,7 @@ def watching() -> Watching:
     return watch
 
 
-PASSPHRASE = "SENTINEL-pass-phrase"
+PASSPHRASE = "SENTINEL_pass_phrase".replace("_", "-")
 IN_VAULT = "SENTINEL_kept_in_the_vault".replace("_", "-")
 """A value of its own: what other tests left in this process does not count. No literal: Hypothesis collects those of
 all modules it finds loaded, and keeps them."""
