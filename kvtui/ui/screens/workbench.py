@@ -16,6 +16,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Input, Static, Tab, Tabs
@@ -183,6 +184,10 @@ class Workbench(Screen[None]):
                 await job()
             except KvtuiError as error:
                 self.problem(error)
+            except NoMatches:
+                if self.query("#status"):
+                    raise
+                # What was read came back to a screen that is on its way out.
 
         _: Worker[None] = self.run_worker(guarded, what, group, what, exclusive=exclusive)
 
