@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from kvtui.backends.contract import Backend, Write
 from kvtui.backends.file import backend as backends
+from kvtui.backends.file import reading
 from kvtui.backends.file.backend import FileBackend
 from kvtui.backends.registry import factory
 from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, NotFound, Unavailable
@@ -63,7 +64,7 @@ def test_find_follows_every_change(vault: FileBackend) -> None:
 
 
 def test_find_keeps_to_its_limit_over_many_chunks(vault: FileBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "_CHUNK", 3)
+    monkeypatch.setattr(reading, "CHUNK", 3)
     list(vault.write_many(Write(f"a/needle{number:02}", one("")) for number in range(20)))
     assert len(vault.find("needle", 7)) == 7
     assert len(vault.find("needle", 100)) == 20
