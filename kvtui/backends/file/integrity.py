@@ -73,7 +73,8 @@ def verify(vault: Vault, *, gently: bool = False, progress: Progress = silent) -
     except Corrupt as error:
         findings.append(error.message)
     findings += _verify_headers(vault)
-    if vault.generation() < vault.anchor.read():
+    seen = vault.anchor.read()  # before the generation, or another writer in between looks like a rollback
+    if vault.generation() < seen:
         findings.append("The vault is older than when it was last used here.")
     return list(dict.fromkeys(findings))
 

@@ -21,7 +21,7 @@ from kvtui.backends.file.keys import Keys, backup_key, calibrated, purpose_key
 from kvtui.backends.file.schema import StateRow
 from kvtui.backends.file.transaction import Transaction
 from kvtui.domain.credential import Credential, KeySlot
-from kvtui.domain.errors import Corrupt, InvalidInput, NotFound, Unavailable
+from kvtui.domain.errors import Corrupt, InvalidInput, KvtuiError, NotFound, Unavailable
 from kvtui.domain.value import SecretValue
 from kvtui.locations import write_private
 
@@ -207,15 +207,25 @@ class Vault:
     def _change_slots(self, edit: Callable[[tuple[Slot, ...]], tuple[Slot, ...]]) -> None:
         self.database.check()
         self._heal()
-        with self.change() as transaction:
-            old = self.header()
-            new = old.following(edit(old.slots))
-            if len(new.slots) > header.MAX_SLOTS:
-                raise InvalidInput(f"A vault has at most {header.MAX_SLOTS} keys.", hint="Remove one first.")
-            transaction.connection.execute("UPDATE state SET header_epoch = ?", (new.epoch,))
-            transaction.touch()
-            self._write_header(new)
-        self._write_copy()
+        new = None
+        try:
+            with self.change() as transaction:
+                old = self.header()
+                new = old.following(edit(old.slots))
+                if len(new.slots) > header.MAX_SLOTS:
+                    raise InvalidInput(f"A vault has at most {header.MAX_SLOTS} keys.", hint="Remove one first.")
+                transaction.connection.execute("UPDATE state SET header_epoch = ?", (new.epoch,))
+                transaction.touch()
+                self._write_header(new)
+            self._write_copy()
+        except KvtuiError as error:
+            if new is None or self.header().signed() != new.signed():
+                raise
+            # The new header counts, although what follows it failed: "nothing was changed" would be wrong.
+            raise Unavailable(
+                f"The keys are changed, but not all of it could be written: {error.message}",
+                hint="Open the vault again, which finishes it; until then old keys may be left in its files.",
+            ) from None
 
     def _write_header(self, new: Header) -> None:
         write_private(self.path / header.NAME, new.encode(self.keys.header))
