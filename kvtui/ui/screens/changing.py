@@ -11,7 +11,6 @@ from textual.app import SuspendNotSupported
 
 from kvtui.domain import codec, json_text
 from kvtui.domain import path as paths
-from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound, Unavailable
 from kvtui.domain.metadata import UNSET, MetadataPatch
 from kvtui.domain.secret import Entry, EntryKind, Secret, VersionState
@@ -215,8 +214,7 @@ class Changing(Reading):
         if change.op is not Op.DESTROY or change.versions:
             await self.go_to(where)
             await self.read_secret(where)
-        if self.session.can(Capability.CHANGE_SIGNAL):
-            self._change_token = await self.call(self.session.backend.change_token)
+        # The next look finds the store changed and reads all of it again: others may have changed it meanwhile.
 
     async def reload_around(self, change: Change) -> None:
         """Read again the folders a change touched, as far as they are loaded."""

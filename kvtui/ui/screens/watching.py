@@ -32,6 +32,11 @@ class Watching(Workbench):
         if backend.unverified:
             self.work(self._verify, "verify", "check the vault")
 
+    async def _first_load(self) -> None:
+        if self.session.can(Capability.CHANGE_SIGNAL):  # before the tree is read, or a change in between stays unseen
+            self._change_token = await self.call(self.session.backend.change_token)
+        await super()._first_load()
+
     def tick(self, lock_left: float | None) -> None:
         """The lock's countdown, and a look whether somebody else changed the store."""
         if not self.query("#status"):

@@ -280,7 +280,12 @@ class Workbench(Screen[None]):
             return
         number = shown.version.number
         try:
-            await self.read_secret(shown.path, None if number == shown.current else number)
+            secret = await self.call(self.session.backend.read, shown.path, None if number == shown.current else number)
+            if self.secret is not shown:
+                return  # somebody went on meanwhile
+            if (secret.version, secret.metadata, secret.current) != (shown.version, shown.metadata, shown.current):
+                self.show_secret(secret)
+            await self.fill_tab()  # what is the same stays as it is, revealed or marked
         except NotFound:
             if self.secret is shown:
                 self.show_secret(None)
