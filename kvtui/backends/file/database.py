@@ -41,7 +41,7 @@ Confirm = Callable[[], None]
 
 
 def connect(
-    path: Path, key: bytes, *, cache_kib: int = 8192, empty: bool = False, confirm: Confirm = lambda: None
+    path: Path, key: bytes, *, cache_kib: int = 6144, empty: bool = False, confirm: Confirm = lambda: None
 ) -> apsw.Connection:
     """An encrypted connection in SQLCipher-4 format; `empty` for a new file of no bytes. `confirm` is asked before
     anything is written beside the file, and again once the connection keeps others from exchanging it.
