@@ -90,7 +90,7 @@ _SYNCED = {
 }
 """What such programs leave at the top of the folder they keep."""
 _SYNCED_NAMES = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud", "Mobile Documents", "Nextcloud",
-                 "ownCloud", "MEGA", "MEGAsync", "pCloudDrive", "Syncthing", "Sync", "Yandex.Disk")  # fmt: skip
+                 "ownCloud", "MEGA", "MEGAsync", "pCloudDrive", "Syncthing", "Yandex.Disk")  # fmt: skip
 
 
 def _synced(vault: Path) -> Sequence[str]:

@@ -153,8 +153,7 @@ class Database:
         self._idle: list[apsw.Connection] = []
         self._readers: set[apsw.Connection] = set()
         with faults.translated():
-            log = path.with_name(f"{path.name}-wal")
-            self._keeps_log = log.exists() and log.stat().st_size > 0
+            self._keeps_log = _has_content(path.with_name(f"{path.name}-wal"))
             self._writer = connect(path, key, cache_kib=16384, confirm=confirm)
             self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._keeps_log)
 
@@ -289,6 +288,13 @@ class Database:
         with self._state:
             self._idle.append(connection)
             self._state.notify()
+
+
+def _has_content(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:  # it comes and goes with other processes
+        return False
 
 
 def _expect(condition: bool) -> None:

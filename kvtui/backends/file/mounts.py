@@ -16,8 +16,6 @@ NETWORK = frozenset(
     }
 )  # fmt: skip
 """Where other machines may have the same files open."""
-VOLATILE = frozenset({"tmpfs", "ramfs"})
-"""Gone when the machine is."""
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 

@@ -69,6 +69,10 @@ class Rewriter:
         self._connection.execute(_INSERTS[type(row)], row)
         self._sum.add(row)
 
+    def has(self, path: str) -> bool:
+        """Whether a secret of this path, as it is stored, was added."""
+        return bool(self._connection.execute("SELECT 1 FROM secret WHERE path = ?", (path,)).fetchall())
+
     def finish(self, last_id: int) -> None:
         """Build the search index, write the state, and have all of it on the disk. Ids up to `last_id` stay used."""
         connection = self._connection

@@ -41,6 +41,7 @@ Found = TypeVar("Found")
 
 _HIGHEST = 1 << 24
 """Ids are looked for up to here where the vault cannot tell how many there were."""
+_PIECE = 1024
 
 
 @dataclass
@@ -54,6 +55,7 @@ class _Wreck:
 
     def __post_init__(self) -> None:
         self._connection: apsw.Connection | None = None
+        self.is_damaged = False
 
     def query(self, statement: str, *values: object) -> list[tuple[object, ...]] | None:
         """The rows, None where a damaged page is in the way. A connection that met one is of no more use."""
@@ -64,6 +66,7 @@ class _Wreck:
                 return self._connection.execute(statement, values).fetchall()
             except faults.DAMAGE:
                 self.close()
+                self.is_damaged = True
                 return None
 
     def close(self) -> None:
@@ -101,32 +104,29 @@ class _Wreck:
                 return rows[0][0]
         return _HIGHEST
 
-    def paths(self) -> set[str]:
+    def paths(self) -> Iterator[str]:
         """The paths the index of paths tells, from both its ends up to where it is damaged."""
-        found: set[str] = set()
-        for order, sign in (("ASC", ">"), ("DESC", "<")):
-            last: object = "" if sign == ">" else "\U0010ffff"
-            while True:
-                statement = f"SELECT path FROM secret WHERE path {sign} ? ORDER BY path {order} LIMIT 20"  # noqa: S608
-                rows = self.query(statement, last)
-                if not rows:
-                    break
-                found.update(str(row[0]) for row in rows)
-                last = rows[-1][0]
-        return found
+        first, last = "", "\U0010ffff"
+        while rows := self.query("SELECT path FROM secret WHERE path > ? ORDER BY path LIMIT 20", first):
+            yield from (first := str(row[0]) for row in rows)
+        while rows := self.query(
+            "SELECT path FROM secret WHERE path < ? AND path > ? ORDER BY path DESC LIMIT 20", last, first
+        ):
+            yield from (last := str(row[0]) for row in rows)
 
     @staticmethod
     def _halved(read: Callable[[int, int], list[Found] | None], low: int, high: int) -> Iterator[list[Found]]:
-        """What can be read of a range: halves of it, and halves of those, where all of it cannot."""
-        waiting = [(low, high)]
-        while waiting:
-            start, end = waiting.pop()
-            rows = read(start, end)
-            if rows is not None:
-                yield rows
-            elif start < end:
-                middle = (start + end) // 2
-                waiting += [(middle + 1, end), (start, middle)]
+        """What can be read of a range, in pieces; of a piece that cannot be read halves, and halves of those."""
+        for piece in range(low, high + 1, _PIECE):
+            waiting = [(piece, min(piece + _PIECE - 1, high))]
+            while waiting:
+                start, end = waiting.pop()
+                rows = read(start, end)
+                if rows is not None:
+                    yield rows
+                elif start < end:
+                    middle = (start + end) // 2
+                    waiting += [(middle + 1, end), (start, middle)]
 
 
 def salvage(
@@ -171,18 +171,19 @@ def _build(
     head = Header(uuid, 1, datetime.now(UTC).replace(microsecond=0), (*own, recovery))
     state = StateRow(uuid, 1, bytes(32), 0, head.epoch, os.urandom(32))
     real = Path(os.path.realpath(building))
-    saved = 0
-    known = wreck.paths()
-    highest = wreck.highest_id()
+    saved = last = 0
     with Rewriter(real / schema.FILE, keys, state) as made:
         for row in wreck.secrets():
-            known.discard(row.path)
             saved += _save(wreck, made, row)
+            last = row.id
             progress(saved, None)
         for container in wreck.containers():
             made.add(container)
-        made.finish(min(highest, _HIGHEST))
-    wreck.lost += [Lost(from_column(path)) for path in sorted(known)]
+        if wreck.is_damaged:
+            told = {one.path for one in wreck.lost}
+            gone = (path for path in wreck.paths() if not made.has(path))
+            wreck.lost += [Lost(path) for path in map(from_column, gone) if path not in told]
+        made.finish(last)
     if not saved and wreck.lost:
         raise Corrupt("Nothing of this vault can be read any more.", hint="Restore a backup.")
     encoded = head.encode(keys.header)
@@ -205,7 +206,7 @@ def _save(wreck: _Wreck, made: Rewriter, row: SecretRow) -> int:
                 wreck.lost.append(Lost(path, version.number))
                 continue
         kept.append((version, value))
-    if not kept:
+    if not kept or made.has(row.path):  # an old copy of a page can bring a path twice
         wreck.lost.append(Lost(path))
         return 0
     newest = max((version for version, _ in kept), key=lambda version: version.number)

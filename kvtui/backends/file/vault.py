@@ -219,13 +219,20 @@ class Vault:
                 self._write_header(new)
             self._write_copy()
         except KvtuiError as error:
-            if new is None or self.header().signed() != new.signed():
+            if new is None:
                 raise
-            # The new header counts, although what follows it failed: "nothing was changed" would be wrong.
-            raise Unavailable(
-                f"The keys are changed, but not all of it could be written: {error.message}",
-                hint="Open the vault again, which finishes it; until then old keys may be left in its files.",
-            ) from None
+            raise self._half_changed(new, error) from None
+
+    def _half_changed(self, new: Header, error: KvtuiError) -> KvtuiError:
+        """What to say when a change of slots fails: its header counts once it is there, whatever fails after it."""
+        try:
+            if self.header().signed() != new.signed():
+                return error
+            what = "The keys are changed, but not all of it could be written"
+        except KvtuiError:
+            what = "The keys may be changed"
+        hint = "Open the vault again, which finishes it; until then old keys may be left in its files."
+        return Unavailable(f"{what}: {error.message}", hint=hint)
 
     def _write_header(self, new: Header) -> None:
         write_private(self.path / header.NAME, new.encode(self.keys.header))
