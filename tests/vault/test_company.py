@@ -14,6 +14,7 @@ import pytest
 from kvtui.backends.file import header
 from kvtui.backends.file import vault as vaults
 from kvtui.backends.file.anchor import Anchor
+from kvtui.backends.file.factory import FileFactory
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import Conflict, KvtuiError, Locked, Unavailable, WrongCredential
 from kvtui.domain.value import SecretValue
@@ -192,6 +193,7 @@ import os, sys
 from pathlib import Path
 from kvtui.backends.file.factory import FileFactory
 from kvtui.backends.file import vault as vaults
+from kvtui.backends.file.factory import FileFactory
 from kvtui.domain.credential import Credential
 from kvtui.domain.value import SecretValue
 path, state, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -303,6 +305,7 @@ def test_a_killed_writer_leaves_no_lock(place: Place) -> None:
 import os, signal, sys
 from pathlib import Path
 from kvtui.backends.file.factory import FileFactory
+from kvtui.backends.file.factory import FileFactory
 from kvtui.domain.credential import Credential
 from kvtui.domain.value import SecretValue
 backend = FileFactory(lambda: Path(sys.argv[2])).open({"path": sys.argv[1]}, Credential(SecretValue("correct horse")))
@@ -370,6 +373,7 @@ def open_and_close(place: Place, times: int) -> list[BaseException]:
 import sys
 from pathlib import Path
 from kvtui.backends.file.factory import FileFactory
+from kvtui.backends.file.factory import FileFactory
 from kvtui.domain.credential import Credential
 from kvtui.domain.value import SecretValue
 factory, credential = FileFactory(lambda: Path(sys.argv[2])), Credential(SecretValue("correct horse"))
@@ -398,3 +402,30 @@ def test_opening_while_another_closes_never_fails(place: Place, times: int) -> N
     with place.open() as vault:
         assert (vault.read("one").current, vault.read("two").current) == (times, times)
         assert vault.verify() == []
+
+
+def _open_and_close(path: str, state: str, times: int, told: "multiprocessing.Queue[list[str]]") -> None:
+    """The last one out removes the write-ahead log while another one comes in."""
+    factory = FileFactory(lambda: Path(state))
+    failures = []
+    for turn in range(times):
+        try:
+            with factory.open({"path": path}, PASSPHRASE) as vault:
+                if turn % 3 == 0:
+                    vault.write(f"x/{turn % 7}", {"value": SecretValue(turn)})
+        except KvtuiError as error:
+            failures.append(repr(error))
+    told.put(failures)
+
+
+def test_opening_while_others_close_works_every_time(place: Place) -> None:
+    context = multiprocessing.get_context("spawn")
+    told: multiprocessing.Queue[list[str]] = context.Queue()
+    arguments = (str(place.path), str(place.state), 50, told)
+    processes = [context.Process(target=_open_and_close, args=arguments) for _ in range(4)]
+    for process in processes:
+        process.start()
+    assert [told.get(timeout=60) for _ in processes] == [[], [], [], []]
+    for process in processes:
+        process.join()
+    assert place.open().verify() == []

@@ -182,8 +182,7 @@ class Database:
         """The write connection in BEGIN IMMEDIATE; committed at the end, rolled back on any exception."""
         with self._writing, faults.translated():
             self.check()
-            writer = self._writer
-            writer.execute("BEGIN IMMEDIATE")
+            writer = self._begin()
             try:
                 yield writer
                 writer.execute("COMMIT")
@@ -191,6 +190,19 @@ class Database:
                 if writer.in_transaction:
                     writer.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> apsw.Connection:
+        """The write connection, in a transaction."""
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except apsw.ReadOnlyError:
+            # Where a file could not be opened for writing SQLite took it for reading; the disk may be better now.
+            fresh = connect(self._path, self._key, cache_kib=16384)
+            self._writer.close(force=True)
+            self._writer = fresh
+            self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._keeps_log)
+            self._writer.execute("BEGIN IMMEDIATE")
+        return self._writer
 
     @contextmanager
     def apart(self) -> Iterator[apsw.Connection]:
@@ -211,6 +223,7 @@ class Database:
         self.check()
         with self._writing, faults.translated():
             self.check()
+            self._begin().execute("ROLLBACK")
             yield self._writer
 
     def snapshot(self, target: Path, progress: Progress) -> None:
