@@ -193,16 +193,21 @@ class Database:
 
     def _begin(self) -> apsw.Connection:
         """The write connection, in a transaction."""
+        if self._writer.readonly("main"):
+            self._connect_again()
         try:
             self._writer.execute("BEGIN IMMEDIATE")
         except apsw.ReadOnlyError:
-            # Where a file could not be opened for writing SQLite took it for reading; the disk may be better now.
-            fresh = connect(self._path, self._key, cache_kib=16384)
-            self._writer.close(force=True)
-            self._writer = fresh
-            self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._keeps_log)
+            self._connect_again()
             self._writer.execute("BEGIN IMMEDIATE")
         return self._writer
+
+    def _connect_again(self) -> None:
+        """Where a file could not be opened for writing SQLite took it for reading; the disk may be better now."""
+        fresh = connect(self._path, self._key, cache_kib=16384)
+        fresh.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._keeps_log)
+        self._writer.close(force=True)
+        self._writer = fresh
 
     @contextmanager
     def apart(self) -> Iterator[apsw.Connection]:
