@@ -37,7 +37,11 @@ def create_vault(path: Path, credential: Credential, *, kdf: KdfCost | None = No
         building.chmod(0o700)
         _fill(Path(os.path.realpath(building)), head, Keys.derive(master, uuid))
         building.rename(path)
-        files.sync_folder(path.parent)
+        try:
+            files.sync_folder(path.parent)
+        except OSError:
+            path.rename(building)  # nobody gets to see its recovery key
+            raise
     except OSError as error:
         raise files.fault(error, path) from None
     finally:

@@ -20,7 +20,7 @@ from kvtui.backends.file.header import Slot
 from kvtui.backends.file.keys import Keys, calibrated
 from kvtui.backends.file.vault import open_vault
 from kvtui.domain.credential import Credential, KeySlot
-from kvtui.domain.errors import Corrupt, InvalidInput
+from kvtui.domain.errors import Corrupt, InvalidInput, KvtuiError, Unavailable
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.value import SecretValue
 from kvtui.locations import write_private
@@ -57,6 +57,7 @@ def rotate_master(
     keys = Keys.derive(fresh, head.uuid)
     slot = slots.new_slot(fresh, head.uuid, new or _as_used(credential, used), used.label, used.kdf or calibrated())
     spare, recovery = slots.new_recovery_slot(fresh, head.uuid, "")
+    encoded = b""
     try:
         with database.exclusive(vault / schema.FILE, old.page) as connection:
             head = header.read(vault).verified(old.header)  # nobody changed it while we waited
@@ -66,13 +67,20 @@ def rotate_master(
                 raise Corrupt("The vault's header and database are not of one time.", hint="Run kvtui doctor.")
             state = state._replace(generation=state.generation + 1, header_epoch=after.epoch)
             rewriting.rewrite(connection, old, vault / successor.NAME, keys, state, progress=progress)
-            _write_header(vault, after.encode(keys.header))
+            encoded = after.encode(keys.header)
+            _write_header(vault, encoded)
         # Whoever waited for the old database finds another header now, before writing anything beside the new one.
         successor.put_in_place(vault)
-        write_private(vault / header.COPY, after.encode(keys.header))
-    except OSError as error:
-        raise files.fault(error, vault) from None
-    open_vault(vault, new or credential, state_dir).close()  # tells the anchor
+        write_private(vault / header.COPY, encoded)
+        open_vault(vault, new or credential, state_dir).close()  # tells the anchor
+    except (OSError, KvtuiError) as error:
+        problem = error if isinstance(error, KvtuiError) else files.fault(error, vault)
+        if not encoded or not _counts(vault, encoded):
+            raise problem from None
+        raise Unavailable(
+            f"The master key is changed, but not all of it is in place: {problem.message}",
+            hint="Open the vault, which finishes it. The new recovery key is lost: kvtui key add --recovery.",
+        ) from None
     return recovery
 
 
@@ -84,9 +92,19 @@ def _as_used(credential: Credential, slot: Slot) -> Credential:
 
 
 def _write_header(vault: Path, encoded: bytes) -> None:
-    """The step from which on the new key counts."""
+    """The step from which on the new key counts. It can fail when the new header is in place already, at the sync of
+    the folder: the old database is then the one nothing opens any more."""
     try:
         write_private(vault / header.NAME, encoded)
     except BaseException:
-        successor.forget(vault)
+        if not _counts(vault, encoded):
+            successor.forget(vault)
         raise
+
+
+def _counts(vault: Path, encoded: bytes) -> bool:
+    """Whether this is the vault's header, or may be."""
+    try:
+        return header.read_bytes(vault) == encoded
+    except KvtuiError:
+        return True

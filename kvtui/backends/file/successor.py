@@ -21,6 +21,7 @@ _YOUNG = 60.0
 def put_in_place(vault: Path) -> None:
     """Make it the current database. What the old one left beside itself must not meet the new one; another process may
     be doing the same. Raises OSError."""
+    files.sync_folder(vault)  # the header first
     for suffix in ("-journal", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             (vault / f"{schema.FILE}{suffix}").unlink()
