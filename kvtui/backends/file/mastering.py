@@ -70,7 +70,7 @@ def rotate_master(
             encoded = after.encode(keys.header)
             _write_header(vault, encoded)
         # Whoever waited for the old database finds another header now, before writing anything beside the new one.
-        successor.put_in_place(vault)
+        successor.finish(vault, keys.page)
         write_private(vault / header.COPY, encoded)
         open_vault(vault, new or credential, state_dir).close()  # tells the anchor
     except (OSError, KvtuiError) as error:

@@ -6,8 +6,11 @@ of the new keys, the rightful database.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kvtui.backends.file import database, faults, files, header, schema
@@ -21,7 +24,6 @@ _YOUNG = 60.0
 def put_in_place(vault: Path) -> None:
     """Make it the current database. What the old one left beside itself must not meet the new one; another process may
     be doing the same. Raises OSError."""
-    files.sync_folder(vault)  # the header first
     for suffix in ("-journal", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             (vault / f"{schema.FILE}{suffix}").unlink()
@@ -33,12 +35,27 @@ def put_in_place(vault: Path) -> None:
 def finish(vault: Path, page_key: bytes) -> None:
     """At opening, with the key the header leads to: go on where a change was cut short. Raises Unavailable while one is
     under way."""
-    if not (vault / NAME).exists() or _opens(vault / schema.FILE, page_key) or not _opens(vault / NAME, page_key):
+    if not (vault / NAME).exists():
         return
     try:
-        put_in_place(vault)
+        with _alone(vault):
+            if _opens(vault / schema.FILE, page_key) or not _opens(vault / NAME, page_key):
+                return
+            files.sync_folder(vault)  # the header first
+            put_in_place(vault)
     except OSError as error:
         raise files.fault(error, vault) from None
+
+
+@contextmanager
+def _alone(vault: Path) -> Iterator[None]:
+    """One process at a time: who comes later must not remove the log of a database that is in place and in use."""
+    folder = os.open(vault, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def forget(vault: Path) -> None:
