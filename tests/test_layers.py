@@ -43,6 +43,8 @@ ONLY_IN = {
     "pytest": ("kvtui.testing",),
     "hypothesis": ("kvtui.testing",),
     "apsw": ("kvtui.backends.file",),
+    "httpx2": ("kvtui.backends.http",),
+    "httpcore2": ("kvtui.backends.http",),
     "argparse": ("kvtui.cli",),
 }
 

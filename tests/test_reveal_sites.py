@@ -28,6 +28,9 @@ PACKAGE = Path(__file__).parents[1] / "kvtui"
 
 MAY_REVEAL = {
     "backends/file/slots.py": "a passphrase becomes a key",
+    "backends/http/client.py": "a token becomes a header",
+    "backends/vault/engine.py": "a KV engine keeps the fields of a secret as JSON",
+    "backends/vault/numbers.py": "a number the server would change is found before it is sent",
     "cli/writing.py": "text that is JSON becomes a value of that type",
     "domain/codec.py": "the one place where values become bytes, text and JSON",
     "services/transfer/dotenv.py": "a .env file holds text only",

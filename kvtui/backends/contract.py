@@ -6,6 +6,9 @@ A backend is an *open* store: made by its factory with whatever credential it ne
 Paths
     As `kvtui.domain.path` has them. What exists is found by its exact path. Creating checks `check_new`; a name that
     differs from an existing sibling only by normalisation is refused with AlreadyExists.
+What a store cannot keep
+    Is refused with InvalidInput before anything is sent or written, never changed on the way: a number it would round,
+    a text its metadata may not hold, a name it cannot have.
 Listing
     `list` gives the direct children, sorted by code point, folders before secrets of the same name. A listing is
     complete or says in `note` why it is not. A folder exists because of its children (or as an empty container).
@@ -15,10 +18,12 @@ Deleted, missing, empty
     Reading a deleted or destroyed version returns a Secret in that state with no fields: no error. A path or version
     that was never there raises NotFound. A secret without fields, or with an empty text as value, is not missing.
 Writing
-    A write replaces all fields and adds one version, atomically with its metadata patch: all of it is durable when the
-    call returns, or nothing happened. `expected` is the current version's number whatever its state, 0 for "must not
-    exist"; None writes over whatever is there. A mismatch raises Conflict and changes nothing. Version numbers grow by
-    one and are never used again.
+    A write replaces all fields and adds one version, atomically with its metadata patch where the store can: all of it
+    is durable when the call returns, or nothing happened, or the error says what did. `expected` is the current
+    version's number whatever its state, 0 for "must not exist"; None writes over whatever is there. A mismatch raises
+    Conflict and changes nothing. With REREAD in place of CHECK_AND_SET the store looks just before it writes whether
+    what this connection read last, or nothing, is still there: that leaves the time between two requests. Version
+    numbers grow by one and are never used again.
 Deleting
     `delete` without versions deletes the current one (again: no change); with versions just those. `undelete` reverses
     it; a store without UNDELETE deletes for good. `destroy` with versions drops their values and keeps the numbers;
@@ -33,11 +38,11 @@ Times
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self
 
 from kvtui.domain.capability import BackendInfo, Capability
@@ -45,11 +50,14 @@ from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
+from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
 from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
+
+
+_NONE: Mapping[Capability, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +109,34 @@ class Backend(ABC):
     ) -> Version:
         """WRITE. Adds a version with exactly these fields. Raises InvalidPath, Conflict, AlreadyExists, Unsupported
         (more than one field without FIELDS, other than text without TYPED_VALUES or BYTES, metadata without
-        EDIT_METADATA, `expected` without CHECK_AND_SET), InvalidInput for what is no JSON."""
+        EDIT_METADATA, `expected` without CHECK_AND_SET and REREAD), InvalidInput for what is no JSON."""
 
     @abstractmethod
     def close(self) -> None:
         """Forget keys and connections. Any later call but close raises Locked."""
 
-    def walk(self, folder: str = "") -> Iterator[Entry]:
-        """Every secret (no folder entries) below a folder, sorted by path. Raises NotFound. Streams."""
-        listing = self.list(folder)
-        rows = sorted(listing.entries, key=lambda entry: entry.path + "/" * entry.is_folder)
-        for entry in rows:
-            if entry.is_folder:
-                yield from self.walk(entry.path)
-            else:
+    def walk(self, folder: str = "", *, skipped: Callable[[Skipped], None] | None = None) -> Iterator[Entry]:
+        """Every secret (no folder entries) below a folder, sorted by path. Streams.
+
+        Raises NotFound, and what listing a folder below raises, so that nothing is left out unnoticed; with `skipped`
+        such a folder is told to it instead, and the walk goes on."""
+        yield from self._walk_below(self.list(folder), skipped)
+
+    def _walk_below(self, listing: Listing, skipped: Callable[[Skipped], None] | None) -> Iterator[Entry]:
+        for entry in sorted(listing.entries, key=lambda entry: entry.path + "/" * entry.is_folder):
+            if not entry.is_folder:
                 yield entry
+                continue
+            try:
+                below = self.list(entry.path)
+            except (Locked, AuthenticationRequired):
+                raise
+            except KvtuiError as error:
+                if skipped is None:
+                    raise
+                skipped(Skipped(entry.path, error))
+            else:
+                yield from self._walk_below(below, skipped)
 
     def index(self, folder: str = "") -> Iterator[Indexed]:
         """INDEX. What may be searched of every secret below a folder, sorted by path, never a value. Streams."""
@@ -126,6 +147,16 @@ class Backend(ABC):
         than `limit` have it, which of them is the store's choice. A store with a text index overrides this."""
         needle = text.casefold()
         return tuple(islice((entry for entry in self.index() if mentions(entry, needle)), limit))
+
+    def outline(self, path: str, version: int | None = None) -> Outline:
+        """READ, without values where the store can tell the names of fields alone. Raises as `read`."""
+        return self.read(path, version).outline()
+
+    def limits(self, paths: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
+        """For each path what `info().capabilities` has but cannot be done there, and why: another engine, a right that
+        the token lacks. Asked once for a whole screen; nothing of it is a promise, as rights change."""
+        self.info()
+        return [_NONE] * len(paths)
 
     def metadata(self, path: str) -> Metadata:
         """METADATA. Without reading a value. Raises NotFound."""
@@ -273,6 +304,11 @@ class Backend(ABC):
 
     def can(self, capability: Capability) -> bool:
         return capability in self.info().capabilities
+
+    @property
+    def checks_writes(self) -> bool:
+        """Whether `expected` means something here."""
+        return self.can(Capability.CHECK_AND_SET) or self.can(Capability.REREAD)
 
     def _lacks(self, capability: Capability, path: str | None = None) -> NoReturn:
         info = self.info()

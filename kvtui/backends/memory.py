@@ -39,8 +39,9 @@ from kvtui.domain.secret import (
 )
 from kvtui.domain.value import Fields, ValueType
 
-ALL = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP}
-"""What this backend can do: everything, but it has no key slots, as nothing is locked."""
+ALL = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP, Capability.REREAD}
+"""What this backend can do: everything, but it has no key slots, as nothing is locked, and needs no second best."""
+_POSSIBLE = ALL | {Capability.REREAD}
 
 
 def _now() -> datetime:
@@ -95,9 +96,10 @@ class MemoryBackend(Backend):
         location: str = "memory",
     ) -> None:
         self._store = store or MemoryStore()
-        self._info = BackendInfo(kind="memory", location=location, capabilities=ALL.intersection(capabilities))
+        self._info = BackendInfo(kind="memory", location=location, capabilities=_POSSIBLE.intersection(capabilities))
         self._clock = clock
         self._user = user
+        self._seen: dict[str, int] = {}
         self._closed = False
 
     def connect(self) -> MemoryBackend:
@@ -131,7 +133,7 @@ class MemoryBackend(Backend):
                     children[child, True] = _entry(path, held[path])
         return Listing(folder, tuple(children[key] for key in sorted(children)))
 
-    def walk(self, folder: str = "") -> Iterator[Entry]:
+    def walk(self, folder: str = "", *, skipped: object = None) -> Iterator[Entry]:
         folder = paths.check_folder(folder)
         with self._using(Capability.LIST, folder) as held:
             return iter([_entry(path, held[path]) for path in sorted(self._below(folder))])
@@ -144,6 +146,7 @@ class MemoryBackend(Backend):
     def read(self, path: str, version: int | None = None) -> Secret:
         with self._using(Capability.READ, path):
             secret = self._find(path)
+            self._seen[path] = secret.current.number
             if version is not None and not self.can(Capability.VERSIONS):
                 self._lacks(Capability.VERSIONS, path)
             current = secret.current.number
@@ -162,7 +165,7 @@ class MemoryBackend(Backend):
             current = secret.current.number if secret else 0
             if secret is None:
                 self._check_new(path)
-            if expected is not None and expected != current:
+            if expected is not None and (expected != current or self._changed_since_read(path, current)):
                 raise _conflict(path, expected, current)
             now = self._clock()
             if secret is None:
@@ -171,7 +174,12 @@ class MemoryBackend(Backend):
             secret.versions[version.number] = _Kept(version, data)
             secret.metadata = replace(metadata.apply(secret.metadata), updated_at=now)
             self._store.changes += 1
+            self._seen[path] = version.number
             return version
+
+    def _changed_since_read(self, path: str, current: int) -> bool:
+        """What a store without version numbers goes by."""
+        return not self.can(Capability.CHECK_AND_SET) and self._seen.get(path, current) != current
 
     def metadata(self, path: str) -> Metadata:
         with self._using(Capability.METADATA, path):
@@ -358,7 +366,7 @@ class MemoryBackend(Backend):
             Capability.BYTES: ValueType.BYTES in types,
             Capability.TYPED_VALUES: bool(types - {ValueType.TEXT, ValueType.BYTES}),
             Capability.EDIT_METADATA: bool(patch),
-            Capability.CHECK_AND_SET: expected is not None,
+            Capability.CHECK_AND_SET: expected is not None and not self.checks_writes,
         }
         for capability, asked in needed.items():
             if asked and not self.can(capability):

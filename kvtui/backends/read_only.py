@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
 from kvtui.backends.contract import Backend, Found, Write, Written
-from kvtui.domain.capability import WRITING, BackendInfo
+from kvtui.domain.capability import WRITING, BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
+from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
 from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class ReadOnlyBackend(Backend):
     def list(self, folder: str = "") -> Listing:
         return self._inner.list(folder)
 
-    def walk(self, folder: str = "") -> Iterator[Entry]:
-        return self._inner.walk(folder)
+    def walk(self, folder: str = "", *, skipped: Callable[[Skipped], None] | None = None) -> Iterator[Entry]:
+        return self._inner.walk(folder, skipped=skipped)
 
     def index(self, folder: str = "") -> Iterator[Indexed]:
         return self._inner.index(folder)
@@ -58,6 +58,14 @@ class ReadOnlyBackend(Backend):
 
     def read(self, path: str, version: int | None = None) -> Secret:
         return self._inner.read(path, version)
+
+    def outline(self, path: str, version: int | None = None) -> Outline:
+        return self._inner.outline(path, version)
+
+    def limits(self, paths: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
+        return [
+            {each: why for each, why in found.items() if each not in WRITING} for found in self._inner.limits(paths)
+        ]
 
     def metadata(self, path: str) -> Metadata:
         return self._inner.metadata(path)

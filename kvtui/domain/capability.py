@@ -24,6 +24,7 @@ class Capability(StrEnum):
     UNDELETE = "undelete"
     DESTROY = "destroy"
     CHECK_AND_SET = "check_and_set"
+    REREAD = "reread"
     HISTORY = "history"
     MOVE = "move"
     CONTAINERS = "containers"
@@ -53,6 +54,7 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.UNDELETE: "undelete",
         Capability.DESTROY: "destroy for good",
         Capability.CHECK_AND_SET: "check-and-set",
+        Capability.REREAD: "read again before a write, in place of check-and-set",
         Capability.HISTORY: "copy a secret with all its versions",
         Capability.MOVE: "move and rename",
         Capability.CONTAINERS: "empty containers",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from kvtui.domain.errors import KvtuiError
 from kvtui.domain.metadata import Metadata, SecretType
-from kvtui.domain.value import Fields
+from kvtui.domain.value import Fields, ValueType
 
 
 class VersionState(StrEnum):
@@ -41,6 +42,23 @@ class Secret:
     metadata: Metadata
     current: int
     """Number of the newest version, whatever its state."""
+
+    def outline(self) -> Outline:
+        """The same without values."""
+        types = {name: value.type for name, value in self.fields.items()}
+        return Outline(self.path, self.version, types, self.metadata, self.current)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A secret at one version as it can be shown before anything is revealed. `fields` has the type of each field,
+    None where the store does not tell it without the value."""
+
+    path: str
+    version: Version
+    fields: Mapping[str, ValueType | None]
+    metadata: Metadata
+    current: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +112,14 @@ class Listing:
     entries: Sequence[Entry]
     complete: bool = True
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A folder that a walk could not list, and why."""
+
+    path: str
+    error: KvtuiError
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,9 +69,12 @@ class LifecycleConformance(Suite):
         need(store, Capability.LIST, Capability.DELETE, Capability.UNDELETE)
         store.write("app/db", one("x"))
         store.delete("app/db")
+        told = (DELETED,) if self.tells_states else (DELETED, None)
         (entry,) = store.list("app").entries
-        assert (entry.path, entry.state) == ("app/db", DELETED)
-        assert [entry.state for entry in store.walk()] == [DELETED]
+        assert entry.path == "app/db"
+        assert entry.state in told
+        (entry,) = store.walk()
+        assert entry.state in told
 
     def test_deleting_again_changes_nothing(self, store: Backend) -> None:
         need(store, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)

@@ -13,12 +13,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, Conflict, NotFound
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.secret import History, StoredVersion, VersionState
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing.cruel import BYTES, TEXTS
-from kvtui.testing.suite import holds
+from kvtui.testing.suite import Suite
 
 LIVE, DELETED, DESTROYED = VersionState.LIVE, VersionState.DELETED, VersionState.DESTROYED
 
@@ -63,6 +63,9 @@ class Model:
 class BackendMachine(RuleBasedStateMachine):
     """Subclass with `make`. What the store cannot do is left out."""
 
+    facts = Suite()
+    """What this store keeps."""
+
     @staticmethod
     def make() -> Backend:
         raise NotImplementedError
@@ -98,15 +101,28 @@ class BackendMachine(RuleBasedStateMachine):
         if not self.can(Capability.EDIT_METADATA):
             patch = MetadataPatch()
         fields = self.draw_fields(data)
+        if not (self.facts.keeps_fields(fields) and self._keeps(path, patch)):
+            with pytest.raises(InvalidInput):
+                self.store.write(path, fields, metadata=patch)
+            return
         version = self.store.write(path, fields, metadata=patch)
         self._written(path, fields, patch, version.number)
+
+    def _keeps(self, path: str, patch: MetadataPatch) -> bool:
+        known = patch.apply(self.secrets[path].metadata if path in self.secrets else Metadata())
+        texts = [known.owner, *known.custom.values()]
+        kept = all(self.facts.keeps_metadata(text) for text in texts if text is not None)
+        return kept and (not known.description or self.facts.keeps_metadata(known.description))
 
     @precondition(lambda self: self.can(Capability.CHECK_AND_SET))
     @rule(data=st.data(), path=some_path, expected=st.integers(0, 5))
     def write_with_a_version(self, data: st.DataObject, path: str, expected: int) -> None:
         fields = self.draw_fields(data)
         current = self.secrets[path].current if path in self.secrets else 0
-        if expected == current:
+        if not self.facts.keeps_fields(fields):
+            with pytest.raises(InvalidInput):
+                self.store.write(path, fields, expected=expected)
+        elif expected == current:
             version = self.store.write(path, fields, expected=expected)
             self._written(path, fields, MetadataPatch(), version.number)
         else:
@@ -116,6 +132,8 @@ class BackendMachine(RuleBasedStateMachine):
 
     def _written(self, path: str, fields: Fields, patch: MetadataPatch, number: int) -> None:
         secret = self.secrets.setdefault(path, Model())
+        if not self.can(Capability.VERSIONS):
+            secret.versions.clear()
         assert not secret.versions or number == secret.current + 1
         secret.versions[number] = (LIVE, fields)
         secret.metadata = patch.apply(secret.metadata)
@@ -123,7 +141,10 @@ class BackendMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.can(Capability.EDIT_METADATA, Capability.METADATA))
     @rule(path=some_path, patch=_patches)
     def write_metadata(self, path: str, patch: MetadataPatch) -> None:
-        if path in self.secrets:
+        if path in self.secrets and not self._keeps(path, patch):
+            with pytest.raises(InvalidInput):
+                self.store.write_metadata(path, patch)
+        elif path in self.secrets:
             self.store.write_metadata(path, patch)
             self.secrets[path].metadata = patch.apply(self.secrets[path].metadata)
         else:
@@ -242,13 +263,18 @@ class BackendMachine(RuleBasedStateMachine):
             self._check(secret.version.state, secret.fields, *model.versions[model.current])
             assert _known(secret.metadata) == _known(model.metadata)
             if self.can(Capability.METADATA):
-                assert self.store.metadata(path) == secret.metadata
+                told = self.store.metadata(path)
+                assert (
+                    told == secret.metadata
+                    if self.facts.tells_all_metadata
+                    else _known(told) == _known(secret.metadata)
+                )
             if self.can(Capability.VERSIONS):
                 listed = [(version.number, version.state) for version in self.store.versions(path)]
                 assert listed == [(number, state) for number, (state, _) in sorted(model.versions.items())]
                 for number, (state, fields) in model.versions.items():
                     old = self.store.read(path, number)
-                    assert holds(old, fields if state is LIVE else {})
+                    self._check(state, old.fields, state, fields)
 
     @invariant()
     def histories_hold_what_can_be_restored(self) -> None:
@@ -296,12 +322,11 @@ class BackendMachine(RuleBasedStateMachine):
     def _containers(self) -> set[str]:
         return self.boxes | {path.partition("/")[0] for path in self.secrets if "/" in path}
 
-    @staticmethod
-    def _check(state: VersionState, fields: Fields, wanted_state: VersionState, wanted: Fields) -> None:
+    def _check(self, state: VersionState, fields: Fields, wanted_state: VersionState, wanted: Fields) -> None:
         assert state is wanted_state
         wanted = wanted if wanted_state is LIVE else {}
         assert fields.keys() == wanted.keys()
-        assert all(fields[name].same_as(wanted[name]) for name in wanted)
+        assert all(self.facts.alike(fields[name], wanted[name]) for name in wanted)
 
     @staticmethod
     def _check_stored(stored: StoredVersion, state: VersionState, fields: Fields) -> None:

@@ -9,9 +9,10 @@ import pytest
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, InvalidPath, NotFound
+from kvtui.domain.errors import AlreadyExists, InvalidInput, InvalidPath, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
 from kvtui.domain.secret import EntryKind, History, StoredVersion, Version, VersionState
+from kvtui.domain.value import SecretValue
 from kvtui.testing.cruel import ALLOWED_NAMES, FORBIDDEN_NAMES
 from kvtui.testing.suite import Suite, holds, need, one
 
@@ -216,6 +217,10 @@ class ReadingConformance(Suite):
 
     def test_a_secret_without_fields_is_not_missing(self, store: Backend) -> None:
         need(store, Capability.READ, Capability.FIELDS)
+        if not self.keeps_empty_secrets:
+            with pytest.raises(InvalidInput):
+                self.seed(store).write("app/db", {})
+            return
         self.seed(store).write("app/db", {})
         secret = store.read("app/db")
         assert secret.version.state is VersionState.LIVE
@@ -233,8 +238,48 @@ class ReadingConformance(Suite):
         written = self.seed(store).write("app/db", one("x"))
         secret = store.read("app/db")
         assert (secret.path, secret.current, secret.version.number) == ("app/db", written.number, written.number)
-        if store.can(Capability.METADATA):
+        if store.can(Capability.METADATA) and self.tells_all_metadata:
             assert secret.metadata == store.metadata("app/db")
+
+    def test_an_outline_is_a_secret_without_its_values(self, store: Backend) -> None:
+        need(store, Capability.READ)
+        given = self.seed(store)
+        fields = {"value": SecretValue("x")}
+        if given.can(Capability.FIELDS) and given.can(Capability.TYPED_VALUES):
+            fields = {"user": SecretValue("u"), "number": SecretValue(1), "map": SecretValue({"inner": "x"})}
+        given.write("app/db", fields)
+        outline, secret = store.outline("app/db"), store.read("app/db")
+        assert list(outline.fields) == list(secret.fields)
+        assert all(outline.fields[name] in (None, value.type) for name, value in secret.fields.items())
+        assert (outline.path, outline.version, outline.current) == (secret.path, secret.version, secret.current)
+        assert outline.metadata == secret.metadata
+        for path in ("app", "nothing"):
+            with pytest.raises(NotFound):
+                store.outline(path)
+
+    def test_an_outline_tells_versions_and_states(self, store: Backend) -> None:
+        need(store, Capability.READ, Capability.VERSIONS, Capability.DELETE, Capability.UNDELETE)
+        given = self.seed(store)
+        given.write("app/db", one("first"))
+        given.write("app/db", {"other": SecretValue("second")} if given.can(Capability.FIELDS) else one("second"))
+        given.delete("app/db", [2])
+        for version in (1, 2, None):
+            outline, secret = store.outline("app/db", version), store.read("app/db", version)
+            assert (outline.version, outline.current) == (secret.version, secret.current)
+            assert list(outline.fields) == list(secret.fields)
+        with pytest.raises(NotFound):
+            store.outline("app/db", 3)
+
+    def test_limits_are_told_for_each_path(self, store: Backend) -> None:
+        need(store, Capability.READ)
+        self.seed(store).write("app/db", one("x"))
+        limits = store.limits(["app/db", "app", "", "nothing"])
+        assert len(limits) == 4
+        for found in limits:
+            assert found.keys() <= store.info().capabilities
+            assert all(found.values())
+        assert Capability.READ not in limits[0]
+        assert list(store.limits([])) == []
 
     def test_old_versions_are_read_by_number(self, store: Backend) -> None:
         need(store, Capability.READ, Capability.VERSIONS)

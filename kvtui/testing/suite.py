@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
+from kvtui.domain.codec import encode_fields
 from kvtui.domain.errors import KvtuiError, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.domain.secret import History, Secret
-from kvtui.domain.value import Fields, SecretValue
+from kvtui.domain.value import Fields, SecretValue, ValueType
 
 
 class Suite:
     """Hooks and facts. Only `make` is needed; each other hook lets more be proved."""
 
     keeps_field_order = True
-    """Fact: the fields of a secret come back in the order they were written in."""
+    """Fact: the fields of a secret, and the keys of a map, come back in the order they were written in."""
+    keeps_empty_secrets = True
+    """Fact: a secret may have no field. Where it may not, writing one raises InvalidInput."""
+    tells_states = True
+    """Fact: a listing tells the state of each secret."""
+    tells_all_metadata = True
+    """Fact: reading a secret tells all that is known of it, its times too."""
+    writes_at_once = True
+    """Fact: a version and the metadata written with it are there at the same moment."""
     clock_skew = timedelta(seconds=5)
     """Fact: how far the store's clock may be from ours. None of the tests needs it to move."""
     machine_examples = 30
-    """How many random histories to try. Slow stores take fewer."""
+    machine_steps = 30
+    """How many random histories to try, and how long. Slow stores take fewer."""
+
+    def keeps(self, value: Json | bytes) -> bool:
+        """Fact: whether a value, or a text as the name of a field, comes back as it was. Where it does not, writing it
+        raises InvalidInput and changes nothing."""
+        return True
+
+    def keeps_metadata(self, text: str) -> bool:
+        """Fact: the same for a text as description, tag, owner, custom key and custom value, all at once."""
+        return True
 
     def make(self) -> Backend:
         """A fresh, empty store. Called often; what it makes is closed by the suite."""
@@ -54,6 +75,27 @@ class Suite:
         backend = self.make()
         yield backend
         backend.close()
+
+    def keeps_fields(self, fields: Fields) -> bool:
+        if not fields:
+            return self.keeps_empty_secrets
+        return all(self.keeps(name) and self.keeps(_plain(value)) for name, value in fields.items())
+
+    def alike(self, read: SecretValue, written: SecretValue) -> bool:
+        """Whether a value came back as it was, as far as this store keeps order."""
+        if self.keeps_field_order or read.type is not ValueType.MAP:
+            return read.same_as(written)
+        return read.type is written.type and _ordered(_plain(read)) == _ordered(_plain(written))
+
+
+def _plain(value: SecretValue) -> Any:
+    """What a test wrote or read, to compare."""
+    (row,) = json.loads(encode_fields({"": value}))
+    return row[2] if row[1] == "j" else b""
+
+
+def _ordered(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def need(backend: Backend, *capabilities: Capability) -> None:

@@ -67,7 +67,7 @@ class Recorder(Backend):
     def __getattribute__(self, name: str) -> Any:
         if name.startswith("_") or name in ("calls", "info"):
             return super().__getattribute__(name)
-        return lambda *args, **kwargs: self.calls.append((name, args, kwargs)) or name
+        return lambda *args, **kwargs: self.calls.append((name, args, kwargs)) or ([] if name == "limits" else name)
 
     def info(self) -> Any:
         return MemoryBackend().info()
@@ -100,7 +100,7 @@ def test_every_method_of_the_contract_is_delegated_or_refused(name: str) -> None
             call(*arguments)
         assert inner.calls == []
     else:
-        assert call(*arguments, **named) in (name, None)
+        assert call(*arguments, **named) in (name, None, [])
         assert inner.calls == [(name, tuple(arguments), named)]
 
 

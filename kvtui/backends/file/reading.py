@@ -75,7 +75,7 @@ class VaultReading(Backend):
         entries.sort(key=lambda entry: (entry.path, not entry.is_folder))
         return Listing(folder, tuple(entries))
 
-    def walk(self, folder: str = "") -> Iterator[Entry]:
+    def walk(self, folder: str = "", *, skipped: object = None) -> Iterator[Entry]:  # noqa: ARG002 - nothing is
         return (records.entry(row.path, row.type, row.state) for row in self._stream(folder))
 
     def index(self, folder: str = "") -> Iterator[Indexed]:

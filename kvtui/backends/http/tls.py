@@ -1,0 +1,60 @@
+"""TLS as a profile sets it. Nothing of the environment is read: no SSL_CERT_FILE, no REQUESTS_CA_BUNDLE."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from kvtui.domain.errors import InvalidInput
+from kvtui.domain.path import display
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Without `ca_file` and `ca_dir` the system's certificates are trusted. `skip_verify` trusts anybody."""
+
+    ca_file: Path | None = None
+    ca_dir: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    server_name: str | None = None
+    skip_verify: bool = False
+
+    def context(self) -> ssl.SSLContext:
+        """Raises InvalidInput naming the file that cannot be used."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        elif self.ca_file or self.ca_dir:
+            self._load_authorities(context)
+        else:
+            context.load_default_certs()
+        if self.client_cert:
+            self._load_client(context, self.client_cert)
+        elif self.client_key:
+            raise InvalidInput("client_key without client_cert.", hint="Name the certificate too.")
+        return context
+
+    def _load_authorities(self, context: ssl.SSLContext) -> None:
+        named = " or ".join(display(str(path)) for path in (self.ca_file, self.ca_dir) if path)
+        try:
+            context.load_verify_locations(
+                str(self.ca_file) if self.ca_file else None, str(self.ca_dir) if self.ca_dir else None
+            )
+        except (OSError, ssl.SSLError):
+            raise InvalidInput(f"No certificates can be read from {named}.", hint="It must be PEM.") from None
+
+    def _load_client(self, context: ssl.SSLContext, certificate: Path) -> None:
+        def no_passphrase() -> str:
+            raise InvalidInput("The client's key is encrypted.", hint="Use one that is not, in a private file.")
+
+        try:
+            context.load_cert_chain(str(certificate), self.client_key and str(self.client_key), no_passphrase)
+        except (OSError, ssl.SSLError):
+            raise InvalidInput(
+                f"The client certificate {display(str(certificate))} or its key cannot be used.",
+                hint="Both must be PEM and belong together.",
+            ) from None

@@ -1,0 +1,279 @@
+"""Requests to a Vault or OpenBao server, its envelope, and its errors as ours.
+
+Sources: API docs of Vault 1.21 and OpenBao 2.6, and OpenBao's http/ and sdk/logical/ at v2.6.2.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from kvtui.backends.http.address import encode, query
+from kvtui.backends.http.client import Answer, HttpClient, Unanswered
+from kvtui.domain.errors import (
+    AuthenticationRequired,
+    InvalidInput,
+    KvtuiError,
+    NotFound,
+    PermissionDenied,
+    Unavailable,
+    Unsupported,
+)
+from kvtui.domain.json_text import Json
+from kvtui.domain.path import display
+from kvtui.domain.value import SecretValue
+
+PREFIX = "/v1/"
+_SEALED = b"is sealed"
+_PREPARING = b"Upgrading from non-versioned"
+"""What KV 2 answers to everything for a moment after it was mounted."""
+_PREPARING_TRIES, _PREPARING_PAUSE = 12, 0.25
+_MERGE_PATCH = "application/merge-patch+json"
+_STANDBY = frozenset({472, 473, 474})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class CasMismatchError(Exception):
+    """The server's check-and-set refused a write: another version is current."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reply:
+    """A successful answer. `data` is what the engine said; the rest stands beside it in the envelope."""
+
+    status: int
+    data: Mapping[str, Any]
+    envelope: Mapping[str, Any]
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        found = self.envelope.get("warnings")
+        return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+
+
+class VaultApi:
+    """One token in one namespace of one server."""
+
+    def __init__(self, client: HttpClient, *, token: SecretValue | None, namespace: str = "") -> None:
+        self._client = client
+        self._token = token
+        self._namespace = namespace
+        self._can_look_up = False
+
+    @property
+    def host(self) -> str:
+        return self._client.address.host
+
+    def close(self) -> None:
+        self._token = None
+        self._client.close()
+
+    def get(self, path: str, *, pairs: Sequence[tuple[str, str]] = (), about: str | None = None) -> Reply | None:
+        """A read; None where nothing is (404 without data). `about` is the path an error is told for."""
+        reply = self.call("GET", path, pairs=pairs, about=about, repeat=True, missing_ok=True)
+        return None if reply.status == HTTPStatus.NOT_FOUND and not reply.data else reply
+
+    def keys(self, path: str, *, about: str | None = None) -> list[str]:
+        """LIST: names, folders with a slash at their end, sorted by the server; none where there is no such folder.
+
+        As GET with list=true: proxies drop odd verbs.
+        """
+        reply = self.call("GET", path, pairs=[("list", "true")], about=about, repeat=True, missing_ok=True)
+        found = reply.data.get("keys")
+        return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
+    def scan(self, path: str, *, about: str | None = None) -> Sequence[str] | None:
+        """SCAN (OpenBao 2.2): every key below a folder, in no order; None where the server does not know it, does not
+        allow it, or has nothing there. Vault ignores the flag, and answers that there is no such path."""
+        pairs = [("scan", "true")]
+        try:
+            reply = self.call("GET", path, pairs=pairs, about=about, repeat=True, missing_ok=True)
+        except (PermissionDenied, Unsupported, InvalidInput):
+            return None
+        found = reply.data.get("keys") if reply.status == HTTPStatus.OK else None
+        if not isinstance(found, list):
+            return None
+        return [key for key in found if isinstance(key, str) and not key.endswith("/")]
+
+    def change(self, method: str, path: str, body: Json = None, *, about: str | None = None) -> Reply:
+        """One request that changes something, sent once. Raises as `call`; Unanswered also where the server failed
+        after it got the request: it may have done it."""
+        return self.call(method, path, body, about=about, changes=True)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Json = None,
+        *,
+        pairs: Sequence[tuple[str, str]] = (),
+        about: str | None = None,
+        repeat: bool = False,
+        missing_ok: bool = False,
+        changes: bool = False,
+        headers: Mapping[str, str | SecretValue] | None = None,
+    ) -> Reply:
+        """One request to `path` (encoded, below /v1/). With `missing_ok` a 404 comes back as a Reply.
+
+        Raises CasMismatchError, and our errors: PermissionDenied, AuthenticationRequired, NotFound, InvalidInput,
+        Unavailable, Unsupported, RateLimited.
+        """
+        sent: dict[str, str | SecretValue] = {"X-Vault-Request": "true"}
+        if self._namespace:
+            sent["X-Vault-Namespace"] = self._namespace
+        if self._token is not None:
+            sent["X-Vault-Token"] = self._token
+        if method == "PATCH":
+            sent["Content-Type"] = _MERGE_PATCH
+        target, sent = PREFIX + path + query(pairs), {**sent, **(headers or {})}
+        answer = self._client.send(method, target, json=body, headers=sent, repeat=repeat)
+        for _ in range(_PREPARING_TRIES * repeat):
+            if _PREPARING not in answer.body or answer.status != HTTPStatus.BAD_REQUEST:
+                break
+            time.sleep(_PREPARING_PAUSE)
+            answer = self._client.send(method, target, json=body, headers=sent, repeat=repeat)
+        if answer.ok or (missing_ok and answer.status == HTTPStatus.NOT_FOUND):
+            return _reply(answer)
+        if changes and answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not is_final(answer):
+            raise Unanswered(
+                f"The server failed ({answer.status}).", hint="See its log, then try again.", may_have_arrived=True
+            )
+        raise self._failure(answer, about)
+
+    def look_up_self(self) -> Mapping[str, Any]:
+        """auth/token/lookup-self of this token. Its `id` is the token itself and is left out."""
+        reply = self.call("GET", "auth/token/lookup-self", repeat=True)
+        self._can_look_up = True
+        return {key: value for key, value in reply.data.items() if key != "id"}
+
+    def _failure(self, answer: Answer, about: str | None) -> Exception:
+        match answer.status:
+            case 400:
+                return _bad_request(answer, about)
+            case 401:
+                return _signed_out()
+            case 403:
+                return self._denied(about)
+            case 404:
+                return NotFound("Nothing is there.", hint="It may have been removed.", path=about)
+            case 405:
+                return Unsupported("The server does not do this here.", capability="write", path=about)
+            case 412:
+                return Unavailable("The server's copy is behind the one that was written to.", hint="Try again.")
+            case 413:
+                return InvalidInput("This is too large for the server.", hint="Split it.", path=about)
+            case 503 if _SEALED in answer.body:
+                return sealed(self.host)
+            case status if status in _REDIRECTS:
+                return _elsewhere(answer)
+            case status if status in _STANDBY:
+                return Unavailable("This server is a standby and does not answer.", hint="Use the active one.")
+            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return Unavailable(f"The server has a problem of its own ({status}).", hint="Try again; see its log.")
+            case status:
+                return Unavailable(
+                    f"The server answered {status}, which kvtui does not understand.",
+                    hint="Check the address.",
+                    retryable=False,
+                )
+
+    def _denied(self, about: str | None) -> KvtuiError:
+        """403 is a refusal and an expired token alike; looking oneself up tells which. Where that never worked, and
+        the default policy was taken away, it is a refusal."""
+        if self._token is None:
+            return _signed_out()
+        if self._can_look_up:
+            try:
+                self.look_up_self()
+            except AuthenticationRequired as error:
+                return error
+            except PermissionDenied:
+                return _signed_out()
+            except KvtuiError:
+                pass  # the server went away meanwhile: what it said first holds
+        return PermissionDenied(
+            "The token's policies do not allow this.", hint="Ask for the right, or use another token.", path=about
+        )
+
+
+def path_of(*parts: str) -> str:
+    """Parts of an API path, each of which may hold slashes of its own: `secret/data/a b` -> `secret/data/a%20b`."""
+    return "/".join(encode(*part.split("/")) for part in parts)
+
+
+def is_final(answer: Answer) -> bool:
+    """A sealed server stays sealed until somebody unseals it: no reason to knock again."""
+    return answer.status == HTTPStatus.SERVICE_UNAVAILABLE and _SEALED in answer.body
+
+
+def sealed(host: str) -> Unavailable:
+    return Unavailable(f"The server {host} is sealed.", hint="Unseal it; kvtui goes on by itself then.")
+
+
+def moment(text: object) -> datetime | None:
+    """RFC 3339 with up to nanoseconds, as UTC; None for none and for Go's zero time."""
+    if not isinstance(text, str) or not text or text.startswith("0001-"):
+        return None
+    head, dot, tail = text.partition(".")
+    if dot:
+        digits = "".join(ch for ch in tail if ch.isdigit())[: len(tail)]
+        zone = tail.lstrip("0123456789")
+        fraction = tail[: len(tail) - len(zone)]
+        text = f"{head}.{fraction[:6]:0<6}{zone}" if digits else text
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _reply(answer: Answer) -> Reply:
+    if answer.status == HTTPStatus.NO_CONTENT or not answer.body:
+        return Reply(answer.status, {}, {})
+    parsed = answer.json()
+    if not isinstance(parsed, dict):
+        raise Unavailable("The server's answer has no envelope.", hint="Check the address.", retryable=False)
+    data = parsed.get("data")
+    return Reply(answer.status, data if isinstance(data, dict) else {}, parsed)
+
+
+def _bad_request(answer: Answer, about: str | None) -> Exception:
+    """The few texts that mean something to us; any other is not quoted, as it may hold what was sent."""
+    body = answer.body
+    if b"check-and-set parameter did not match" in body:
+        return CasMismatchError()
+    if _PREPARING in body:
+        return Unavailable("The server is still preparing this mount.", hint="Try again in a moment.", path=about)
+    if b"operation unavailable in namespaces" in body:
+        return Unsupported("The server does this in its root namespace only.", capability="namespace", path=about)
+    if b"custom_metadata validation failed" in body:
+        return InvalidInput(
+            "The server takes at most 64 pairs of printable text, 128 bytes a key and 512 a value.",
+            hint="Shorten the metadata.",
+            path=about,
+        )
+    if b"unsupported path" in body or b"relative paths not supported" in body:
+        return InvalidInput("The server takes no such path.", hint="Choose another name.", path=about)
+    return InvalidInput("The server refuses this request (400).", hint="See the server's log.", path=about)
+
+
+def _signed_out() -> AuthenticationRequired:
+    return AuthenticationRequired("The token is missing, expired or revoked.", hint="Sign in again.")
+
+
+def _elsewhere(answer: Answer) -> Unavailable:
+    try:
+        where = urlsplit(answer.headers.get("location", ""))
+        named = f"{where.scheme}://{where.netloc.rpartition('@')[2]}" if where.netloc else ""
+    except ValueError:
+        named = ""
+    return Unavailable(
+        "This server sends us to another one, which kvtui does not follow with a token"
+        + (f": {display(named[:200])}." if named else "."),
+        hint="If you trust that one, use its address.",
+        retryable=False,
+    )

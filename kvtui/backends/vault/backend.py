@@ -1,0 +1,351 @@
+"""The mounts of a server as one store: each path belongs to a mount, and each mount's engine does what it can."""
+
+from __future__ import annotations
+
+import builtins
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from kvtui.backends.contract import Backend, missing, missing_folder
+from kvtui.backends.vault import rights
+from kvtui.backends.vault.api import VaultApi
+from kvtui.backends.vault.engine import Engine, Known, Place, folder_entry, must_be_possible
+from kvtui.backends.vault.kv1 import Kv1
+from kvtui.backends.vault.kv2 import Kv2
+from kvtui.backends.vault.mounts import Mount, Mounts
+from kvtui.backends.vault.walk import Walk, each_in_order
+from kvtui.domain import path as paths
+from kvtui.domain.capability import BackendInfo, Capability
+from kvtui.domain.errors import AlreadyExists, InvalidInput, InvalidPath, KvtuiError, Locked, NotFound, Unsupported
+from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.secret import (
+    Deleted,
+    Entry,
+    EntryKind,
+    Indexed,
+    Listing,
+    Outline,
+    Secret,
+    Skipped,
+    Version,
+    VersionState,
+)
+from kvtui.domain.value import Fields, ValueType
+
+_ENGINES: Mapping[int, type[Engine]] = MappingProxyType({1: Kv1, 2: Kv2})
+AT_BEST = Kv1.capabilities | Kv2.capabilities | {Capability.INDEX}
+_NO_BYTES = "The server keeps JSON, and bytes are none: store them as base64 text."
+
+Skip = Callable[[Skipped], None]
+
+
+class VaultBackend(Backend):
+    """`root` is a folder of the server that is the root here; "" for all of its mounts. `width` requests at a time."""
+
+    def __init__(self, api: VaultApi, mounts: Mounts, *, location: str, root: str = "", width: int = 10) -> None:
+        self._api = api
+        self._mounts = mounts
+        self._root = root.strip("/")
+        self._width = width
+        self._engines: dict[str, Engine] = {}
+        self._closed = False
+        self._info = BackendInfo(
+            kind="vault",
+            location=location,
+            capabilities=self._capabilities(),
+            reasons=MappingProxyType({Capability.BYTES: _NO_BYTES}),
+        )
+
+    def _capabilities(self) -> frozenset[Capability]:
+        """What the engines of the mounts that are known can do together; the best where none is known yet."""
+        mounts = [mount for mount in self._mounts.all() if self._concerns(mount)]
+        if not mounts and self._root and (mount := self._mounts.of(self._root)) is not None:
+            mounts = [mount]
+        if not mounts:
+            return AT_BEST - {Capability.INDEX}
+        engines = [self._engine_of(mount) for mount in mounts]
+        can = frozenset[Capability]().union(*(engine.capabilities for engine in engines))
+        versioned = [engine for engine in engines if isinstance(engine, Kv2)]
+        if versioned and all(engine.has_details for engine in versioned):
+            can |= {Capability.INDEX}
+        return can
+
+    def _concerns(self, mount: Mount) -> bool:
+        root = self._root
+        return mount.path == root or paths.is_under(mount.path, root) or paths.is_under(root, mount.path)
+
+    def info(self) -> BackendInfo:
+        self._check_open()
+        return self._info
+
+    def close(self) -> None:
+        self._closed = True
+        self._api.close()
+
+    # Listing
+
+    def list(self, folder: str = "") -> Listing:
+        self._check_open()
+        folder = paths.check_folder(folder)
+        must_be_possible_folder(folder)
+        entries = self._children(folder)
+        if not entries and folder and not self._is_mount(folder):
+            raise missing_folder(folder)
+        return Listing(folder, tuple(entries))
+
+    def _children(self, folder: str) -> builtins.list[Entry]:
+        whole = self._whole(folder)
+        mount = self._mounts.of(whole) if whole else None
+        if mount is not None:
+            entries = self._engine_of(mount).entries(self._place(mount, folder))
+            found = {(entry.path, entry.is_folder): entry for entry in entries}
+        else:
+            below = [mount.path for mount in self._mounts.all() if paths.is_under(mount.path, whole)]
+            names = {paths.relative(path, whole).partition("/")[0] for path in below}
+            found = {(path, True): folder_entry(path) for path in (paths.join(folder, name) for name in names)}
+        return [found[key] for key in sorted(found, key=lambda key: (key[0], not key[1]))]
+
+    def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
+        """One SCAN for each mount where the server has that; else folders are listed several at a time."""
+        listing = self.list(folder)
+        whole = self._whole(listing.path)
+        mount = self._mounts.of(whole) if whole else None
+        if mount is not None:
+            return self._walk_mount(mount, listing, skipped)
+        return self._walk_mounts(listing, skipped)
+
+    def _walk_mounts(self, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
+        for entry in sorted(listing.entries, key=lambda entry: f"{entry.path}/"):
+            try:
+                yield from self.walk(entry.path, skipped=skipped)
+            except NotFound:
+                continue  # an empty mount
+            except Locked:
+                raise
+            except KvtuiError as error:
+                if skipped is None:
+                    raise
+                skipped(Skipped(entry.path, error))
+
+    def _walk_mount(self, mount: Mount, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
+        at = self._place(mount, listing.path)
+        keys = self._engine_of(mount).scan(at)
+        if keys is None:
+            yield from Walk(self._children, width=self._width, skipped=skipped).below(listing.entries)
+        else:
+            for path in sorted(at.below(key) for key in keys):
+                yield Entry(path, EntryKind.SECRET)
+
+    def index(self, folder: str = "") -> Iterator[Indexed]:
+        if not self.can(Capability.INDEX):
+            self._lacks(Capability.INDEX, folder)
+        for path, known in self._known_below(folder):
+            if known is None:
+                yield Indexed(path)
+            else:
+                told = known.metadata
+                state = known.versions[-1].state
+                yield Indexed(path, told.type, told.description, told.tags, told.owner, state)
+
+    def trash(self) -> Iterator[Deleted]:
+        if not self.can(Capability.TRASH):
+            self._lacks(Capability.TRASH)
+        for path, known in self._known_below(""):
+            gone = [version for version in known.versions if version.state is VersionState.DELETED] if known else []
+            if gone:
+                latest = max(gone, key=lambda version: str(version.deleted_at))
+                yield Deleted(path, tuple(version.number for version in gone), latest.deleted_at, latest.deleted_by)
+
+    def _known_below(self, folder: str) -> Iterator[tuple[str, Known | None]]:
+        """What is known of every secret below a folder, by path; None on a mount that keeps nothing of the kind.
+
+        In one request where the server has that, else one for each secret, several at a time."""
+        self._check_open()
+        whole = self._whole(paths.check_folder(folder))
+        mount = self._mounts.of(whole) if whole else None
+        if mount is None:
+            for entry in sorted(self.list(folder).entries, key=lambda entry: f"{entry.path}/"):
+                yield from self._known_below(entry.path)
+            return
+        engine, at = self._engine_of(mount), self._place(mount, folder)
+        if isinstance(engine, Kv2):
+            found = engine.known_below(at)
+            if found is not None:
+                yield from sorted((at.below(key), known) for key, known in found.items())
+                return
+            yield from each_in_order(self._known_if_any, self._names_below(folder), width=self._width)
+        else:
+            yield from ((path, None) for path in self._names_below(folder))
+
+    def _names_below(self, folder: str) -> Iterator[str]:
+        try:
+            yield from (entry.path for entry in self.walk(folder))
+        except NotFound:
+            if not self._is_mount(folder):
+                raise
+
+    def _known_if_any(self, path: str) -> tuple[str, Known | None]:
+        try:
+            return path, self._with(path, Capability.METADATA).known(self._at(path))
+        except NotFound:
+            return path, None
+
+    # Reading
+
+    def read(self, path: str, version: int | None = None) -> Secret:
+        engine, at = self._readable(path, version)
+        return engine.read(at, version)
+
+    def outline(self, path: str, version: int | None = None) -> Outline:
+        engine, at = self._readable(path, version)
+        return engine.outline(at, version)
+
+    def _readable(self, path: str, version: int | None) -> tuple[Engine, Place]:
+        engine, at = self._engine(paths.check(path))
+        must_be_possible(path)
+        if version is not None and not 0 < version < 2**63:
+            raise NotFound(f"No version {version}.", hint="See kvtui versions PATH.", path=path, version=version)
+        if version is not None and Capability.VERSIONS not in engine.capabilities:
+            raise self._unsupported(engine, Capability.VERSIONS, path)
+        return engine, at
+
+    def metadata(self, path: str) -> Metadata:
+        return self._with(path, Capability.METADATA).known(self._at(path)).metadata
+
+    def versions(self, path: str) -> Sequence[Version]:
+        return self._with(path, Capability.VERSIONS).known(self._at(path)).versions
+
+    def limits(self, paths: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
+        self._check_open()
+        places = [self._engine_or_none(path) for path in paths]
+        refused = rights.ask(self._api, [engine.rights(at) if engine else {} for engine, at in places])
+        return [
+            {**self._lacked_by(engine), **why} if engine else {}
+            for (engine, _), why in zip(places, refused, strict=True)
+        ]
+
+    def _engine_or_none(self, path: str) -> tuple[Engine | None, Place]:
+        """The engine of a secret's or folder's path; None above the mounts."""
+        whole = self._whole(path)
+        mount = self._mounts.of(whole) if whole else None
+        return (None, Place(path, "")) if mount is None else (self._engine_of(mount), self._place(mount, path))
+
+    def _lacked_by(self, engine: Engine) -> Mapping[Capability, str]:
+        lacking = self._info.capabilities - engine.capabilities - {Capability.INDEX, Capability.TRASH}
+        return dict.fromkeys(lacking, engine.lacking)
+
+    # Writing
+
+    def write(
+        self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
+    ) -> Version:
+        engine, at = self._engine(paths.check(path))
+        if any(value.type is ValueType.BYTES for value in fields.values()):
+            raise Unsupported(_NO_BYTES, capability=Capability.BYTES.value, path=path)
+        if metadata and Capability.EDIT_METADATA not in engine.capabilities:
+            raise self._unsupported(engine, Capability.EDIT_METADATA, path)
+        if not _is_plain(path) and self._is_new(engine, at, expected):
+            paths.check_new(path)
+            self._refuse_twins(path)
+        return engine.write(at, fields, metadata, expected)
+
+    def _is_new(self, engine: Engine, at: Place, expected: int | None) -> bool:
+        """Whether a write makes a secret. Asked on the server only for names that a new one may not have, or that may
+        have a twin."""
+        if not at.path.isprintable():
+            return True
+        if expected is not None:
+            return expected == 0
+        try:
+            engine.read(at, None)
+        except NotFound:
+            return True
+        return False
+
+    def _refuse_twins(self, path: str) -> None:
+        """Raise AlreadyExists where a name along the path is there already in another normal form."""
+        for place in (*paths.ancestors(path), path):
+            name = paths.name(place)
+            if name.isascii():
+                continue
+            try:
+                siblings = {entry.name for entry in self.list(paths.parent(place)).entries}
+            except NotFound:
+                return  # nothing there yet
+            except KvtuiError:
+                continue  # may not be listed
+            if name not in siblings and name in {unicodedata.normalize("NFC", each) for each in siblings}:
+                raise AlreadyExists("A name that looks the same is already there.", hint="Use that one.", path=path)
+
+    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
+        return self._with(path, Capability.EDIT_METADATA).write_metadata(self._at(path), patch)
+
+    def delete(self, path: str, versions: Sequence[int] = ()) -> None:
+        self._with(path, Capability.DELETE).delete(self._at(path), versions)
+
+    def undelete(self, path: str, versions: Sequence[int] = ()) -> None:
+        self._with(path, Capability.UNDELETE).undelete(self._at(path), versions)
+
+    def destroy(self, path: str, versions: Sequence[int] = ()) -> None:
+        self._with(path, Capability.DESTROY).destroy(self._at(path), versions)
+
+    # Which mount
+
+    def _whole(self, path: str) -> str:
+        return "/".join(part for part in (self._root, path) if part)
+
+    def _engine_of(self, mount: Mount) -> Engine:
+        engine = self._engines.get(mount.path)
+        if engine is None:
+            engine = self._engines.setdefault(mount.path, _ENGINES[mount.version](self._api, mount.path))
+        return engine
+
+    def _place(self, mount: Mount, path: str) -> Place:
+        whole = self._whole(path)
+        return Place(path, "" if whole == mount.path else paths.relative(whole, mount.path))
+
+    def _engine(self, path: str) -> tuple[Engine, Place]:
+        """The engine a secret's path is in. Raises NotFound where no mount is."""
+        self._check_open()
+        mount = self._mounts.of(self._whole(path))
+        if mount is None or mount.path == self._whole(path):
+            raise missing(path)
+        return self._engine_of(mount), self._place(mount, path)
+
+    def _with(self, path: str, capability: Capability) -> Engine:
+        engine, _ = self._engine(paths.check(path))
+        if capability not in engine.capabilities:
+            raise self._unsupported(engine, capability, path)
+        must_be_possible(path)
+        return engine
+
+    def _at(self, path: str) -> Place:
+        return self._engine(path)[1]
+
+    def _is_mount(self, folder: str) -> bool:
+        whole = self._whole(folder)
+        return any(mount.path == whole for mount in self._mounts.all())
+
+    def _unsupported(self, engine: Engine, capability: Capability, path: str) -> Unsupported:
+        return Unsupported(engine.lacking, capability=capability.value, hint="See kvtui backends.", path=path)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Locked("The connection is closed.", hint="Open the profile again.")
+
+
+def must_be_possible_folder(folder: str) -> None:
+    if not folder.isprintable():
+        raise missing_folder(folder)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a new path is certainly fine: printable ASCII."""
+    if not path.isascii():
+        return False
+    try:
+        paths.check_new(path)
+    except (InvalidPath, InvalidInput):
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""One KV mount, of either engine. Paths are those of the tree; a key is what is left of one inside of the mount."""
+
+from __future__ import annotations
+
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kvtui.backends.contract import missing
+from kvtui.backends.vault.api import VaultApi
+from kvtui.domain import json_text
+from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import InvalidInput
+from kvtui.domain.json_text import Json
+from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.secret import Entry, EntryKind, Outline, Secret, Version
+from kvtui.domain.value import Fields, SecretValue
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path of the tree and the key of it in its mount; an empty key is the mount itself."""
+
+    path: str
+    key: str
+
+    def below(self, key: str) -> str:
+        """The tree's path of a key relative to this folder."""
+        return paths.join(self.path, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What a policy must allow for something: any of `verbs` on an API path (encoded nowhere: as policies have it)."""
+
+    path: str
+    verbs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a secret besides its values. `versions` ascend."""
+
+    current: int
+    versions: Sequence[Version]
+    metadata: Metadata
+
+
+class Engine(ABC):
+    """What it lacks is not called: the backend asks `capabilities` first, and tells `lacking` as the reason."""
+
+    capabilities: ClassVar[frozenset[Capability]]
+    lacking: ClassVar[str]
+
+    def __init__(self, api: VaultApi, mount: str) -> None:
+        self.api = api
+        self.mount = mount
+
+    @abstractmethod
+    def entries(self, at: Place) -> Sequence[Entry]:
+        """The direct children of a folder, in any order. None where there is no such folder."""
+
+    @abstractmethod
+    def scan(self, at: Place) -> Sequence[str] | None:
+        """The keys of all secrets below a folder, relative to it, in one request; None where the server has none."""
+
+    @abstractmethod
+    def read(self, at: Place, version: int | None) -> Secret: ...
+
+    def outline(self, at: Place, version: int | None) -> Outline:
+        return self.read(at, version).outline()
+
+    @abstractmethod
+    def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version: ...
+
+    @abstractmethod
+    def delete(self, at: Place, versions: Sequence[int]) -> None: ...
+
+    def undelete(self, at: Place, versions: Sequence[int]) -> None:
+        raise NotImplementedError
+
+    def destroy(self, at: Place, versions: Sequence[int]) -> None:
+        raise NotImplementedError
+
+    def known(self, at: Place) -> Known:
+        raise NotImplementedError
+
+    def write_metadata(self, at: Place, patch: MetadataPatch) -> Metadata:
+        raise NotImplementedError
+
+    @abstractmethod
+    def rights(self, at: Place) -> Mapping[Capability, Right]:
+        """What each capability needs at a path."""
+
+
+def folder_entry(path: str) -> Entry:
+    return Entry(path, EntryKind.FOLDER)
+
+
+def named(at: Place, names: Sequence[str]) -> Sequence[Entry]:
+    """Names as LIST gives them, folders with a slash at their end, as entries."""
+    return [
+        folder_entry(at.below(name[:-1])) if name.endswith("/") else Entry(at.below(name), EntryKind.SECRET)
+        for name in names
+        if name.strip("/")
+    ]
+
+
+def to_map(fields: Fields, path: str) -> dict[str, Json]:
+    """The fields of a secret as the JSON map both engines keep. Raises InvalidInput for what is none, or no UTF-8."""
+    data = {name: value.reveal() for name, value in fields.items()}
+    json_text.check(data)
+    try:
+        json_text.dump(data, ascii_only=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidInput(
+            "This server keeps UTF-8, and a value holds half a character.", hint="Remove it.", path=path
+        ) from None
+    return data
+
+
+def to_fields(data: Mapping[str, Json]) -> Mapping[str, SecretValue]:
+    return {name: SecretValue(value) for name, value in data.items()}
+
+
+def canonical(fields: Fields) -> bytes:
+    """The same for the same values: the server keeps no order of fields, nor of the keys of a map."""
+    return json_text.dump(_ordered({name: value.reveal() for name, value in fields.items()})).encode("ascii")
+
+
+def same_values(one: Fields, other: Fields) -> bool:
+    return hmac.compare_digest(canonical(one), canonical(other))
+
+
+def _ordered(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(each) for each in value] if isinstance(value, list) else value
+
+
+def must_be_possible(path: str) -> None:
+    """Raise NotFound for a path no server of this kind can have (util.go: only printable characters)."""
+    if not path.isprintable():
+        raise missing(path)

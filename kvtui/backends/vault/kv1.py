@@ -1,0 +1,131 @@
+"""KV version 1 and cubbyhole: one map per path, no versions, no metadata, no check-and-set (vault's passthrough.go).
+
+A secret has version 1, always. To notice somebody else's change a write with `expected` reads again first: 0 means that
+nothing may be there, 1 that what this connection read last must be. That leaves a gap between two requests.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from kvtui.backends.contract import missing, missing_version
+from kvtui.backends.http.client import Unanswered
+from kvtui.backends.vault.api import path_of
+from kvtui.backends.vault.engine import Engine, Place, Right, canonical, named, same_values, to_fields, to_map
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import Conflict, InvalidInput, NotFound
+from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.secret import Entry, Secret, Version
+from kvtui.domain.value import Fields
+
+_ONLY = Version(1)
+_REMEMBERED = 2000
+
+
+class Kv1(Engine):
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.LIST,
+            Capability.READ,
+            Capability.WRITE,
+            Capability.FIELDS,
+            Capability.TYPED_VALUES,
+            Capability.DELETE,
+            Capability.REREAD,
+        }
+    )
+    lacking: ClassVar[str] = "This mount is KV version 1: one value per path, no versions, nothing known about it."
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._key = secrets.token_bytes(32)
+        self._seen: dict[str, bytes] = {}
+
+    def entries(self, at: Place) -> Sequence[Entry]:
+        return named(at, self.api.keys(self._path(at) + "/", about=at.path))
+
+    def scan(self, at: Place) -> Sequence[str] | None:
+        return self.api.scan(self._path(at) + "/", about=at.path)
+
+    def read(self, at: Place, version: int | None) -> Secret:
+        reply = self.api.get(self._path(at), about=at.path)
+        if reply is None:
+            self._seen.pop(at.path, None)
+            raise missing(at.path)
+        if version not in {None, 1}:
+            raise missing_version(at.path, version or 0)
+        fields = to_fields(reply.data)
+        self._remember(at, fields)
+        return Secret(at.path, _ONLY, fields, Metadata(), 1)
+
+    def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version:  # noqa: ARG002
+        if not fields:
+            raise InvalidInput("This mount keeps no secret without fields.", hint="Give it one.", path=at.path)
+        data = to_map(fields, at.path)
+        if expected is not None:
+            self._look_again(at, expected)
+        try:
+            self.api.call("POST", self._path(at), data, about=at.path)
+        except Unanswered as error:
+            if not error.may_have_arrived or not self._holds(at, fields):
+                raise
+        self._remember(at, fields)
+        return _ONLY
+
+    def _look_again(self, at: Place, expected: int) -> None:
+        """The nearest to check-and-set there is. Raises Conflict."""
+        seen = self._seen.get(at.path)
+        try:
+            now = self.read(at, None)
+        except NotFound:
+            now = None
+        changed = now is not None and seen is not None and not hmac.compare_digest(seen, self._digest(now.fields))
+        actual = 0 if now is None else 1
+        if changed or actual != expected:
+            raise Conflict(
+                "Somebody changed it meanwhile." if changed else _mismatch(actual),
+                expected=expected,
+                actual=actual,
+                hint="Read it again and repeat the change.",
+                path=at.path,
+            )
+
+    def _holds(self, at: Place, fields: Fields) -> bool:
+        """Whether what was sent without an answer is there."""
+        reply = self.api.get(self._path(at), about=at.path)
+        return reply is not None and same_values(to_fields(reply.data), fields)
+
+    def delete(self, at: Place, versions: Sequence[int]) -> None:
+        for version in versions or (1,):
+            self.read(at, version)
+        self.api.call("DELETE", self._path(at), about=at.path)
+        self._seen.pop(at.path, None)
+
+    def rights(self, at: Place) -> Mapping[Capability, Right]:
+        here = f"{self.mount}/{at.key}"
+        return {
+            Capability.READ: Right(here, frozenset({"read"})),
+            Capability.WRITE: Right(here, frozenset({"create", "update"})),
+            Capability.DELETE: Right(here, frozenset({"delete"})),
+            Capability.LIST: Right(f"{here.rstrip('/')}/", frozenset({"list"})),
+        }
+
+    def _path(self, at: Place) -> str:
+        return path_of(self.mount, at.key) if at.key else path_of(self.mount)
+
+    def _remember(self, at: Place, fields: Fields) -> None:
+        self._seen.pop(at.path, None)
+        self._seen[at.path] = self._digest(fields)
+        while len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+
+    def _digest(self, fields: Fields) -> bytes:
+        """Tells two contents apart and nothing else: the key lives as long as this connection."""
+        return hmac.digest(self._key, canonical(fields), "sha256")
+
+
+def _mismatch(actual: int) -> str:
+    return "Something is there already." if actual else "There is no such secret (any more)."

@@ -1,0 +1,114 @@
+"""A recursive listing with several requests under way, told in the order of the paths as it comes.
+
+Folders are asked for in that order too, so what is told next is what was asked for first.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound
+from kvtui.domain.secret import Entry, Skipped
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Walk:
+    """`list_folder` gives the direct children of a folder and is called from `width` threads. What fails ends the walk,
+    or is told to `skipped`."""
+
+    def __init__(
+        self,
+        list_folder: Callable[[str], Sequence[Entry]],
+        *,
+        width: int,
+        skipped: Callable[[Skipped], None] | None = None,
+    ) -> None:
+        self._list = list_folder
+        self._width = width
+        self._skipped = skipped
+        self._change = threading.Condition()
+        self._waiting: list[str] = []
+        self._listed: dict[str, Sequence[Entry] | Exception] = {}
+        self._over = False
+
+    def below(self, first: Sequence[Entry]) -> Iterator[Entry]:
+        """Every secret below the folder whose children are `first`. Ends its threads when it is closed."""
+        threads = [threading.Thread(target=self._work, name="walk", daemon=True) for _ in range(self._width)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield from self._tell(first)
+        finally:
+            with self._change:
+                self._over = True
+                self._change.notify_all()
+
+    def _tell(self, entries: Sequence[Entry]) -> Iterator[Entry]:
+        rows = sorted(entries, key=lambda entry: entry.path + "/" * entry.is_folder)
+        with self._change:
+            for entry in rows:
+                if entry.is_folder:
+                    heapq.heappush(self._waiting, f"{entry.path}/")
+            self._change.notify_all()
+        for entry in rows:
+            if entry.is_folder:
+                yield from self._tell(self._children(entry.path))
+            else:
+                yield entry
+
+    def _children(self, folder: str) -> Sequence[Entry]:
+        with self._change:
+            while folder not in self._listed:
+                self._change.wait()
+            found = self._listed.pop(folder)
+        if not isinstance(found, Exception):
+            return found
+        if isinstance(found, NotFound):
+            return ()  # its last secret went away meanwhile
+        if self._skipped is None or not isinstance(found, KvtuiError) or isinstance(found, _ENDING):
+            raise found
+        self._skipped(Skipped(folder, found))
+        return ()
+
+    def _work(self) -> None:
+        while True:
+            with self._change:
+                while not self._waiting and not self._over:
+                    self._change.wait()
+                if self._over:
+                    return
+                folder = heapq.heappop(self._waiting).removesuffix("/")
+            found: Sequence[Entry] | Exception
+            try:
+                found = self._list(folder)
+            except Exception as error:  # noqa: BLE001 - raised on the thread that waits for it
+                found = error
+            with self._change:
+                self._listed[folder] = found
+                self._change.notify_all()
+
+
+_ENDING = (Locked, AuthenticationRequired)
+
+
+def each_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, width: int) -> Iterator[Result]:
+    """`map`, with up to `width` calls under way and no more items taken than that."""
+    with ThreadPoolExecutor(width, thread_name_prefix="each") as pool:
+        left = iter(items)
+        under_way: deque[Future[Result]] = deque(pool.submit(function, item) for item in islice(left, width))
+        try:
+            while under_way:
+                result = under_way.popleft().result()
+                under_way.extend(pool.submit(function, item) for item in islice(left, 1))
+                yield result
+        finally:
+            for each in under_way:
+                each.cancel()
