@@ -1,0 +1,110 @@
+"""The KV v1 engine, and the cubbyhole, which is the same for one token (openbao builtin/logical/kv/passthrough.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+
+from tests.doubles.vault.call import Call
+from tests.doubles.vault.state import State
+from tests.doubles.vault.wire import UNSUPPORTED, Answer, Failed, Json, one_error, seconds_of
+
+DEFAULT_LEASE = 2_764_800
+
+
+def listing(names: Iterable[str], folder: str, after: str = "", limit: int = 0) -> list[str]:
+    """The entries directly in `folder` ("" or "a/b/"), sorted, folders with a slash."""
+    found: set[str] = set()
+    for name in names:
+        if name.startswith(folder):
+            head, slash, _ = name[len(folder) :].partition("/")
+            found.add(head + slash)
+    ordered = sorted(name for name in found if not after or name > after)
+    return ordered[:limit] if limit > 0 else ordered
+
+
+def scanning(names: Iterable[str], folder: str) -> list[str]:
+    """All names below `folder`, in the order of the server: leaves of a folder first, then its last folder."""
+    names = list(names)
+    found: list[str] = []
+    frontier = [""]
+    while frontier:
+        current = frontier.pop()
+        for entry in listing(names, folder + current):
+            (frontier if entry.endswith("/") else found).append(current + entry)
+    return found
+
+
+class Kv1:
+    """`secrets` maps names to what was written; numbers stay as they were written."""
+
+    kind = "kv"
+    version: int | None = 1
+
+    def __init__(self, state: State, options: dict[str, Json]) -> None:
+        self.state = state
+        self.is_leased = options.get("leased_passthrough") == "true"
+        """An old way of KV v1: each read gives a lease, renewable where the secret has a `ttl`."""
+        self.secrets: dict[str, dict[str, Json]] = {}
+
+    def exists(self, call: Call) -> bool:
+        return call.path in self._of(call)
+
+    def _of(self, call: Call) -> MutableMapping[str, dict[str, Json]]:
+        return self.secrets
+
+    def _bad(self, text: str) -> Failed:
+        return Failed(400, text)
+
+    def _leased(self, call: Call, data: dict[str, Json]) -> Answer:
+        seconds = DEFAULT_LEASE
+        raw = data["ttl"] if "ttl" in data else data.get("lease")
+        if raw is not None:
+            try:
+                seconds = seconds_of(raw)
+            except ValueError:
+                seconds = DEFAULT_LEASE
+        if not self.is_leased:
+            return Answer(data, lease_duration=seconds)
+        renewable = raw is not None
+        lease = self.state.add_lease(call.full, call.namespace, seconds, renewable, token=call.token.id)
+        return Answer(data, lease_id=lease.id, renewable=renewable, lease_duration=seconds)
+
+    def handle(self, call: Call) -> Answer:
+        secrets, path = self._of(call), call.path
+        match call.operation:
+            case "read":
+                return self._leased(call, secrets[path]) if path in secrets else Answer()
+            case "write":
+                if not call.data:
+                    raise self._bad("missing data fields")
+                secrets[path] = call.data
+                return Answer()
+            case "delete":
+                secrets.pop(path, None)
+                return Answer()
+            case "list":
+                return Answer({"keys": listing(secrets, path)})
+            case "scan" if call.openbao and self.kind == "kv":
+                found = scanning(secrets, path)
+                return Answer({"keys": found} if found else {})
+            case _:
+                raise UNSUPPORTED
+
+
+class Cubbyhole(Kv1):
+    """Each token's own."""
+
+    version = None
+
+    def __init__(self, state: State, prefix: str) -> None:
+        super().__init__(state, {})
+        self.kind = f"{prefix}cubbyhole"
+
+    def _of(self, call: Call) -> MutableMapping[str, dict[str, Json]]:
+        return call.token.cubbyhole
+
+    def _bad(self, text: str) -> Failed:
+        return Failed(500, one_error(text))
+
+    def _leased(self, call: Call, data: dict[str, Json]) -> Answer:
+        return Answer(data)

@@ -1,0 +1,442 @@
+"""The KV v2 engine (openbao builtin/logical/kv/path_*.go)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.doubles.vault.call import Call
+from tests.doubles.vault.kv1 import listing, scanning
+from tests.doubles.vault.wire import (
+    SECOND,
+    UNSUPPORTED,
+    Answer,
+    Failed,
+    Json,
+    Number,
+    clock_time,
+    dumps,
+    go_duration,
+    integer,
+    is_deleted,
+    one_error,
+    seconds_of,
+    several,
+    strings,
+    through_float,
+    truth,
+)
+
+ROOTS = ("metadata", "data", "delete", "undelete", "destroy")
+COMMANDS = {"read": "get", "write": "put"}
+FAULT = "custom_metadata validation failed"
+
+
+@dataclass
+class Version:
+    """`data` None is destroyed data."""
+
+    data: dict[str, Json] | None
+    created: int
+    deletion: int | None = None
+    destroyed: bool = False
+
+    def shown(self) -> dict[str, Json]:
+        times = {"created_time": clock_time(self.created), "deletion_time": clock_time(self.deletion)}
+        return {**times, "destroyed": self.destroyed}
+
+
+@dataclass
+class Settings:
+    """Of a mount and of a secret. `delete_after` in seconds; -1 on a mount switches all such deletion off."""
+
+    max_versions: int = 0
+    cas_required: bool = False
+    metadata_cas_required: bool = False
+    delete_after: int = 0
+
+    def shown(self, openbao: bool) -> dict[str, Json]:
+        known = {
+            "max_versions": self.max_versions,
+            "cas_required": self.cas_required,
+            "delete_version_after": go_duration(self.delete_after),
+        }
+        return known | ({"metadata_cas_required": self.metadata_cas_required} if openbao else {})
+
+
+@dataclass
+class Secret:
+    created: int
+    updated: int
+    settings: Settings = field(default_factory=Settings)
+    versions: dict[int, Version] = field(default_factory=dict)
+    current: int = 0
+    oldest: int = 0
+    metadata_version: int = 0
+    custom: dict[str, str] | None = None
+
+    def shown(self, openbao: bool) -> dict[str, Json]:
+        return {
+            "versions": {str(number): version.shown() for number, version in self.versions.items()},
+            "current_version": self.current,
+            "oldest_version": self.oldest,
+            "created_time": clock_time(self.created),
+            "updated_time": clock_time(self.updated),
+            "custom_metadata": self.custom,
+            **self.settings.shown(openbao),
+            **({"current_metadata_version": self.metadata_version} if openbao else {}),
+        }
+
+
+class Kv2:
+    """`secrets` maps names to their versions and metadata; `config` are the settings of the mount."""
+
+    kind = "kv"
+    version: int | None = 2
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, Secret] = {}
+        self.config = Settings()
+        self.upgrading = False
+        """While a mount is made versioned it answers 400 to everything."""
+
+    def exists(self, call: Call) -> bool:
+        part, _, name = call.path.partition("/")
+        return part not in {"data", "metadata", "detailed-metadata"} or name in self.secrets
+
+    def handle(self, call: Call) -> Answer:
+        if self.upgrading:
+            text = "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period"
+            raise Failed(400, f"{text} and will resume service shortly.")
+        part, slash, name = call.path.partition("/")
+        if call.path == "config":
+            return self._run({"read": self._config, "write": self._set_config}, call, "")
+        handlers = self._handlers(part, call.openbao) if slash else None
+        if handlers is None:
+            return self._invalid(call)
+        return self._run(handlers, call, name)
+
+    def _handlers(self, part: str, openbao: bool) -> dict[str, Callable[[Call, str], Answer]] | None:
+        lists = {"list": self._list} | ({"scan": self._scan} if openbao else {})
+        match part:
+            case "data":
+                return {"read": self._read, "write": self._put, "patch": self._patch, "delete": self._delete}
+            case "metadata":
+                changing = {"write": self._set, "patch": self._patch_metadata, "delete": self._delete_metadata}
+                return {"read": self._metadata, **changing, **lists}
+            case "detailed-metadata" if openbao:
+                return dict(lists)
+            case "delete" | "undelete" | "destroy":
+                return {"write": self._mark}
+            case "subkeys":
+                return {"read": self._subkeys}
+            case _:
+                return None
+
+    @staticmethod
+    def _run(handlers: dict[str, Callable[[Call, str], Answer]], call: Call, name: str) -> Answer:
+        if call.operation not in handlers:
+            raise UNSUPPORTED
+        return handlers[call.operation](call, name)
+
+    def _invalid(self, call: Call) -> Answer:
+        if call.path in ROOTS:
+            return Answer(
+                warnings=["Non-listing operations on the root of a K/V v2 mount are not supported."], status=404
+            )
+        command = COMMANDS.get(call.operation, call.operation)
+        text = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints"
+        tool = ("OpenBao CLI", "bao") if call.openbao else ("Vault CLI", "vault")
+        return Answer(
+            warnings=[f"{text} to use. If using the {tool[0]}, use '{tool[1]} kv {command}' for this operation."],
+            status=404,
+        )
+
+    def _version(self, call: Call, name: str, key: str, of: Callable[[Json], Json]) -> Answer:
+        secret = self.secrets.get(name)
+        if secret is None:
+            return Answer()
+        wanted = integer("version", call.data.get("version"))
+        number = wanted if wanted > 0 else secret.current
+        version = secret.versions.get(number)
+        if version is None:
+            return Answer()
+        told = {"version": number, **version.shown(), "custom_metadata": secret.custom}
+        if is_deleted(version.deletion, call.now) or version.data is None:
+            return Answer({key: None, "metadata": told}, status=404)
+        return Answer({key: of(through_float(version.data)), "metadata": told})
+
+    def _read(self, call: Call, name: str) -> Answer:
+        return self._version(call, name, "data", lambda data: data)
+
+    def _subkeys(self, call: Call, name: str) -> Answer:
+        depth = integer("depth", call.data.get("depth"))
+
+        def bare(data: Json, level: int) -> Json:
+            if not isinstance(data, dict) or not data or (depth and level > depth):
+                return None
+            return {key: bare(item, level + 1) for key, item in data.items()}
+
+        return self._version(call, name, "subkeys", lambda data: bare(data, 1) if data else data)
+
+    def _checked(self, call: Call, secret: Secret | None) -> None:
+        options = call.data.get("options") or {}
+        if "cas" in options:
+            raw = options["cas"]
+            text = raw.literal if isinstance(raw, Number) else str(int(raw)) if isinstance(raw, bool) else raw or "0"
+            if not isinstance(text, str) or not re.fullmatch(r"[+-]?\d+", text):
+                raise Failed(400, "error parsing check-and-set parameter")
+            if int(text) != (secret.current if secret else 0):
+                raise Failed(400, "check-and-set parameter did not match the current version")
+        elif self.config.cas_required or (secret is not None and secret.settings.cas_required):
+            raise Failed(400, "check-and-set parameter required for this call")
+
+    def _data(self, call: Call) -> dict[str, Json]:
+        if "data" not in call.data:
+            raise Failed(400, "no data provided")
+        data = call.data["data"]
+        if data is not None and not isinstance(data, dict):
+            name = {str: "string", bool: "bool", list: "[]interface {}", Number: "json.Number"}[type(data)]
+            text = f"'' expected type 'map[string]interface {{}}', got unconvertible type '{name}'"
+            raise Failed(400, f'error converting input for field "data": {text}')
+        return data or {}
+
+    def _deletion(self, secret: Secret, now: int) -> int | None:
+        ours, its = self.config.delete_after, secret.settings.delete_after
+        if ours < 0 or not (ours or its):
+            return None
+        return now + SECOND * (min(ours, its) if ours and its else ours or its)
+
+    def _add(self, call: Call, secret: Secret, data: dict[str, Json]) -> Answer:
+        version = Version(data, call.now, self._deletion(secret, call.now))
+        secret.current += 1
+        secret.versions[secret.current] = version
+        secret.updated = call.now
+        kept = max(secret.settings.max_versions, self.config.max_versions) or 10
+        if secret.current - secret.oldest >= kept:
+            for number in range(secret.oldest, secret.current - kept + 1):
+                secret.versions.pop(number, None)
+            secret.oldest = secret.current - kept + 1
+        return Answer({"version": secret.current, **version.shown(), "custom_metadata": secret.custom})
+
+    def _put(self, call: Call, name: str) -> Answer:
+        data = self._data(call)
+        secret = self.secrets.get(name)
+        self._checked(call, secret)
+        secret = secret or Secret(call.now, call.now)
+        self.secrets[name] = secret
+        return self._add(call, secret, data)
+
+    def _patch(self, call: Call, name: str) -> Answer:
+        data = self._data(call)
+        secret = self.secrets.get(name)
+        if secret is None:
+            return Answer(status=404, empty=True)
+        self._checked(call, secret)
+        version = secret.versions.get(secret.current)
+        if version is None:
+            return Answer(status=404, empty=True)
+        if is_deleted(version.deletion, call.now) or version.data is None:
+            told = {"version": secret.current, **version.shown(), "custom_metadata": secret.custom}
+            return Answer(told, status=404)
+        return self._add(call, secret, merged(through_float(version.data), data))
+
+    def _delete(self, call: Call, name: str) -> Answer:
+        secret = self.secrets.get(name)
+        if secret is not None:
+            self._soft_delete(secret, secret.current, call.now)
+        return Answer()
+
+    @staticmethod
+    def _soft_delete(secret: Secret, number: int, now: int) -> None:
+        version = secret.versions.get(number)
+        if version is not None and not version.destroyed and not is_deleted(version.deletion, now):
+            version.deletion = now
+
+    def _mark(self, call: Call, name: str) -> Answer:
+        how = call.path.partition("/")[0]
+        numbers = [self._number(index, text) for index, text in enumerate(strings(call.data.get("versions")))]
+        if not numbers:
+            raise Failed(400, f"{'no' if how == 'destroy' else 'No'} version number provided")
+        secret = self.secrets.get(name)
+        for number in numbers if secret is not None else ():
+            assert secret is not None
+            version = secret.versions.get(number)
+            if version is None or version.destroyed:
+                continue
+            if how == "delete":
+                self._soft_delete(secret, number, call.now)
+            elif how == "undelete":
+                version.deletion = self._deletion(secret, call.now)
+            else:
+                version.destroyed, version.data = True, None
+        return Answer()
+
+    @staticmethod
+    def _number(index: int, text: str) -> int:
+        if re.fullmatch(r"[+-]?\d+", text):
+            return int(text)
+        problem = f"'[{index}]' cannot parse value as 'int': strconv.ParseInt: invalid syntax"
+        text = 'error converting input for field "versions": decoding failed due to the following error(s):'
+        raise Failed(400, f"Field validation failed: {text}\n\n{problem}")
+
+    def _metadata(self, call: Call, name: str) -> Answer:
+        secret = self.secrets.get(name)
+        return Answer(secret.shown(call.openbao) if secret is not None else None)
+
+    def _check_metadata(self, call: Call, secret: Secret | None) -> None:
+        if not call.openbao:
+            return
+        required = self.config.metadata_cas_required or (secret is not None and secret.settings.metadata_cas_required)
+        given = call.data.get("metadata_cas")
+        if "metadata_cas" not in call.data:
+            if required:
+                raise Failed(400, "metadata check-and-set parameter required for this call")
+        elif secret is None:
+            if integer("metadata_cas", given) != 0:
+                raise Failed(400, "metadata_cas must be 0 when creating new metadata")
+        elif integer("metadata_cas", given) != secret.metadata_version:
+            raise Failed(400, "metadata check-and-set parameter does not match the current version")
+
+    def _set(self, call: Call, name: str) -> Answer:
+        changes = _changes(call)
+        if not changes:
+            return Answer()
+        custom = parsed(changes["custom_metadata"]) if "custom_metadata" in changes else None
+        secret = self.secrets.get(name)
+        self._check_metadata(call, secret)
+        if secret is None:
+            secret = self.secrets[name] = Secret(call.now, call.now, metadata_version=1)
+        else:
+            secret.metadata_version += 1
+            secret.updated = call.now
+        _apply(secret.settings, changes)
+        if custom is not None:
+            secret.custom = custom
+        return self._warned(changes)
+
+    def _patch_metadata(self, call: Call, name: str) -> Answer:
+        changes = _changes(call)
+        if not changes:
+            return Answer()
+        given = changes.get("custom_metadata")
+        if given:
+            parsed({key: value for key, value in given.items() if value is not None})
+        secret = self.secrets.get(name)
+        if secret is None:
+            return Answer(status=404, empty=True)
+        self._check_metadata(call, secret)
+        secret.metadata_version += 1
+        secret.updated = call.now
+        _apply(secret.settings, changes)
+        if "custom_metadata" in changes:
+            secret.custom = merged(secret.custom or {}, given) if given is not None else None
+        return self._warned(changes)
+
+    def _warned(self, changes: dict[str, Json]) -> Answer:
+        warnings = [
+            f'"{name}" set to false, but is mandated by backend config. This value will be ignored.'
+            for name in ("cas_required", "metadata_cas_required")
+            if name in changes and getattr(self.config, name) and not changes[name]
+        ]
+        return Answer(warnings=warnings or None)
+
+    def _delete_metadata(self, call: Call, name: str) -> Answer:
+        self.secrets.pop(name, None)
+        return Answer()
+
+    def _list(self, call: Call, name: str) -> Answer:
+        after = call.data.get("after", "") if call.openbao else ""
+        limit = integer("limit", call.data.get("limit")) if call.openbao else 0
+        return self._keyed(call, name, listing(self.secrets, name, after, limit))
+
+    def _scan(self, call: Call, name: str) -> Answer:
+        return self._keyed(call, name, scanning(self.secrets, name))
+
+    def _keyed(self, call: Call, folder: str, keys: list[str]) -> Answer:
+        if not keys:
+            return Answer({})
+        if not call.path.startswith("detailed-metadata/"):
+            return Answer({"keys": keys})
+        found = {key: self.secrets.get((folder + key).rstrip("/")) for key in keys}
+        info = {key: secret.shown(call.openbao) if secret is not None else {} for key, secret in found.items()}
+        return Answer({"keys": keys, "key_info": info})
+
+    def _config(self, call: Call, _: str) -> Answer:
+        return Answer(self.config.shown(call.openbao))
+
+    def _set_config(self, call: Call, _: str) -> Answer:
+        _apply(self.config, _changes(call))
+        return Answer()
+
+
+def _changes(call: Call) -> dict[str, Json]:
+    known: dict[str, Callable[[str, Json], Any]] = {
+        "max_versions": integer,
+        "cas_required": truth,
+        "delete_version_after": _duration,
+        "custom_metadata": lambda _, value: value,
+    }
+    if call.openbao:
+        known["metadata_cas_required"] = truth
+    return {name: read(name, call.data[name]) for name, read in known.items() if name in call.data}
+
+
+def _duration(name: str, value: Json) -> int:
+    try:
+        return seconds_of(value)
+    except ValueError:
+        raise Failed(
+            400, f'Field validation failed: error converting input for field "{name}": {dumps(value)}'
+        ) from None
+
+
+def _apply(settings: Settings, changes: dict[str, Json]) -> None:
+    settings.max_versions = changes.get("max_versions", settings.max_versions)
+    settings.cas_required = changes.get("cas_required", settings.cas_required)
+    settings.metadata_cas_required = changes.get("metadata_cas_required", settings.metadata_cas_required)
+    settings.delete_after = max(-1, changes.get("delete_version_after", settings.delete_after))
+
+
+def merged(old: Json, patch: Json) -> Json:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(old) if isinstance(old, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+def parsed(custom: dict[str, Json]) -> dict[str, str]:
+    """Custom metadata as strings. Raises Failed(400) with all that is wrong with it."""
+    if len(custom) > 64:
+        raise Failed(400, one_error(f"{FAULT}: payload must contain at most 64 keys, provided {len(custom)}"))
+    texts: dict[str, str] = {}
+    for key, value in custom.items():
+        if isinstance(value, dict | list):
+            kind = "map[string]interface {}" if isinstance(value, dict) else "[]interface {}"
+            raise Failed(400, f"{FAULT}: '' expected type 'string', got unconvertible type '{kind}'")
+        text = value.literal if isinstance(value, Number) else str(int(value)) if isinstance(value, bool) else value
+        texts[key] = text or ""
+    faults: list[str] = []
+    for key, text in texts.items():
+        size = len(key.encode())
+        if not 0 < size <= 128:
+            faults.append(f"{FAULT}: length of key {dumps(key)} is {size} but must be 0 < len(key) <= 128")
+        size = len(text.encode())
+        if not 0 < size <= 512:
+            told = f"{FAULT}: length of value for key {dumps(key)} is {size} but must be 0 < len(value) <= 512"
+            faults.append(told)
+        if not key.isprintable():
+            faults.append(f"{FAULT}: key {dumps(key)} ({key}) contains unprintable characters")
+        if not text.isprintable():
+            faults.append(f"{FAULT}: value for key {dumps(key)} contains unprintable characters")
+    if faults:
+        raise Failed(400, several(faults))
+    return texts

@@ -1,0 +1,221 @@
+"""From a request line to an engine and back (openbao http/logical.go, vault/request_handling.go)."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote
+
+from tests.doubles.server import Reply, Seen
+from tests.doubles.vault.admin import SUDO, Admin
+from tests.doubles.vault.around import SELF_CHECKED, UNCHECKED, Around
+from tests.doubles.vault.auth import Login
+from tests.doubles.vault.call import Call
+from tests.doubles.vault.state import State, envelope
+from tests.doubles.vault.tree import Mount
+from tests.doubles.vault.wire import UNSUPPORTED, Answer, Failed, Json, dumps, loads, one_error, seconds_of
+
+if TYPE_CHECKING:
+    from tests.doubles.vault.double import VaultDouble
+
+OPERATIONS = {"GET": "read", "HEAD": "head", "POST": "write", "PUT": "write", "DELETE": "delete", "PATCH": "patch"}
+OPERATIONS |= {"LIST": "list", "SCAN": "scan", "OPTIONS": "help"}
+MERGE_PATCH = "application/merge-patch+json"
+TRUE = {"1", "t", "T", "true", "TRUE", "True"}
+FALSE = {"0", "f", "F", "false", "FALSE", "False"}
+
+
+def error(failed: Failed) -> Reply:
+    body: dict[str, Json] = {"errors": [failed.message] if failed.message is not None else []}
+    body |= {"data": failed.data} if failed.data is not None else {}
+    return Reply(failed.status, (dumps(body, sort=False) + "\n").encode(), failed.headers)
+
+
+def operation_of(request: Seen, query: dict[str, str], openbao: bool) -> str:
+    """Raises Failed."""
+    operation = OPERATIONS.get(request.method)
+    if operation is None or (operation == "scan" and not openbao):
+        raise Failed(405)
+    if operation != "read":
+        return operation
+    flags = [name for name in ("list", "scan") if query.get(name) and (openbao or name == "list")]
+    if any(query[name] not in TRUE | FALSE for name in flags):
+        raise Failed(400)
+    chosen = [name for name in flags if query[name] in TRUE]
+    if len(chosen) > 1:
+        raise Failed(400)
+    for name in chosen:
+        del query[name]
+    return chosen[0] if chosen else "read"
+
+
+def body_of(request: Seen) -> dict[str, Json]:
+    """Raises Failed."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "PATCH":
+        if not kind:
+            raise Failed(400, "mime: no media type")
+        if kind != MERGE_PATCH:
+            raise Failed(415, f"PATCH requires Content-Type of {MERGE_PATCH}, provided {kind}")
+    text = request.body.strip()
+    if kind == "application/x-www-form-urlencoded" and text[:1] not in {b"{", b"["}:
+        return dict(parse_qsl(text.decode("utf-8", "replace")))
+    if not text:
+        return {}
+    try:
+        loaded = loads(request.body)
+    except (ValueError, RecursionError):
+        raise Failed(400, "failed to decode JSON input: invalid character in the body") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        kind = {list: "array", str: "string", bool: "bool"}.get(type(loaded), "number")
+        text = f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+        raise Failed(400, f"failed to decode JSON input: {text}")
+    return loaded
+
+
+class Serving:
+    def __init__(self, double: VaultDouble, state: State, around: Around, admin: Admin) -> None:
+        self.double, self.state, self.around, self.admin = double, state, around, admin
+
+    def reply(self, request: Seen) -> Reply:
+        raw, _, raw_query = request.target.partition("?")
+        path = unquote(raw)
+        if not path.isprintable():
+            return Reply(400)
+        clean = posixpath.normpath("/" + raw.lstrip("/")) + ("/" if raw.endswith("/") and raw != "/" else "")
+        if clean != raw:
+            where = clean + (f"?{raw_query}" if raw_query else "")
+            body = f'<a href="{where}">Temporary Redirect</a>.\n\n'
+            return Reply(307, body.encode(), {"Location": where, "Content-Type": "text/html; charset=utf-8"})
+        if not path.startswith("/v1/"):
+            return self.double.outside(request) or Reply(404, b"404 page not found\n", {"Content-Type": "text/plain"})
+        header = request.headers.get("x-vault-namespace", "")
+        echo = {"X-Vault-Namespace": header.strip("/") + "/"} if header.strip("/") else {}
+        try:
+            found = self._reply(request, path.removeprefix("/v1/"), dict(parse_qsl(raw_query)), header)
+        except Failed as failed:
+            found = error(failed)
+        return Reply(found.status, found.body, {"Cache-Control": "no-store", **found.headers, **echo})
+
+    def _reply(self, request: Seen, path: str, query: dict[str, str], header: str) -> Reply:
+        state = self.state
+        if path in {"sys/health", "sys/seal-status"}:
+            if header.strip("/"):
+                raise Failed(400, "operation unavailable in namespaces")
+            return self.double.health(query) if path == "sys/health" else self.double.seal_status()
+        self.double.check_quota(path)
+        operation = operation_of(request, query, state.openbao)
+        data: dict[str, Json] = body_of(request) if operation in {"write", "patch"} else dict(query)
+        if operation in {"list", "scan"} and not path.endswith("/"):
+            path += "/"
+        if {".", ".."} & set(path.split("/")):
+            raise Failed(400, "relative paths not supported")
+        if self.double.sealed:
+            raise Failed(503, "Vault is sealed")
+        resolved = state.resolve(header, path)
+        if resolved is None:
+            raise Failed(404, "namespace not found")
+        namespace, inside = resolved
+        given = request.headers.get("x-vault-token", "")
+        bearer = request.headers.get("authorization", "")
+        given = given or (bearer[7:] if bearer.startswith("Bearer ") else "")
+        call = Call(operation, inside, data, request.headers, namespace, state.now(), state.openbao, full=inside)
+        call.has_token = bool(given)
+        call.known_token = state.token(given) if given else None
+        return self._answer(call, self._wrap_ttl(request))
+
+    @staticmethod
+    def _wrap_ttl(request: Seen) -> int:
+        text = request.headers.get("x-vault-wrap-ttl", "")
+        try:
+            return seconds_of(text)
+        except ValueError:
+            raise Failed(400, f'error parsing X-Vault-Wrap-TTL header: time: invalid duration "{text}"') from None
+
+    def _answer(self, call: Call, wrap_ttl: int) -> Reply:
+        if call.path.startswith("sys/"):
+            handler, mount = self._system(call), None
+        else:
+            handler, mount = self._mounted(call)
+        answer = handler(call)
+        if answer.whole is not None:
+            return Reply(body=(dumps(answer.whole, sort=False) + "\n").encode())
+        kind = mount.engine.kind if mount is not None else "system"
+        if wrap_ttl and not answer.empty and not answer.status and (answer.data is not None or answer.auth):
+            info = self.state.wrap(envelope(self.state, answer, kind), wrap_ttl, call.full, call.namespace)
+            answer = Answer(wrap_info=info)
+        return self._encoded(call, answer, kind)
+
+    def _system(self, call: Call) -> Callable[[Call], Answer]:
+        path = call.path.rstrip("/")
+        handler = self.around.find(call) or self.admin.find(call) or self.double.more(call)
+        if path in UNCHECKED:
+            return handler or self._unknown
+        if path.startswith(SELF_CHECKED[:2]):
+            if call.has_token and call.known_token is None:
+                raise self.state.denied()
+            return handler or self._unknown
+        if path in SELF_CHECKED:
+            return handler or self._unknown
+        self._authorise(call, exists=True)
+        return handler or self._unknown
+
+    @staticmethod
+    def _unknown(_: Call) -> Answer:
+        raise Failed(404, one_error("unsupported path"))
+
+    def _mounted(self, call: Call) -> tuple[Callable[[Call], Answer], Mount | None]:
+        found = call.namespace.match(call.path)
+        if found is None:
+            if call.path.startswith("auth/") and not call.has_token:
+                raise Failed(403, "permission denied")
+            self._authorise(call, exists=True)
+            raise Failed(404, f'no handler for route "{call.path.rstrip("/")}". route entry not found.')
+        mount, rest = found
+        call.mount, call.path = call.path[: len(call.path) - len(rest)], rest
+        engine = mount.engine
+        if isinstance(engine, Login) and engine.is_open(call):
+            return engine.handle, mount
+        self._authorise(call, exists=engine.exists(call))
+        if call.operation in {"write", "patch"} and call.path.endswith("/"):
+            raise Failed(400, "cannot write to a path ending in '/'")
+        if call.operation in {"head", "help"}:
+            internal = Failed(400, "cannot handle internal-only request operation")
+            raise UNSUPPORTED if call.operation == "head" else internal
+        return engine.handle, mount
+
+    def _authorise(self, call: Call, exists: bool) -> None:
+        token = call.known_token
+        if token is None:
+            raise self.state.denied()
+        if not call.namespace.is_within(token.namespace):
+            self.state.spend(token)
+            raise Failed(403, one_error("permission denied"))
+        acl = self.state.acl(token)
+        whole = call.namespace.path + call.full
+        needed = ("update" if exists else "create") if call.operation == "write" else call.operation
+        allowed = acl.allows(needed, whole)
+        if (call.full + "/").startswith(SUDO) and not acl.allows("sudo", whole):
+            allowed = False
+        self.state.spend(token)
+        if not allowed:
+            raise Failed(403, one_error("permission denied"))
+
+    def _encoded(self, call: Call, answer: Answer, kind: str) -> Reply:
+        if answer.empty:
+            return Reply(answer.status, b"")
+        body = envelope(self.state, answer, kind)
+        if answer.status:
+            return Reply(answer.status, dumps(body, sort=False).encode())
+        bare = answer.data is None and not (answer.auth or answer.wrap_info or answer.warnings or answer.lease_id)
+        empty_list = call.operation == "list" and not answer.wrap_info and not (answer.data or {}).get("keys")
+        if (bare and call.operation in {"read", "list"}) or (empty_list and not answer.warnings):
+            return error(Failed(404))
+        if bare:
+            return Reply(204)
+        if answer.injected:
+            body = (answer.data or {}) | body
+        return Reply(body=(dumps(body, sort=False) + "\n").encode(), headers=answer.headers)
