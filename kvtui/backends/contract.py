@@ -153,8 +153,8 @@ class Backend(ABC):
         return self.read(path, version).outline()
 
     def limits(self, paths: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
-        """For each path what `info().capabilities` has but cannot be done there, and why: another engine, a right that
-        the token lacks. Asked once for a whole screen; nothing of it is a promise, as rights change."""
+        """For each path (a folder's ends in a slash) what `info().capabilities` has but cannot be done there, and why:
+        another engine, a right that the token lacks. Asked once for a whole screen; no promise, as rights change."""
         self.info()
         return [_NONE] * len(paths)
 

@@ -91,3 +91,5 @@ class BackendInfo:
     """Why a capability is missing here, where there is more to say than that the store has none."""
     read_only: bool = False
     max_value_bytes: int | None = None
+    varies: bool = False
+    """Whether what can be done differs from path to path; `Backend.limits` tells."""

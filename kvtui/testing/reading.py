@@ -273,7 +273,7 @@ class ReadingConformance(Suite):
     def test_limits_are_told_for_each_path(self, store: Backend) -> None:
         need(store, Capability.READ)
         self.seed(store).write("app/db", one("x"))
-        limits = store.limits(["app/db", "app", "", "nothing"])
+        limits = store.limits(["app/db", "app/", "", "nothing"])
         assert len(limits) == 4
         for found in limits:
             assert found.keys() <= store.info().capabilities

@@ -55,6 +55,7 @@ class VaultBackend(Backend):
             location=location,
             capabilities=self._capabilities(),
             reasons=MappingProxyType({Capability.BYTES: _NO_BYTES}),
+            varies=True,
         )
 
     def _capabilities(self) -> frozenset[Capability]:
@@ -227,9 +228,12 @@ class VaultBackend(Backend):
 
     def _engine_or_none(self, path: str) -> tuple[Engine | None, Place]:
         """The engine of a secret's or folder's path; None above the mounts."""
-        whole = self._whole(path)
+        whole = self._whole(path.removesuffix("/"))
         mount = self._mounts.of(whole) if whole else None
-        return (None, Place(path, "")) if mount is None else (self._engine_of(mount), self._place(mount, path))
+        if mount is None:
+            return None, Place(path, "")
+        at = self._place(mount, path.removesuffix("/"))
+        return self._engine_of(mount), Place(path, f"{at.key}/" if at.key and path.endswith("/") else at.key)
 
     def _lacked_by(self, engine: Engine) -> Mapping[Capability, str]:
         lacking = self._info.capabilities - engine.capabilities - {Capability.INDEX, Capability.TRASH}

@@ -98,7 +98,7 @@ class MainScreen(Changing):
                 wrong = next((v for v in self.versions if v.number in numbers), secret.version)
                 raise InvalidInput(f"Version {wrong.number} is {wrong.state.value}.", hint="Choose another version.")
             return chosen
-        newest = await self.call(self.session.backend.read, secret.path)
+        newest = await self.call(self.session.backend.outline, secret.path)
         if len(states) == 1 and newest.version.state not in states:
             raise InvalidInput(
                 f"Its newest version is {newest.version.state.value} already.", hint="See its versions with v."
@@ -259,7 +259,7 @@ class MainScreen(Changing):
         from kvtui.ui.dialogs.rotate_many import BatchRotateDialog  # noqa: PLC0415
 
         targets = await self.targets({VersionState.LIVE})
-        fields = {path: list((await self.call(self.session.backend.read, path)).fields) for path in targets}
+        fields = {path: list((await self.call(self.session.backend.outline, path)).fields) for path in targets}
 
         def decided(batch: BatchRotation | None) -> None:
             if batch is not None:

@@ -10,7 +10,7 @@ from textual import on
 
 from kvtui.domain import codec
 from kvtui.domain.errors import InvalidInput
-from kvtui.domain.secret import EntryKind, Secret, VersionState
+from kvtui.domain.secret import EntryKind, Outline, Secret, VersionState
 from kvtui.services.journal import Act
 from kvtui.ui.screens.browsing import Browsing
 from kvtui.ui.widgets.panes import FieldsPane, VersionsPane
@@ -23,16 +23,21 @@ class Reading(Browsing):
     """Every value shown or copied is journaled first, and refused where it cannot be."""
 
     async def live_secret(self) -> Secret:
-        """The selected secret, with its values. Raises InvalidInput where there is none."""
-        secret = await self.selected()
-        if secret.version.state is not VersionState.LIVE:
+        """The selected secret at the version shown, with its values. Raises InvalidInput where there is none."""
+        shown = await self.selected()
+        if shown.version.state is not VersionState.LIVE:
             raise InvalidInput(
-                f"Version {secret.version.number} is {secret.version.state.value}.",
+                f"Version {shown.version.number} is {shown.version.state.value}.",
                 hint="Choose another version with v, or undelete it with U.",
             )
+        version = None if shown.version.number == shown.current else shown.version.number
+        secret = await self.call(self.session.backend.read, shown.path, version)
+        if secret.version.number != shown.version.number and self.secret is shown:
+            self.show_secret(secret.outline())
+            raise InvalidInput("Somebody wrote a new version meanwhile; it is shown now.", hint="Look, then repeat.")
         return secret
 
-    def field_of(self, secret: Secret) -> str:
+    def field_of(self, secret: Secret | Outline) -> str:
         """The field under the cursor. Raises InvalidInput where there is none."""
         if not secret.fields:
             raise InvalidInput("This secret has no fields.", hint="Add one with e.")
@@ -52,15 +57,17 @@ class Reading(Browsing):
         self.action_secret_reveal()
 
     async def _reveal(self, *, all_fields: bool) -> None:
+        shown = await self.selected()
+        names = list(shown.fields) if all_fields else [self.field_of(shown)] if shown.fields else []
+        if names and set(names) <= set(self.fields.revealed):
+            self.mask()
+            return
         secret = await self.live_secret()
         field = self.field_of(secret)
         names = list(secret.fields) if all_fields else [field]
-        if set(names) <= set(self.fields.revealed):
-            self.mask()
-            return
         self.show_tab("fields")
         values = {name: await self.call(self.session.disclose, Act.REVEAL, secret, name) for name in names}
-        if self.secret is not secret or self.app.screen is not self:
+        if self.secret is not shown or self.app.screen is not self:
             return
         self.fields.reveal(values)
         self.start_reveal_timer()
@@ -93,7 +100,11 @@ class Reading(Browsing):
         from kvtui.services.copy_as import forms  # noqa: PLC0415 - loads yaml's writer
         from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
 
-        secret = await self.selected()
+        shown = await self.selected()
+        live = shown.version.state is VersionState.LIVE
+        secret = (
+            await self.live_secret() if live else Secret(shown.path, shown.version, {}, shown.metadata, shown.current)
+        )
         field = self.field_of(secret) if secret.fields else None
         offered = {form.kind.value: form for form in forms(secret, field)}
         rows = [(kind, form.title + (f" ({form.reason})" if form.reason else "")) for kind, form in offered.items()]

@@ -6,7 +6,7 @@ PathTree posts -> a worker reads on a thread -> the panes show; errors end in on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -26,7 +26,7 @@ from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound, PermissionDenied
-from kvtui.domain.secret import EntryKind, Secret, Version, VersionState
+from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
@@ -71,8 +71,10 @@ class Workbench(Screen[None]):
     def __init__(self, session: Session, ui: UiConfig, place: Place | None = None) -> None:
         super().__init__()
         self.session, self.ui = session, ui
-        self.secret: Secret | None = None
+        self.secret: Outline | None = None
+        """What the detail shows: no value of it is here before it is revealed."""
         self.versions: Sequence[Version] = ()
+        self._limits: Mapping[Capability, str] = {}
         self.marked_versions: set[int] = set()
         self._place = place or Place()
         self._reveal_timer: Timer | None = None
@@ -247,12 +249,20 @@ class Workbench(Screen[None]):
     def _cursor_moved(self, event: PathTree.CursorMoved) -> None:
         if self._settle_timer is not None:
             self._settle_timer.stop()
+        self._limits = {}
+        if (path := event.path) is not None:
+            self._settle_timer = self.set_timer(SETTLE_SECONDS, lambda: self._settled(path, event.kind))
         if event.path is not None and event.kind is EntryKind.SECRET:
-            path = event.path
             self.mask()
-            self._settle_timer = self.set_timer(SETTLE_SECONDS, lambda: self.open_secret(path))
         else:
             self.show_secret(None)
+
+    def _settled(self, path: str, kind: EntryKind | None) -> None:
+        """The cursor rests on a row."""
+        if kind is EntryKind.SECRET:
+            self.open_secret(path)
+        if self.session.is_open and self.session.info().varies:
+            self.work(partial(self._look_up_limits, path, kind), "limits", "see what may be done")
 
     @on(PathTree.SecretSelected)
     def _secret_selected(self, event: PathTree.SecretSelected) -> None:
@@ -280,10 +290,11 @@ class Workbench(Screen[None]):
             return
         number = shown.version.number
         try:
-            secret = await self.call(self.session.backend.read, shown.path, None if number == shown.current else number)
+            version = None if number == shown.current else number
+            secret = await self.call(self.session.backend.outline, shown.path, version)
             if self.secret is not shown:
                 return  # somebody went on meanwhile
-            if (secret.version, secret.metadata, secret.current) != (shown.version, shown.metadata, shown.current):
+            if secret != shown:
                 self.show_secret(secret)
             await self.fill_tab()  # what is the same stays as it is, revealed or marked
         except NotFound:
@@ -297,7 +308,7 @@ class Workbench(Screen[None]):
         if self.secret is None or self.secret.path != path:
             self.work(partial(self.read_secret, path), "detail", "read a secret")
 
-    async def selected(self) -> Secret:
+    async def selected(self) -> Outline:
         """The secret under the cursor, read now where the detail does not show it yet. Raises InvalidInput."""
         path, kind = self.at_cursor
         if path is not None and kind is EntryKind.SECRET and (self.secret is None or self.secret.path != path):
@@ -310,12 +321,20 @@ class Workbench(Screen[None]):
         return self.secret
 
     async def read_secret(self, path: str, version: int | None = None) -> None:
-        """Read a secret and show it masked."""
-        secret = await self.call(self.session.backend.read, path, version)
+        """Read what a secret is made of, without its values where the store can, and show it masked."""
+        secret = await self.call(self.session.backend.outline, path, version)
         self.show_secret(secret)
         await self.fill_tab()
 
-    def show_secret(self, secret: Secret | None) -> None:
+    async def _look_up_limits(self, path: str, kind: EntryKind | None) -> None:
+        """What cannot be done at the cursor, for all keys in one request."""
+        place = f"{path}/" if kind is EntryKind.FOLDER else path
+        (limits,) = await self.call(self.session.backend.limits, [place])
+        if self.at_cursor[0] == path and limits != self._limits:
+            self._limits = limits
+            self.refresh_bindings()
+
+    def show_secret(self, secret: Outline | None) -> None:
         if secret is None or self.secret is None or secret.path != self.secret.path:
             self.marked_versions.clear()
         self.secret, self.versions = secret, ()
@@ -413,7 +432,9 @@ class Workbench(Screen[None]):
 
     def why_not(self, action: Action) -> str:
         """Why an action is greyed here; empty when it can be done."""
-        return self.session.why_not(action.needs) if action.needs is not None else ""
+        if action.needs is None:
+            return ""
+        return self.session.why_not(action.needs) or self._limits.get(action.needs, "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         known = BY_ID.get(action.replace("_", ".", 1))

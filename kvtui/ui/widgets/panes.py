@@ -9,7 +9,7 @@ from textual.content import Content
 
 from kvtui.domain import codec
 from kvtui.domain.metadata import Metadata, format_duration
-from kvtui.domain.secret import Secret, Version, VersionState
+from kvtui.domain.secret import Outline, Version, VersionState
 from kvtui.domain.value import SecretValue, ValueType
 from kvtui.services.journal import JournalEntry
 from kvtui.ui.show import MASK, show, show_name
@@ -25,7 +25,7 @@ class FieldsPane(RowList):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, empty="No secret selected.")
-        self._secret: Secret | None = None
+        self._secret: Outline | None = None
         self._revealed: dict[str, SecretValue] = {}
         self._nothing = "No secret selected."
 
@@ -49,7 +49,7 @@ class FieldsPane(RowList):
         """Name of the field under the cursor."""
         return self.key if self._secret is not None and self._secret.fields else None
 
-    def show_secret(self, secret: Secret | None) -> None:
+    def show_secret(self, secret: Outline | None) -> None:
         """Show a secret, masked."""
         self._secret = secret
         self._revealed.clear()
@@ -89,16 +89,17 @@ class FieldsPane(RowList):
         else:
             self.empty = "This secret has no fields. e adds one."
         name_width = min(24, max((len(name) for name in secret.fields), default=0)) + 2
-        self.set_rows([Row(name, self._lines(name, value, name_width)) for name, value in secret.fields.items()])
+        self.set_rows([Row(name, self._lines(name, kind, name_width)) for name, kind in secret.fields.items()])
 
-    def _lines(self, name: str, value: SecretValue, name_width: int) -> Sequence[Content]:
+    def _lines(self, name: str, told: ValueType | None, name_width: int) -> Sequence[Content]:
         width = max(10, self.scrollable_content_region.width)
         label = show_name(name).stylize("bold")
         if label.cell_length >= (most := max(8, width - len(MASK) - 10)):
             label = label.truncate(most - 1, ellipsis=True)
         label += Content(" " * max(1, name_width - label.cell_length))
-        kind = "" if value.type is ValueType.TEXT else f"{value.type.value} "
         revealed = self._revealed.get(name)
+        type_ = revealed.type if revealed is not None else told
+        kind = "" if type_ in {None, ValueType.TEXT} else f"{type_} "
         if revealed is None:
             return [label + Content.styled(kind, "$foreground-muted") + Content(MASK)]
         return _revealed_lines(label, kind, revealed, width)
@@ -124,7 +125,7 @@ def _revealed_lines(label: Content, kind: str, value: SecretValue, width: int) -
     return rows
 
 
-def _state_note(secret: Secret) -> str:
+def _state_note(secret: Outline) -> str:
     number = secret.version.number
     if secret.version.state is VersionState.DELETED:
         return f"Version {number} is deleted. Press U to undelete it."
