@@ -45,13 +45,16 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self
 
+from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
+from kvtui.domain.codec import encode_fields
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
-from kvtui.domain.value import Fields, SecretValue
+from kvtui.domain.value import Fields, SecretValue, ValueType
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
@@ -111,6 +114,24 @@ class Backend(ABC):
         (more than one field without FIELDS, other than text without TYPED_VALUES or BYTES, metadata without
         EDIT_METADATA, `expected` without CHECK_AND_SET and REREAD), InvalidInput for what is no JSON."""
 
+    def check(self, path: str, fields: Fields, metadata: MetadataPatch = MetadataPatch()) -> None:
+        """Whether these could be written here, as far as that can be told without asking the server: raises what
+        `write` would raise for them."""
+        info = self.info()
+        paths.check(path)
+        encode_fields(fields)
+        types = {value.type for value in fields.values()}
+        needed = {
+            Capability.WRITE: True,
+            Capability.FIELDS: len(fields) > 1,
+            Capability.BYTES: ValueType.BYTES in types,
+            Capability.TYPED_VALUES: bool(types - {ValueType.TEXT, ValueType.BYTES}),
+            Capability.EDIT_METADATA: bool(metadata),
+        }
+        for capability, is_needed in needed.items():
+            if is_needed and capability not in info.capabilities:
+                self._lacks(capability, path)
+
     @abstractmethod
     def close(self) -> None:
         """Forget keys and connections. Any later call but close raises Locked."""
@@ -152,11 +173,11 @@ class Backend(ABC):
         """READ, without values where the store can tell the names of fields alone. Raises as `read`."""
         return self.read(path, version).outline()
 
-    def limits(self, paths: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
+    def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         """For each path (a folder's ends in a slash) what `info().capabilities` has but cannot be done there, and why:
         another engine, a right that the token lacks. Asked once for a whole screen; no promise, as rights change."""
         self.info()
-        return [_NONE] * len(paths)
+        return [_NONE] * len(places)
 
     def metadata(self, path: str) -> Metadata:
         """METADATA. Without reading a value. Raises NotFound."""
@@ -165,6 +186,14 @@ class Backend(ABC):
     def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
         """EDIT_METADATA. Adds no version. Returns the metadata as it is then. Raises NotFound."""
         self._lacks(Capability.EDIT_METADATA, path)
+
+    def retention(self, path: str) -> Retention:
+        """RETENTION. Raises NotFound."""
+        self._lacks(Capability.RETENTION, path)
+
+    def write_retention(self, path: str, change: Retention) -> None:
+        """RETENTION. Adds no version; what is None stays. Also for a path where nothing is yet. Raises InvalidInput."""
+        self._lacks(Capability.RETENTION, path)
 
     def versions(self, path: str) -> Sequence[Version]:
         """VERSIONS. Ascending. Raises NotFound."""
@@ -209,10 +238,10 @@ class Backend(ABC):
             else:
                 yield Written(write.path, version)
 
-    def read_many(self, paths: Iterable[str]) -> Iterator[Found]:
+    def read_many(self, wanted: Iterable[str]) -> Iterator[Found]:
         """READ, in bulk and lazily: one result each, in order. Raises what concerns more than one secret, such as
         Locked. A backend may look up several at once."""
-        for path in paths:
+        for path in wanted:
             try:
                 secret = self.read(path)
             except NotFound:

@@ -25,6 +25,7 @@ from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.retention import UNLIMITED, Retention
 from kvtui.domain.secret import (
     Deleted,
     Entry,
@@ -77,6 +78,7 @@ class MemoryStore:
         self.secrets: dict[str, _Held] = {}
         self.containers: set[str] = set()
         self.changes = 0
+        self.retention: dict[str, Retention] = {}
         self.key = secrets.token_bytes(32)
         for history in histories:
             self.secrets[paths.check(history.path)] = _from_history(history)
@@ -191,6 +193,19 @@ class MemoryBackend(Backend):
             secret.metadata = replace(patch.apply(secret.metadata), updated_at=self._clock())
             self._store.changes += 1
             return secret.metadata
+
+    def retention(self, path: str) -> Retention:
+        with self._using(Capability.RETENTION, path):
+            self._find(path)
+            return self._store.retention.get(path, UNLIMITED)
+
+    def write_retention(self, path: str, change: Retention) -> None:
+        with self._using(Capability.RETENTION, path):
+            if (change.max_versions or 0) < 0:
+                raise InvalidInput("That is no number of versions.", hint="0 is the store's own.", path=path)
+            before = self._store.retention.get(paths.check(path), UNLIMITED)
+            self._store.retention[path] = before.changed(change)
+            self._store.changes += 1
 
     def versions(self, path: str) -> Sequence[Version]:
         with self._using(Capability.VERSIONS, path):

@@ -14,6 +14,7 @@ from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
 from kvtui.domain.value import Fields, SecretValue
 
@@ -62,13 +63,22 @@ class ReadOnlyBackend(Backend):
     def outline(self, path: str, version: int | None = None) -> Outline:
         return self._inner.outline(path, version)
 
-    def limits(self, paths: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
+    def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         return [
-            {each: why for each, why in found.items() if each not in WRITING} for found in self._inner.limits(paths)
+            {each: why for each, why in found.items() if each not in WRITING} for found in self._inner.limits(places)
         ]
 
     def metadata(self, path: str) -> Metadata:
         return self._inner.metadata(path)
+
+    def retention(self, path: str) -> Retention:
+        return self._inner.retention(path)
+
+    def write_retention(self, path: str, change: Retention) -> None:
+        self._refuse(path)
+
+    def check(self, path: str, fields: Fields, metadata: MetadataPatch = MetadataPatch()) -> None:
+        self._refuse(path)
 
     def versions(self, path: str) -> Sequence[Version]:
         return self._inner.versions(path)
@@ -79,8 +89,8 @@ class ReadOnlyBackend(Backend):
     def read_history(self, path: str) -> History:
         return self._inner.read_history(path)
 
-    def read_many(self, paths: Iterable[str]) -> Iterator[Found]:
-        return self._inner.read_many(paths)
+    def read_many(self, wanted: Iterable[str]) -> Iterator[Found]:
+        return self._inner.read_many(wanted)
 
     def containers(self) -> Sequence[str]:
         return self._inner.containers()

@@ -25,6 +25,7 @@ class Capability(StrEnum):
     DESTROY = "destroy"
     CHECK_AND_SET = "check_and_set"
     REREAD = "reread"
+    RETENTION = "retention"
     HISTORY = "history"
     MOVE = "move"
     CONTAINERS = "containers"
@@ -55,6 +56,7 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.DESTROY: "destroy for good",
         Capability.CHECK_AND_SET: "check-and-set",
         Capability.REREAD: "read again before a write, in place of check-and-set",
+        Capability.RETENTION: "set how many versions are kept, and how long",
         Capability.HISTORY: "copy a secret with all its versions",
         Capability.MOVE: "move and rename",
         Capability.CONTAINERS: "empty containers",
@@ -70,6 +72,7 @@ WRITING = frozenset(
     {
         Capability.WRITE,
         Capability.EDIT_METADATA,
+        Capability.RETENTION,
         Capability.DELETE,
         Capability.UNDELETE,
         Capability.DESTROY,

@@ -28,6 +28,7 @@ from kvtui.domain.errors import (
     WrongCredential,
 )
 from kvtui.domain.metadata import MetadataPatch, SecretType
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import VersionState
 from kvtui.domain.value import SecretValue
 from kvtui.testing.lifecycle import OLD
@@ -43,6 +44,7 @@ READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPro
         Capability.READ: (lambda store: store.read("app/db"),),
         Capability.VERSIONS: (lambda store: store.versions("app/db"), lambda store: store.read("app/db", 1)),
         Capability.METADATA: (lambda store: store.metadata("app/db"),),
+        Capability.RETENTION: (lambda store: store.retention("app/db"),),
         Capability.HISTORY: (lambda store: store.read_history("app/db"),),
         Capability.TRASH: (lambda store: list(store.trash()),),
         Capability.INDEX: (lambda store: list(store.index()), lambda store: store.find("x", 1)),
@@ -61,6 +63,7 @@ WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPr
             lambda store: store.write_metadata("app/db", _PATCH),
             lambda store: store.write("app/db", one("x"), metadata=_PATCH),
         ),
+        Capability.RETENTION: (lambda store: store.write_retention("app/db", Retention(max_versions=3)),),
         Capability.CHECK_AND_SET: (lambda store: store.write("app/db", one("x"), expected=1),),
         Capability.DELETE: (lambda store: store.delete("app/db"),),
         Capability.UNDELETE: (lambda store: store.undelete("app/db"),),

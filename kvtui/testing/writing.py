@@ -11,10 +11,11 @@ import pytest
 from kvtui.backends.contract import Backend, Write
 from kvtui.domain import json_text
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, NotFound
+from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, NotFound, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import VersionState
-from kvtui.domain.value import SecretValue, same_fields
+from kvtui.domain.value import SecretValue, ValueType, same_fields
 from kvtui.testing.cruel import BYTES, JSON_LITERALS, TEXTS
 from kvtui.testing.suite import Suite, holds, is_recent, need, one
 
@@ -184,6 +185,40 @@ class WritingConformance(Suite):
         if store.can(Capability.EDIT_METADATA):
             with pytest.raises(NotFound):
                 store.write_metadata("app", EVERYTHING)
+
+    # Retention
+
+    def test_what_is_not_named_of_retention_stays(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.RETENTION, Capability.VERSIONS)
+        store.write("app/db", one("x"))
+        store.write_retention("app/db", Retention(max_versions=7, delete_after=timedelta(days=3)))
+        store.write_retention("app/db", Retention(cas_required=True))
+        told = store.retention("app/db")
+        assert (told.max_versions, told.cas_required, told.delete_after) == (7, True, timedelta(days=3))
+        store.write_retention("app/db", Retention(cas_required=False, delete_after=timedelta()))
+        assert store.retention("app/db") == Retention(7, cas_required=False, delete_after=timedelta())
+        assert len(store.versions("app/db")) == 1
+        with pytest.raises(InvalidInput):
+            store.write_retention("app/db", Retention(max_versions=-1))
+        with pytest.raises(NotFound):
+            store.retention("nothing")
+
+    def test_what_cannot_be_written_is_told_without_writing(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.READ)
+        store.check("app/db", one("x"))
+        for value in (*map(json_text.parse, JSON_LITERALS), *BYTES, *TEXTS):
+            fields = one(value)
+            kind = fields["value"].type
+            allowed = kind is ValueType.TEXT or store.can(
+                Capability.BYTES if kind is ValueType.BYTES else Capability.TYPED_VALUES
+            )
+            if allowed and self.keeps(value):
+                store.check("app/db", fields)
+            else:
+                with pytest.raises((InvalidInput, Unsupported)):
+                    store.check("app/db", fields)
+        with pytest.raises(NotFound):
+            store.read("app/db")
 
     # Check-and-set
 

@@ -18,6 +18,8 @@ REFUSED = {
     "write",
     "write_many",
     "write_metadata",
+    "write_retention",
+    "check",
     "write_histories",
     "write_history",
     "delete",

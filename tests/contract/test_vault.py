@@ -1,9 +1,11 @@
-"""The vault backend keeps the contract on a real server, KV version 1 and 2."""
+"""The vault backend keeps the contract: KV version 1 and 2, against doubles of both servers and a real one."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import warnings
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,29 +20,21 @@ from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue
 from kvtui.testing import BackendConformance
+from tests.doubles.vault import VaultDouble, real_server
 
-URL, TOKEN = os.environ.get("KVTUI_LIVE_ADDR", ""), os.environ.get("KVTUI_LIVE_TOKEN", "")
 _count = itertools.count()
 
 
-def api(url: str) -> VaultApi:
-    return VaultApi(HttpClient(address.parse(url), is_final=is_final), token=SecretValue(TOKEN))
+class Kv2OnOpenBaoDouble(BackendConformance):
+    """`server` gives the address and the root token of one that the whole class uses, each test in its own mount."""
 
-
-def connect(root: str) -> VaultBackend:
-    opened = api(URL)
-    return VaultBackend(opened, Mounts(opened), location=URL, root=root)
-
-
-@pytest.mark.skipif(not URL, reason="no server")
-class TestKv2(BackendConformance):
     keeps_field_order = False
     tells_states = False
     tells_all_metadata = False
     writes_at_once = False
     machine_examples = 3
     machine_steps = 10
-    version = "2"
+    version = 2
 
     def keeps(self, value: Json | bytes) -> bool:
         if _has_half_characters(value):
@@ -54,24 +48,98 @@ class TestKv2(BackendConformance):
     def keeps_metadata(self, text: str) -> bool:
         return 0 < len(text.encode("utf-8", "surrogatepass")) <= 128 and text.isprintable()
 
+    @pytest.fixture(autouse=True)
+    def _use(self, server: tuple[str, str]) -> None:
+        self.url, self.token = server
+
+    def api(self) -> VaultApi:
+        return VaultApi(HttpClient(address.parse(self.url), is_final=is_final), token=SecretValue(self.token))
+
     def make(self) -> Backend:
         root = f"conformance{os.getpid()}x{next(_count)}"
-        api(URL).call("POST", f"sys/mounts/{root}", {"type": "kv", "options": {"version": self.version}})
-        return connect(root)
+        with self.api() as api:
+            api.change("POST", f"sys/mounts/{root}", {"type": "kv", "options": {"version": str(self.version)}})
+        return self.connect(root)
+
+    def connect(self, root: str) -> VaultBackend:
+        api = self.api()
+        return VaultBackend(api, Mounts(api), location=self.url, root=root)
 
     def second(self, backend: Backend) -> Backend:
         assert isinstance(backend, VaultBackend)
-        return connect(backend._root)
+        return self.connect(backend.root)
 
     reopen = second
 
 
-class TestKv1(TestKv2):
-    version = "1"
+class Kv1OnOpenBaoDouble(Kv2OnOpenBaoDouble):
+    version = 1
     keeps_empty_secrets = False
 
     def keeps(self, value: Json | bytes) -> bool:
         return not _has_half_characters(value) and getattr(value, "literal", "") != "1e400"
+
+
+@pytest.fixture(scope="class")
+def openbao_double() -> Iterator[tuple[str, str]]:
+    with VaultDouble() as double:
+        yield double.url, double.root_token
+
+
+@pytest.fixture(scope="class")
+def vault_double() -> Iterator[tuple[str, str]]:
+    with VaultDouble(flavour="vault") as double:
+        yield double.url, double.root_token
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[tuple[str, str]]:
+    found = real_server()
+    if found is None:
+        warnings.warn("no bao or vault on PATH, so nothing was tried against a real server", stacklevel=1)
+        pytest.skip("no bao or vault on PATH")
+    with found:
+        yield found.url, found.token
+
+
+class TestKv2OnOpenBaoDouble(Kv2OnOpenBaoDouble):
+    @pytest.fixture
+    def server(self, openbao_double: tuple[str, str]) -> tuple[str, str]:
+        return openbao_double
+
+
+class TestKv1OnOpenBaoDouble(Kv1OnOpenBaoDouble):
+    @pytest.fixture
+    def server(self, openbao_double: tuple[str, str]) -> tuple[str, str]:
+        return openbao_double
+
+
+class TestKv2OnVaultDouble(Kv2OnOpenBaoDouble):
+    @pytest.fixture
+    def server(self, vault_double: tuple[str, str]) -> tuple[str, str]:
+        return vault_double
+
+
+class TestKv1OnVaultDouble(Kv1OnOpenBaoDouble):
+    machine_examples = 1
+
+    @pytest.fixture
+    def server(self, vault_double: tuple[str, str]) -> tuple[str, str]:
+        return vault_double
+
+
+class TestKv2OnRealServer(Kv2OnOpenBaoDouble):
+    @pytest.fixture
+    def server(self, real: tuple[str, str]) -> tuple[str, str]:
+        return real
+
+
+class TestKv1OnRealServer(Kv1OnOpenBaoDouble):
+    machine_examples = 1
+
+    @pytest.fixture
+    def server(self, real: tuple[str, str]) -> tuple[str, str]:
+        return real
 
 
 def _has_half_characters(value: Json | bytes) -> bool:

@@ -107,9 +107,9 @@ class VaultReading(Backend):
         fields = self._fields(kept) if kept.state == LIVE else {}
         return Secret(path, records.version(kept), fields or {}, records.metadata(row), row.current)
 
-    def read_many(self, paths: Iterable[str]) -> Iterator[Found]:
+    def read_many(self, wanted: Iterable[str]) -> Iterator[Found]:
         self._database.check()
-        return self._read_chunks(iter(paths))
+        return self._read_chunks(iter(wanted))
 
     def metadata(self, path: str) -> Metadata:
         with self._database.reading() as connection:

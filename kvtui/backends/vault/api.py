@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from kvtui.backends.http.address import encode, query
@@ -72,6 +72,12 @@ class VaultApi:
     def close(self) -> None:
         self._token = None
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def get(self, path: str, *, pairs: Sequence[tuple[str, str]] = (), about: str | None = None) -> Reply | None:
         """A read; None where nothing is (404 without data). `about` is the path an error is told for."""

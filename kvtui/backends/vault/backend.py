@@ -19,6 +19,7 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.errors import AlreadyExists, InvalidInput, InvalidPath, KvtuiError, Locked, NotFound, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import (
     Deleted,
     Entry,
@@ -31,7 +32,7 @@ from kvtui.domain.secret import (
     Version,
     VersionState,
 )
-from kvtui.domain.value import Fields, ValueType
+from kvtui.domain.value import Fields
 
 _ENGINES: Mapping[int, type[Engine]] = MappingProxyType({1: Kv1, 2: Kv2})
 AT_BEST = Kv1.capabilities | Kv2.capabilities | {Capability.INDEX}
@@ -46,7 +47,7 @@ class VaultBackend(Backend):
     def __init__(self, api: VaultApi, mounts: Mounts, *, location: str, root: str = "", width: int = 10) -> None:
         self._api = api
         self._mounts = mounts
-        self._root = root.strip("/")
+        self.root = root.strip("/")
         self._width = width
         self._engines: dict[str, Engine] = {}
         self._closed = False
@@ -61,7 +62,7 @@ class VaultBackend(Backend):
     def _capabilities(self) -> frozenset[Capability]:
         """What the engines of the mounts that are known can do together; the best where none is known yet."""
         mounts = [mount for mount in self._mounts.all() if self._concerns(mount)]
-        if not mounts and self._root and (mount := self._mounts.of(self._root)) is not None:
+        if not mounts and self.root and (mount := self._mounts.of(self.root)) is not None:
             mounts = [mount]
         if not mounts:
             return AT_BEST - {Capability.INDEX}
@@ -73,7 +74,7 @@ class VaultBackend(Backend):
         return can
 
     def _concerns(self, mount: Mount) -> bool:
-        root = self._root
+        root = self.root
         return mount.path == root or paths.is_under(mount.path, root) or paths.is_under(root, mount.path)
 
     def info(self) -> BackendInfo:
@@ -217,13 +218,13 @@ class VaultBackend(Backend):
     def versions(self, path: str) -> Sequence[Version]:
         return self._with(path, Capability.VERSIONS).known(self._at(path)).versions
 
-    def limits(self, paths: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
+    def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         self._check_open()
-        places = [self._engine_or_none(path) for path in paths]
-        refused = rights.ask(self._api, [engine.rights(at) if engine else {} for engine, at in places])
+        found = [self._engine_or_none(place) for place in places]
+        refused = rights.ask(self._api, [engine.rights(at) if engine else {} for engine, at in found])
         return [
             {**self._lacked_by(engine), **why} if engine else {}
-            for (engine, _), why in zip(places, refused, strict=True)
+            for (engine, _), why in zip(found, refused, strict=True)
         ]
 
     def _engine_or_none(self, path: str) -> tuple[Engine | None, Place]:
@@ -241,14 +242,24 @@ class VaultBackend(Backend):
 
     # Writing
 
+    def check(self, path: str, fields: Fields, metadata: MetadataPatch = MetadataPatch()) -> None:
+        super().check(path, fields)
+        engine, _ = self._engine(path)
+        if metadata and Capability.EDIT_METADATA not in engine.capabilities:
+            raise self._unsupported(engine, Capability.EDIT_METADATA, path)
+        engine.check(path, fields, metadata)
+
+    def retention(self, path: str) -> Retention:
+        return self._with(path, Capability.RETENTION).retention(self._at(path))
+
+    def write_retention(self, path: str, change: Retention) -> None:
+        self._with(path, Capability.RETENTION).write_retention(self._at(path), change)
+
     def write(
         self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
     ) -> Version:
-        engine, at = self._engine(paths.check(path))
-        if any(value.type is ValueType.BYTES for value in fields.values()):
-            raise Unsupported(_NO_BYTES, capability=Capability.BYTES.value, path=path)
-        if metadata and Capability.EDIT_METADATA not in engine.capabilities:
-            raise self._unsupported(engine, Capability.EDIT_METADATA, path)
+        self.check(path, fields, metadata)
+        engine, at = self._engine(path)
         if not _is_plain(path) and self._is_new(engine, at, expected):
             paths.check_new(path)
             self._refuse_twins(path)
@@ -297,7 +308,7 @@ class VaultBackend(Backend):
     # Which mount
 
     def _whole(self, path: str) -> str:
-        return "/".join(part for part in (self._root, path) if part)
+        return "/".join(part for part in (self.root, path) if part)
 
     def _engine_of(self, mount: Mount) -> Engine:
         engine = self._engines.get(mount.path)

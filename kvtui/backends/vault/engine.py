@@ -16,6 +16,7 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Entry, EntryKind, Outline, Secret, Version
 from kvtui.domain.value import Fields, SecretValue
 
@@ -72,6 +73,16 @@ class Engine(ABC):
 
     def outline(self, at: Place, version: int | None) -> Outline:
         return self.read(at, version).outline()
+
+    def check(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:  # noqa: ARG002 - KV 1 has none
+        """Raise InvalidInput for what the server would change, or refuse, without asking it."""
+        to_map(fields, path)
+
+    def retention(self, at: Place) -> Retention:
+        raise NotImplementedError
+
+    def write_retention(self, at: Place, change: Retention) -> None:
+        raise NotImplementedError
 
     @abstractmethod
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version: ...

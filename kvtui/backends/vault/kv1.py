@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from kvtui.backends.contract import missing, missing_version
 from kvtui.backends.http.client import Unanswered
+from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
 from kvtui.backends.vault.engine import Engine, Place, Right, canonical, named, same_values, to_fields, to_map
 from kvtui.domain.capability import Capability
@@ -62,8 +63,6 @@ class Kv1(Engine):
         return Secret(at.path, _ONLY, fields, Metadata(), 1)
 
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version:  # noqa: ARG002
-        if not fields:
-            raise InvalidInput("This mount keeps no secret without fields.", hint="Give it one.", path=at.path)
         data = to_map(fields, at.path)
         if expected is not None:
             self._look_again(at, expected)
@@ -74,6 +73,12 @@ class Kv1(Engine):
                 raise
         self._remember(at, fields)
         return _ONLY
+
+    def check(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:
+        super().check(path, fields, metadata)
+        if not fields:
+            raise InvalidInput("This mount keeps no secret without fields.", hint="Give it one.", path=path)
+        numbers.check_finite(fields, path)
 
     def _look_again(self, at: Place, expected: int) -> None:
         """The nearest to check-and-set there is. Raises Conflict."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from kvtui.backends.contract import missing, missing_version
 from kvtui.backends.http.client import Unanswered
-from kvtui.backends.vault import labels, numbers
+from kvtui.backends.vault import durations, labels, numbers
 from kvtui.backends.vault.api import CasMismatchError, Reply, moment, path_of
 from kvtui.backends.vault.engine import (
     Engine,
@@ -31,6 +31,7 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, NotFound, PermissionDenied, Unavailable, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Entry, EntryKind, Outline, Secret, Version, VersionState
 from kvtui.domain.value import Fields
 
@@ -60,6 +61,7 @@ class Kv2(Engine):
             Capability.DESTROY,
             Capability.CHECK_AND_SET,
             Capability.TRASH,
+            Capability.RETENTION,
         }
     )
     lacking: ClassVar[str] = "KV version 2 does not do this."
@@ -204,7 +206,6 @@ class Kv2(Engine):
     # Writing
 
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version:
-        numbers.check_exact(fields, at.path)
         data = to_map(fields, at.path)
         described = labels.to_labels(patch.apply(self._described(at))) if patch else None
         version = self._put(at, data, fields, expected)
@@ -219,6 +220,11 @@ class Kv2(Engine):
                     retryable=False,
                 ) from None
         return version
+
+    def check(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:
+        super().check(path, fields, metadata)
+        numbers.check_exact(fields, path)
+        labels.to_labels(metadata.apply(Metadata()))
 
     def _put(self, at: Place, data: Mapping[str, Json], fields: Fields, expected: int | None) -> Version:
         if expected is not None:
@@ -297,6 +303,30 @@ class Kv2(Engine):
         known = self.known(at)
         self._put_labels(at, labels.to_labels(patch.apply(known.metadata)))
         return self.known(at).metadata
+
+    def retention(self, at: Place) -> Retention:
+        reply = self.api.get(self._path("metadata", at), about=at.path)
+        if reply is None:
+            raise missing(at.path)
+        most, required = reply.data.get("max_versions"), reply.data.get("cas_required")
+        return Retention(
+            most if isinstance(most, int) else None,
+            required if isinstance(required, bool) else None,
+            durations.parse(reply.data.get("delete_version_after")),
+        )
+
+    def write_retention(self, at: Place, change: Retention) -> None:
+        body: dict[str, Json] = {}
+        if change.max_versions is not None:
+            if not 0 <= change.max_versions < 2**31:
+                raise InvalidInput("That is no number of versions.", hint="0 is the mount's own.", path=at.path)
+            body["max_versions"] = change.max_versions
+        if change.cas_required is not None:
+            body["cas_required"] = change.cas_required
+        if change.delete_after is not None:
+            body["delete_version_after"] = durations.seconds(change.delete_after)
+        if body:
+            self.api.change("POST", self._path("metadata", at), body, about=at.path)
 
     def _described(self, at: Place) -> Metadata:
         try:
@@ -380,6 +410,7 @@ class Kv2(Engine):
                 Capability.WRITE: Right(f"{self.mount}/data/{at.key}", _UPDATING),
                 Capability.METADATA: metadata,
                 Capability.VERSIONS: metadata,
+                Capability.RETENTION: Right(f"{self.mount}/metadata/{at.key}", _UPDATING),
                 Capability.EDIT_METADATA: Right(f"{self.mount}/metadata/{at.key}", _UPDATING),
                 Capability.DELETE: at_path("data", "delete"),
                 Capability.UNDELETE: Right(f"{self.mount}/undelete/{at.key}", _UPDATING),

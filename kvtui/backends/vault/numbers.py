@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 
 from kvtui.domain import json_text
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.value import Fields
 
+_LARGEST = sys.float_info.max
 _SMALL, _LARGE = 1e-6, 1e21
 """Outside of these Go's encoding/json writes an exponent."""
 
@@ -21,6 +23,25 @@ def check_exact(fields: Fields, path: str) -> None:
                 hint="Store it as text, in quotes.",
                 path=path,
             )
+
+
+def check_finite(fields: Fields, path: str) -> None:
+    """The same for a server that keeps a number's digits, but none beyond float64."""
+    for name, value in fields.items():
+        if not _is_finite(value.reveal()):
+            raise InvalidInput(
+                f"A number in the field {name!a} is too large for this server.",
+                hint="Store it as text, in quotes.",
+                path=path,
+            )
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, (int, float)) or (-_LARGEST <= value <= _LARGEST)
 
 
 def _is_exact(value: object) -> bool:
