@@ -40,8 +40,10 @@ class Admin:
                 return None
 
     def _tables(self, call: Call) -> Answer:
-        mounts = call.namespace.auths if call.path == "sys/auth" else call.namespace.mounts
-        return Answer({name: mount.shown(self.state.flavour) for name, mount in mounts.items()}, injected=True)
+        is_auth = call.path.rstrip("/") == "sys/auth"
+        mounts = call.namespace.auths if is_auth else call.namespace.mounts
+        shown = {name: mount.shown(self.state.flavour) for name, mount in mounts.items()}
+        return Answer(shown if is_auth else shown | self.state.built_in(call.namespace), injected=True)
 
     def _one_mount(self, call: Call) -> Answer:
         is_auth = call.path.startswith("sys/auth/")
@@ -57,8 +59,9 @@ class Admin:
                 kind = "auth method at " if is_auth else "secret engine mount at "
                 raise Failed(400, f"No {kind}{name}")
             return Answer(mounts[name].shown(self.state.flavour), injected=True)
-        if any(known.startswith(name) or name.startswith(known) for known in mounts):
-            raise Failed(400, f"path is already in use at {name}")
+        taken = next((known for known in mounts if known.startswith(name) or name.startswith(known)), None)
+        if taken is not None:
+            raise Failed(400, f"path is already in use at {taken}")
         if is_auth:
             kind = str(call.data.get("type"))
             mounts[name] = Mount(name, METHODS[kind](self.state, name), is_auth=True, options={})
@@ -85,7 +88,7 @@ class Admin:
             return Answer()
         if call.operation == "write":
             text = call.data.get("policy")
-            if not isinstance(text, str):
+            if not isinstance(text, str) or not text:
                 raise Failed(400, "'policy' parameter not supplied or empty")
             policies[name] = parse(text)
             call.namespace.policy_texts[name] = text
@@ -93,8 +96,11 @@ class Admin:
         if name not in policies:
             return Answer()
         text = call.namespace.policy_texts.get(name, "")
-        more = {"cas_required": False, "modified": clock_time(call.now), "version": 1} if call.openbao else {}
-        return Answer({"name": name, "policy": text, **more})
+        if not call.openbao:
+            return Answer({"name": name, "policy": text})
+        templates = {"allow_slashes_in_identity_templates": False, "allow_wildcards_in_identity_templates": False}
+        about = {"cas_required": False, "modified": clock_time(call.now), "version": 1}
+        return Answer({"name": name, "policy": text, **templates, **about})
 
     def _capabilities(self, call: Call) -> Answer:
         token = self.state.token(str(call.data.get("token")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from tests.doubles.vault.call import Call, Token
@@ -16,10 +15,6 @@ UNCHECKED = frozenset({"sys/mfa/validate", "sys/seal-status", "sys/leader", "sys
 """Paths that need no token."""
 SELF_CHECKED = ("sys/internal/ui/mounts", "sys/internal/ui/namespaces", "sys/wrapping/lookup", "sys/wrapping/unwrap")
 """Paths that look at the token themselves."""
-BUILT_IN: dict[str, tuple[str, dict[str, Json]]] = {
-    "identity": ("identity store", {"passthrough_request_headers": ["Authorization"]}),
-    "sys": ("system endpoints used for control, policy and debugging", {"passthrough_request_headers": ["Accept"]}),
-}
 
 
 class Around:
@@ -30,12 +25,14 @@ class Around:
             ("read", "sys/internal/ui/namespaces"): self._ui_namespaces,
             ("write", "sys/capabilities-self"): self._capabilities,
             ("write", "sys/wrapping/lookup"): self._wrapping_lookup,
+            ("read", "sys/wrapping/lookup"): self._wrapping_lookup,
             ("write", "sys/wrapping/unwrap"): self._unwrap,
             ("write", "sys/wrapping/wrap"): self._wrap,
+            ("write", "sys/wrapping/rewrap"): self._rewrap,
             ("write", "sys/leases/lookup"): self._lease_lookup,
             ("write", "sys/leases/renew"): self._lease_renew,
             ("write", "sys/leases/revoke"): self._lease_revoke,
-            ("read", "sys/leader"): lambda _: Answer(whole={"ha_enabled": False}),
+            ("read", "sys/leader"): lambda _: Answer(whole='{"ha_enabled":false}\n'),
         }
 
     def find(self, call: Call) -> Callable[[Call], Answer] | None:
@@ -67,13 +64,8 @@ class Around:
             prefix = space.path + ("auth/" if mount.is_auth else "")
             if mount.unauth or acl.reaches_into(prefix + mount.path):
                 shown["auth" if mount.is_auth else "secret"][mount.path] = mount.shown(state.flavour)
-        for name, (description, config) in BUILT_IN.items():
-            if acl.reaches_into(f"{space.path}{name}/"):
-                shown["secret"][f"{name}/"] = state.built_in(space, name).shown(state.flavour) | {
-                    "description": description,
-                    "config": {"default_lease_ttl": 0, "force_no_cache": False, "max_lease_ttl": 0, **config},
-                    "seal_wrap": name == "sys",
-                }
+        built_in = state.built_in(space).items()
+        shown["secret"] |= {name: entry for name, entry in built_in if acl.reaches_into(space.path + name)}
         return Answer(shown)
 
     def _preflight(self, call: Call) -> Answer:
@@ -98,12 +90,12 @@ class Around:
 
     def _ui_namespaces(self, call: Call) -> Answer:
         if call.known_token is None:
-            raise self.state.denied()
+            raise Failed(500, "client token empty")
         _, acl = self._acl(call)
         here = call.namespace.path
         names = [name[len(here) :] for name in self.state.namespaces if name.startswith(here) and name != here]
         names = [name for name in names if name.count("/") == 1 and acl.reaches_into(here + name)]
-        return Answer({"keys": sorted(names)})
+        return Answer({"keys": sorted(names)} if names else {})
 
     def _capabilities(self, call: Call) -> Answer:
         paths = strings(call.data.get("paths") or call.data.get("path"))
@@ -118,6 +110,10 @@ class Around:
     def _wrapping(self, call: Call) -> Token:
         """The token a wrapping call is about: that of the body, else the one it came with."""
         given = call.data.get("token")
+        if given == "":
+            raise Failed(403, "error validating wrapping token: empty token in request body")
+        if given is None and not call.has_token:
+            raise Failed(403, "error validating wrapping token: token is empty")
         token = self.state.token(given) if isinstance(given, str) and given else call.known_token
         if token is None or not token.wraps:
             raise Failed(400, NO_WRAPPING)
@@ -130,16 +126,26 @@ class Around:
 
     def _unwrap(self, call: Call) -> Answer:
         token = self._wrapping(call)
+        if token is not call.known_token:
+            _, acl = self._acl(call)
+            if not acl.allows("update", call.namespace.path + call.path):
+                raise Failed(403, one_error("permission denied"))
         self.state.revoke(token)
         if token is call.known_token and call.data.get("token"):
             text = "error decrementing wrapping token's use-count: invalid token entry provided for use count"
             raise Failed(500, one_error(f"{text} decrementing"))
-        return Answer(whole=json.loads(token.wraps))
+        return Answer(whole=token.wraps, status=token.wrapped_status)
 
     def _wrap(self, call: Call) -> Answer:
-        if "x-vault-wrap-ttl" not in call.headers:
+        if not seconds_of(call.headers.get("x-vault-wrap-ttl")):
             raise Failed(400, "endpoint requires response wrapping to be used")
         return Answer(call.data)
+
+    def _rewrap(self, call: Call) -> Answer:
+        token = self._wrapping(call)
+        self.state.revoke(token)
+        info = self.state.wrap_text(token.wraps, token.ttl, token.wrapped_path, call.namespace)
+        return Answer(wrap_info=info)
 
     def _lease_id(self, call: Call) -> str:
         given = call.data.get("lease_id")

@@ -1,172 +1,173 @@
-"""Tokens and the login methods."""
+"""The login methods (openbao builtin/credential/)."""
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
-from typing import Any
 
-from tests.doubles.vault.call import Call, Token
-from tests.doubles.vault.state import DEFAULT_TTL, State
+from tests.doubles.vault.call import Call
+from tests.doubles.vault.login import Login
+from tests.doubles.vault.state import State
+from tests.doubles.vault.tokens import Tokens
 from tests.doubles.vault.wire import (
-    SECOND,
     Answer,
     Failed,
-    Json,
-    clock_time,
-    integer,
-    one_error,
-    seconds_of,
-    strings,
-    truth,
-)
-
-UNSUPPORTED = Failed(405, "unsupported operation")
-WEAK_ID = (
-    "Supplying a custom ID for the token uses the weaker SHA1 hashing instead of the more secure SHA2-256 HMAC for"
-    " token obfuscation. SHA1 hashed tokens on the wire leads to less secure lookups."
+    new_id,
 )
 
 
-class Login:
-    """Base of the methods. `name` is the mount with its slash."""
+class Userpass(Login):
+    """`add("alice", "policy", secret="password")`."""
 
-    kind = ""
-    version: int | None = None
+    kind = "userpass"
+    refusal = "invalid username or password"
+
+    def is_open(self, call: Call) -> bool:
+        return call.path.startswith("login/")
+
+    def login(self, call: Call, name: str) -> Answer:
+        password = call.data.get("password")
+        if not isinstance(password, str) or not password:
+            raise self.no_password()
+        role = self.roles.get(name.lower())
+        if role is None or role.secret != password:
+            raise Failed(400, self.refusal)
+        return self.grant(call, role, name.lower(), {"username": name.lower()})
+
+    def no_password(self) -> Failed:
+        return Failed(500, "missing password")
+
+
+class Ldap(Userpass):
+    kind = "ldap"
+    refusal = "ldap operation failed: failed to bind as user"
+
+    def no_password(self) -> Failed:
+        return Failed(400, "password cannot be of zero length when passwordless binds are being denied")
+
+
+class AppRole(Login):
+    """`add("app", "policy")`, then `role_id("app")` and `secret_id("app")`."""
+
+    kind = "approle"
 
     def __init__(self, state: State, name: str) -> None:
-        self.state = state
-        self.name = name
+        super().__init__(state, name)
+        self.secret_ids: dict[str, tuple[str, int]] = {}
+        """Secret ids, their roles and how often they may still be used; 0 always."""
 
-    def exists(self, call: Call) -> bool:
-        return True
+    def role_id(self, name: str) -> str:
+        return str(self.roles[name].more.setdefault("role_id", new_id()))
 
-    def is_open(self, call: Call) -> bool:
-        """May this be called without a token?"""
-        return call.path.startswith("login")
-
-    def handle(self, call: Call) -> Answer:
-        raise NotImplementedError
-
-    def grant(self, call: Call, policies: list[str], *, ttl: int = DEFAULT_TTL, **about: Any) -> Answer:
-        """A new token, or the demand of a second factor for it."""
-        token = self.state.add_token(
-            ["default", *policies],
-            ttl=ttl,
-            namespace=call.namespace,
-            renewable=True,
-            path=call.full,
-            **about,
-        )
-        return self.state.second_factor(call, token) or Answer(auth=self.state.auth(token))
-
-
-class Tokens(Login):
-    """`auth/token/`."""
-
-    kind = "token"
-
-    def is_open(self, call: Call) -> bool:
-        return False
+    def secret_id(self, name: str, uses: int = 0) -> str:
+        made = new_id()
+        self.secret_ids[made] = (name, uses)
+        return made
 
     def handle(self, call: Call) -> Answer:
-        match call.operation, call.path:
-            case "read", "lookup-self":
-                return Answer(self.shown(call.token))
-            case "write", "lookup" | "lookup-self":
-                return Answer(self.shown(self._named(call)))
-            case "write", "renew-self":
-                return self._renew(call, call.token)
-            case "write", "renew":
-                return self._renew(call, self._named(call))
-            case "write", "revoke-self":
-                self.state.revoke(call.token)
-                return Answer()
-            case "write", "revoke":
-                self.state.revoke(self._named(call))
-                return Answer()
-            case "write", "create" | "create-orphan":
-                return self._create(call)
-            case _, "lookup-self" | "renew-self" | "revoke-self" | "create" | "lookup" | "renew" | "revoke":
-                raise Failed(405, one_error("unsupported operation"))
-            case _:
-                raise Failed(404, one_error("unsupported path"))
+        if call.path == "login" and not call.data.get("role_id"):
+            raise Failed(500, "missing role_id")
+        return super().handle(call)
 
-    def _named(self, call: Call) -> Token:
-        given = call.data.get("token")
-        token = self.state.token(given) if isinstance(given, str) and given else call.token
-        if token is None:
-            raise Failed(403, "bad token" if not call.openbao else one_error("bad token"))
-        return token
+    def login(self, call: Call, _: str) -> Answer:
+        role_id, secret_id = call.data.get("role_id"), call.data.get("secret_id")
+        name = next((name for name in self.roles if self.role_id(name) == role_id), None)
+        if name is None:
+            raise Failed(400, "invalid role or secret ID")
+        if not secret_id:
+            raise Failed(400, "missing secret_id")
+        owner, uses = self.secret_ids.get(str(secret_id), ("", 0))
+        if owner != name:
+            raise Failed(400, "invalid role or secret ID")
+        if uses == 1:
+            del self.secret_ids[str(secret_id)]
+        elif uses:
+            self.secret_ids[str(secret_id)] = (name, uses - 1)
+        return self.grant(call, self.roles[name], "", {"role_name": name})
 
-    def _create(self, call: Call) -> Answer:
-        data, parent = call.data, call.token
-        plain = "policies" not in data and "default" not in parent.policies
-        names = strings(data["policies"]) if "policies" in data else parent.policies
-        if "root" not in names and not plain and not truth("no_default_policy", data.get("no_default_policy")):
-            names = ["default", *names]
-        period = seconds_of(data.get("period"))
-        ttl = period or seconds_of(data.get("ttl")) or (0 if "root" in names else DEFAULT_TTL)
-        about: dict[str, Any] = {"id": data["id"]} if data.get("id") else {}
-        orphan = truth("no_parent", data.get("no_parent")) or call.path == "create-orphan"
-        display = data.get("display_name")
-        token = self.state.add_token(
-            names,
-            ttl=ttl,
-            namespace=call.namespace,
-            period=period,
-            explicit_max_ttl=seconds_of(data.get("explicit_max_ttl")),
-            renewable=truth("renewable", data.get("renewable", True)) and ttl > 0,
-            left=integer("num_uses", data.get("num_uses")),
-            orphan=orphan,
-            parent="" if orphan else parent.id,
-            display_name=f"token-{display}" if display else "token",
-            meta=data.get("meta"),
-            kind=data.get("type") or "service",
-            **about,
-        )
-        return Answer(auth=self.state.auth(token), warnings=[WEAK_ID] if about and call.openbao else None)
-
-    def _renew(self, call: Call, token: Token) -> Answer:
-        if not token.renewable:
-            raise Failed(400, "lease is not renewable")
-        wanted = token.period or seconds_of(call.data.get("increment")) or token.ttl
-        most = min(token.max_ttl, token.explicit_max_ttl or token.max_ttl)
-        left = max(0, most - (call.now - token.issued) // SECOND)
-        ttl = wanted if token.period else min(wanted, left)
-        token.expires, token.renewed = call.now + ttl * SECOND, call.now
-        told = self.state.auth(token) | {"lease_duration": ttl}
-        text = f'TTL of "{wanted}s" exceeded the effective max_ttl of "{left}s"; TTL value is capped accordingly'
-        return Answer(auth=told, warnings=[text] if ttl < wanted else None)
-
-    def shown(self, token: Token) -> dict[str, Json]:
-        now = self.state.now()
-        told: dict[str, Json] = {
-            "accessor": token.accessor,
-            "creation_time": token.issued // SECOND,
-            "creation_ttl": token.ttl,
-            "display_name": token.display_name,
-            "entity_id": token.entity_id,
-            "expire_time": clock_time(token.expires) if token.expires is not None else None,
-            "explicit_max_ttl": token.explicit_max_ttl,
-            "id": token.id,
-            "issue_time": clock_time(token.issued),
-            "meta": token.meta,
-            "num_uses": max(0, token.left - 1),
-            "orphan": token.orphan,
-            "path": token.path,
-            "policies": token.policies,
-            "renewable": token.renewable,
-            "ttl": max(0, (token.expires - now) // SECOND) if token.expires is not None else 0,
-            "type": token.kind,
-        }
-        if token.period:
-            told["period"] = token.period
-        if token.renewed is not None:
-            told["last_renewal"] = clock_time(token.renewed)
-            told["last_renewal_time"] = token.renewed // SECOND
-        if token.namespace.path:
-            told["namespace_path"] = token.namespace.path
-        return told
+    def manage(self, call: Call, part: str, name: str) -> Answer:
+        role, _, rest = name.partition("/")
+        if rest == "role-id":
+            return Answer({"role_id": self.role_id(role)})
+        if rest == "secret-id" and call.is_write:
+            made = {"secret_id": self.secret_id(role), "secret_id_accessor": new_id()}
+            return Answer({**made, "secret_id_num_uses": 0, "secret_id_ttl": 0})
+        return super().manage(call, part, name)
 
 
-METHODS: dict[str, Callable[[State, str], Login]] = {"token": Tokens}
+class Jwt(Login):
+    """`add("role", "policy", secret="the.jwt.it-takes")`. Roles made over HTTP take any JWT of their subject."""
+
+    kind = "jwt"
+
+    def login(self, call: Call, _: str) -> Answer:
+        if not (self.roles or self.is_configured):
+            raise Failed(400, "could not load configuration")
+        name = call.data.get("role")
+        if not name:
+            raise Failed(400, "missing role")
+        role = self.roles.get(str(name))
+        if role is None:
+            raise self.no_role(str(name))
+        jwt = call.data.get("jwt")
+        if not jwt:
+            raise self.no_jwt()
+        subject = _subject(str(jwt))
+        good = jwt == role.secret if role.secret else subject == role.more.get("bound_subject") is not None
+        if not good:
+            raise self.refused()
+        return self.grant(call, role, subject or str(name), {"role": str(name)})
+
+    def no_role(self, name: str) -> Failed:
+        return Failed(400, f'role "{name}" could not be found')
+
+    def no_jwt(self) -> Failed:
+        return Failed(400, "missing token")
+
+    def refused(self) -> Failed:
+        return Failed(400, "error validating token: error verifying token: failed to verify id token signature")
+
+
+def _subject(jwt: str) -> str | None:
+    """`sub` of a JWT; its signature is not looked at."""
+    parts = jwt.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
+        return str(claims["sub"])
+    except (IndexError, KeyError, ValueError):
+        return None
+
+
+class Kubernetes(Jwt):
+    kind = "kubernetes"
+
+    def no_role(self, name: str) -> Failed:
+        return Failed(400, f'invalid role name "{name}"')
+
+    def no_jwt(self) -> Failed:
+        return Failed(400, "missing jwt")
+
+    def refused(self) -> Failed:
+        return Failed(403, "permission denied")
+
+
+class Cert(Login):
+    """`add("name", "policy")`; `shown` says whether a client certificate came (the double does not look at TLS)."""
+
+    kind = "cert"
+    shown = True
+
+    def login(self, call: Call, _: str) -> Answer:
+        if not self.shown:
+            raise Failed(400, "invalid certificate or no client certificate supplied")
+        wanted = call.data.get("name")
+        found = next((name for name in self.roles if not wanted or name == wanted), None)
+        if found is None:
+            raise Failed(400, "no chain matching all constraints could be found for this login certificate")
+        return self.grant(call, self.roles[found], "", {"cert_name": found, "common_name": found})
+
+
+METHODS: dict[str, Callable[[State, str], Login]] = {
+    method.kind: method for method in (Tokens, Userpass, Ldap, AppRole, Jwt, Kubernetes, Cert)
+}

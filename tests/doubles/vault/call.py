@@ -25,6 +25,10 @@ class Token:
     explicit_max_ttl: int = 0
     max_ttl: int = 768 * 3600
     renewed: int | None = None
+    granted: int = 0
+    """Seconds the last renewal gave."""
+    renews: int = 0
+    """Seconds a renewal gives that asks for none; tokens of logins have it."""
     period: int = 0
     renewable: bool = False
     left: int = 0
@@ -37,6 +41,7 @@ class Token:
     wraps: str = ""
     """What a wrapping token holds: the JSON of the answer; "" for all other tokens."""
     wrapped_path: str = ""
+    wrapped_status: int = 200
     parent: str = ""
     accessor: str = field(default_factory=new_name)
     cubbyhole: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -61,6 +66,8 @@ class Call:
     known_token: Token | None = None
     has_token: bool = False
     """Did it come with any token, good or not?"""
+    known: frozenset[str] | None = None
+    """The fields this endpoint knows; a warning tells of others. None knows all."""
     address: str = "127.0.0.1"
 
     @property

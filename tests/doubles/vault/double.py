@@ -5,21 +5,22 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from tests.doubles.server import Double, Reply, Seen
 from tests.doubles.vault.admin import Admin
 from tests.doubles.vault.around import Around, Database
 from tests.doubles.vault.auth import METHODS
-from tests.doubles.vault.call import Call, Engine
+from tests.doubles.vault.call import Engine
 from tests.doubles.vault.kv1 import Cubbyhole, Kv1
 from tests.doubles.vault.kv2 import Kv2
 from tests.doubles.vault.policy import Rules
 from tests.doubles.vault.serving import Serving
 from tests.doubles.vault.state import DEFAULT_TTL, Flavour, State
+from tests.doubles.vault.tokens import Tokens
 from tests.doubles.vault.tree import Mount, Namespace
-from tests.doubles.vault.wire import SECOND, Answer, Failed, Json, dumps
+from tests.doubles.vault.wire import SECOND, Failed, Json, Struct, dumps
 
 Standby: TypeAlias = Literal["", "standby", "performance", "secondary", "cut off", "removed"]
 STANDBY = {"standby": 429, "performance": 473, "secondary": 472, "cut off": 474, "removed": 530}
@@ -50,6 +51,9 @@ class VaultDouble(Double):
         self._quota: tuple[str, int, float] | None = None
         self._window = (0.0, 0)
         self._state_lock = threading.RLock()
+        self.broken: list[Exception] = []
+        """Errors of the double itself, each answered with 500."""
+        self.state.fill = self._fill
         self._fill(self.state.root)
         for path, version in ({"secret": 2} if mounts is None else mounts).items():
             self.mount(path, version=version)
@@ -66,9 +70,7 @@ class VaultDouble(Double):
     def namespace(self, path: str, custom_metadata: dict[str, str] | None = None) -> Namespace:
         """Makes it; its parent must exist."""
         with self._state_lock:
-            made = self.state.add_namespace(path, custom_metadata)
-            self._fill(made)
-            return made
+            return self.state.add_namespace(path, custom_metadata)
 
     def mount(self, path: str, *, version: int = 2, kind: str = "kv", namespace: str = "", **options: Json) -> Engine:
         """A KV engine, or `kind="database"` (then call `add_role` on what is returned)."""
@@ -134,9 +136,6 @@ class VaultDouble(Double):
         """Pages that are not the server's API: those of the login provider."""
         return None
 
-    def more(self, call: Call) -> Callable[[Call], Answer] | None:
-        return None
-
     def health(self, query: Mapping[str, str]) -> Reply:
         status = 200
         if self.standby:
@@ -147,7 +146,8 @@ class VaultDouble(Double):
         if not self.initialized:
             status = int(query.get("uninitcode", 501))
         dr = "secondary" if self.standby == "secondary" else "disabled"
-        body: dict[str, Json] = {
+        body = Struct()
+        body |= {
             "initialized": self.initialized,
             "sealed": self.sealed or not self.initialized,
             "standby": bool(self.standby) or self.sealed,
@@ -161,10 +161,11 @@ class VaultDouble(Double):
             body |= {"enterprise": False, "echo_duration_ms": 0, "clock_skew_ms": 0}
         if not self.sealed and self.initialized:
             body |= {"cluster_name": "vault-cluster-double", "cluster_id": self.state.cluster}
-        return Reply(status, (dumps(body, sort=False) + "\n").encode(), {"Cache-Control": "no-store"})
+        return Reply(status, (dumps(body) + "\n").encode(), {"Cache-Control": "no-store"})
 
     def seal_status(self) -> Reply:
-        body: dict[str, Json] = {
+        body = Struct()
+        body |= {
             "type": "shamir",
             "initialized": self.initialized,
             "sealed": self.sealed,
@@ -174,7 +175,7 @@ class VaultDouble(Double):
             "nonce": "",
             "version": self.state.version,
         }
-        return Reply(body=(dumps(body, sort=False) + "\n").encode())
+        return Reply(body=(dumps(body) + "\n").encode())
 
     def check_quota(self, path: str) -> None:
         """Raises Failed."""
@@ -197,7 +198,9 @@ class VaultDouble(Double):
     def _fill(self, namespace: Namespace) -> None:
         prefix = "ns_" if namespace.path and self.state.openbao else ""
         namespace.mounts["cubbyhole/"] = Mount("cubbyhole/", Cubbyhole(self.state, prefix))
-        namespace.auths["token/"] = Mount("token/", METHODS["token"](self.state, "token/"), is_auth=True)
+        tokens = Tokens(self.state, "token/")
+        tokens.kind = f"{prefix}token"
+        namespace.auths["token/"] = Mount("token/", tokens, is_auth=True)
 
     def _mount(self, namespace: Namespace, path: str, kind: str, options: dict[str, Json]) -> Mount:
         if kind == "kv-v2":
@@ -205,9 +208,9 @@ class VaultDouble(Double):
         if kind not in {"kv", "generic", "database"}:
             raise Failed(400, f"plugin not found in the catalog: {kind}")
         if kind == "database":
-            namespace.mounts[path] = Mount(path, Database(self.state))
+            namespace.mounts[path] = Mount(path, Database(self.state), options={})
         else:
             engine: Engine = Kv2() if options.get("version") == "2" else Kv1(self.state, options)
             description = "key/value secret storage" if path == "secret/" else ""
-            namespace.mounts[path] = Mount(path, engine, description, options or None)
+            namespace.mounts[path] = Mount(path, engine, description, options)
         return namespace.mounts[path]

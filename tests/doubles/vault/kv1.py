@@ -9,6 +9,10 @@ from tests.doubles.vault.state import State
 from tests.doubles.vault.wire import UNSUPPORTED, Answer, Failed, Json, one_error, seconds_of
 
 DEFAULT_LEASE = 2_764_800
+OLD_WAY = (
+    "Reading from 'cubbyhole/response' is deprecated. Please use sys/wrapping/unwrap to unwrap responses, as it"
+    " provides additional security checks and other benefits."
+)
 
 
 def listing(names: Iterable[str], folder: str, after: str = "", limit: int = 0) -> list[str]:
@@ -71,6 +75,9 @@ class Kv1:
 
     def handle(self, call: Call) -> Answer:
         secrets, path = self._of(call), call.path
+        call.known = None if call.operation == "write" else frozenset()
+        if not path and (call.operation == "write" or (self.version is None and call.operation == "read")):
+            raise self._bad("missing path")
         match call.operation:
             case "read":
                 return self._leased(call, secrets[path]) if path in secrets else Answer()
@@ -94,7 +101,7 @@ class Kv1:
 class Cubbyhole(Kv1):
     """Each token's own."""
 
-    version = None
+    version: int | None = None
 
     def __init__(self, state: State, prefix: str) -> None:
         super().__init__(state, {})
@@ -105,6 +112,12 @@ class Cubbyhole(Kv1):
 
     def _bad(self, text: str) -> Failed:
         return Failed(500, one_error(text))
+
+    def handle(self, call: Call) -> Answer:
+        if call.path == "response" and call.operation == "read" and call.token.wraps:
+            self.state.revoke(call.token)
+            return Answer({"response": call.token.wraps}, [OLD_WAY])
+        return super().handle(call)
 
     def _leased(self, call: Call, data: dict[str, Json]) -> Answer:
         return Answer(data)

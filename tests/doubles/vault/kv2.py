@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 from tests.doubles.vault.call import Call
 from tests.doubles.vault.kv1 import listing, scanning
+from tests.doubles.vault.kv2_secret import (
+    Secret,
+    Settings,
+    Version,
+    apply,
+    changes_of,
+    merged,
+    parsed,
+    refuse_negative,
+)
 from tests.doubles.vault.wire import (
     SECOND,
     UNSUPPORTED,
@@ -16,78 +25,30 @@ from tests.doubles.vault.wire import (
     Failed,
     Json,
     Number,
-    clock_time,
-    dumps,
-    go_duration,
     integer,
     is_deleted,
+    mapping,
     one_error,
-    seconds_of,
-    several,
     strings,
     through_float,
-    truth,
 )
 
+Handlers: TypeAlias = dict[str, Callable[[Call, str], Answer]]
 ROOTS = ("metadata", "data", "delete", "undelete", "destroy")
 COMMANDS = {"read": "get", "write": "put"}
-FAULT = "custom_metadata validation failed"
 
 
-@dataclass
-class Version:
-    """`data` None is destroyed data."""
-
-    data: dict[str, Json] | None
-    created: int
-    deletion: int | None = None
-    destroyed: bool = False
-
-    def shown(self) -> dict[str, Json]:
-        times = {"created_time": clock_time(self.created), "deletion_time": clock_time(self.deletion)}
-        return {**times, "destroyed": self.destroyed}
-
-
-@dataclass
-class Settings:
-    """Of a mount and of a secret. `delete_after` in seconds; -1 on a mount switches all such deletion off."""
-
-    max_versions: int = 0
-    cas_required: bool = False
-    metadata_cas_required: bool = False
-    delete_after: int = 0
-
-    def shown(self, openbao: bool) -> dict[str, Json]:
-        known = {
-            "max_versions": self.max_versions,
-            "cas_required": self.cas_required,
-            "delete_version_after": go_duration(self.delete_after),
-        }
-        return known | ({"metadata_cas_required": self.metadata_cas_required} if openbao else {})
-
-
-@dataclass
-class Secret:
-    created: int
-    updated: int
-    settings: Settings = field(default_factory=Settings)
-    versions: dict[int, Version] = field(default_factory=dict)
-    current: int = 0
-    oldest: int = 0
-    metadata_version: int = 0
-    custom: dict[str, str] | None = None
-
-    def shown(self, openbao: bool) -> dict[str, Json]:
-        return {
-            "versions": {str(number): version.shown() for number, version in self.versions.items()},
-            "current_version": self.current,
-            "oldest_version": self.oldest,
-            "created_time": clock_time(self.created),
-            "updated_time": clock_time(self.updated),
-            "custom_metadata": self.custom,
-            **self.settings.shown(openbao),
-            **({"current_metadata_version": self.metadata_version} if openbao else {}),
-        }
+FIELDS = {
+    "data": {"data", "options", "version"},
+    "metadata": {
+        *("cas_required", "metadata_cas_required", "max_versions", "delete_version_after"),
+        *("custom_metadata", "metadata_cas", "after", "limit"),
+    },
+    "detailed-metadata": {"after", "limit"},
+    "subkeys": {"depth", "version"},
+    "config": {"max_versions", "cas_required", "metadata_cas_required", "delete_version_after"},
+}
+"""What each endpoint knows; it warns of other members."""
 
 
 class Kv2:
@@ -111,14 +72,23 @@ class Kv2:
             text = "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period"
             raise Failed(400, f"{text} and will resume service shortly.")
         part, slash, name = call.path.partition("/")
+        call.known = frozenset(FIELDS.get(part, {"versions"}))
         if call.path == "config":
-            return self._run({"read": self._config, "write": self._set_config}, call, "")
-        handlers = self._handlers(part, call.openbao) if slash else None
+            handlers: Handlers | None = {"read": self._config, "write": self._set_config}
+        else:
+            handlers = self._handlers(part, call.openbao) if slash else None
         if handlers is None:
+            call.known = None
             return self._invalid(call)
-        return self._run(handlers, call, name)
+        try:
+            return self._run(handlers, call, name)
+        except Failed as failed:
+            early = call.is_write and part in {"data", "metadata"}
+            if not early and (failed.message or "").startswith("error converting input"):
+                raise Failed(failed.status, f"Field validation failed: {failed.message}") from None
+            raise
 
-    def _handlers(self, part: str, openbao: bool) -> dict[str, Callable[[Call, str], Answer]] | None:
+    def _handlers(self, part: str, openbao: bool) -> Handlers | None:
         lists = {"list": self._list} | ({"scan": self._scan} if openbao else {})
         match part:
             case "data":
@@ -136,7 +106,7 @@ class Kv2:
                 return None
 
     @staticmethod
-    def _run(handlers: dict[str, Callable[[Call, str], Answer]], call: Call, name: str) -> Answer:
+    def _run(handlers: Handlers, call: Call, name: str) -> Answer:
         if call.operation not in handlers:
             raise UNSUPPORTED
         return handlers[call.operation](call, name)
@@ -164,7 +134,7 @@ class Kv2:
         if version is None:
             return Answer()
         told = {"version": number, **version.shown(), "custom_metadata": secret.custom}
-        if is_deleted(version.deletion, call.now) or version.data is None:
+        if is_deleted(version.deletion, call.now) or version.destroyed:
             return Answer({key: None, "metadata": told}, status=404)
         return Answer({key: of(through_float(version.data)), "metadata": told})
 
@@ -175,17 +145,18 @@ class Kv2:
         depth = integer("depth", call.data.get("depth"))
 
         def bare(data: Json, level: int) -> Json:
-            if not isinstance(data, dict) or not data or (depth and level > depth):
+            if not isinstance(data, dict) or not data or (depth and level > max(depth, 1)):
                 return None
             return {key: bare(item, level + 1) for key, item in data.items()}
 
         return self._version(call, name, "subkeys", lambda data: bare(data, 1) if data else data)
 
     def _checked(self, call: Call, secret: Secret | None) -> None:
-        options = call.data.get("options") or {}
+        options = mapping("options", call.data.get("options")) or {}
         if "cas" in options:
             raw = options["cas"]
-            text = raw.literal if isinstance(raw, Number) else str(int(raw)) if isinstance(raw, bool) else raw or "0"
+            text = raw.literal if isinstance(raw, Number) else str(int(raw)) if isinstance(raw, bool) else raw
+            text = "0" if raw is None or raw == "" else text
             if not isinstance(text, str) or not re.fullmatch(r"[+-]?\d+", text):
                 raise Failed(400, "error parsing check-and-set parameter")
             if int(text) != (secret.current if secret else 0):
@@ -193,15 +164,11 @@ class Kv2:
         elif self.config.cas_required or (secret is not None and secret.settings.cas_required):
             raise Failed(400, "check-and-set parameter required for this call")
 
-    def _data(self, call: Call) -> dict[str, Json]:
+    def _data(self, call: Call) -> dict[str, Json] | None:
+        mapping("options", call.data.get("options"))
         if "data" not in call.data:
             raise Failed(400, "no data provided")
-        data = call.data["data"]
-        if data is not None and not isinstance(data, dict):
-            name = {str: "string", bool: "bool", list: "[]interface {}", Number: "json.Number"}[type(data)]
-            text = f"'' expected type 'map[string]interface {{}}', got unconvertible type '{name}'"
-            raise Failed(400, f'error converting input for field "data": {text}')
-        return data or {}
+        return mapping("data", call.data["data"])
 
     def _deletion(self, secret: Secret, now: int) -> int | None:
         ours, its = self.config.delete_after, secret.settings.delete_after
@@ -209,7 +176,7 @@ class Kv2:
             return None
         return now + SECOND * (min(ours, its) if ours and its else ours or its)
 
-    def _add(self, call: Call, secret: Secret, data: dict[str, Json]) -> Answer:
+    def _add(self, call: Call, secret: Secret, data: dict[str, Json] | None) -> Answer:
         version = Version(data, call.now, self._deletion(secret, call.now))
         secret.current += 1
         secret.versions[secret.current] = version
@@ -238,9 +205,11 @@ class Kv2:
         version = secret.versions.get(secret.current)
         if version is None:
             return Answer(status=404, empty=True)
-        if is_deleted(version.deletion, call.now) or version.data is None:
+        if is_deleted(version.deletion, call.now) or version.destroyed:
             told = {"version": secret.current, **version.shown(), "custom_metadata": secret.custom}
             return Answer(told, status=404)
+        if version.data is None:
+            raise Failed(500, one_error("resource does not exist"))
         return self._add(call, secret, merged(through_float(version.data), data))
 
     def _delete(self, call: Call, name: str) -> Answer:
@@ -280,7 +249,7 @@ class Kv2:
             return int(text)
         problem = f"'[{index}]' cannot parse value as 'int': strconv.ParseInt: invalid syntax"
         text = 'error converting input for field "versions": decoding failed due to the following error(s):'
-        raise Failed(400, f"Field validation failed: {text}\n\n{problem}")
+        raise Failed(400, f"{text}\n\n{problem}")
 
     def _metadata(self, call: Call, name: str) -> Answer:
         secret = self.secrets.get(name)
@@ -301,10 +270,11 @@ class Kv2:
             raise Failed(400, "metadata check-and-set parameter does not match the current version")
 
     def _set(self, call: Call, name: str) -> Answer:
-        changes = _changes(call)
+        changes = changes_of(call)
         if not changes:
             return Answer()
-        custom = parsed(changes["custom_metadata"]) if "custom_metadata" in changes else None
+        refuse_negative(changes)
+        custom = parsed(changes["custom_metadata"] or {}) if "custom_metadata" in changes else None
         secret = self.secrets.get(name)
         self._check_metadata(call, secret)
         if secret is None:
@@ -312,15 +282,16 @@ class Kv2:
         else:
             secret.metadata_version += 1
             secret.updated = call.now
-        _apply(secret.settings, changes)
+        apply(secret.settings, changes)
         if custom is not None:
-            secret.custom = custom
+            secret.custom = custom or None
         return self._warned(changes)
 
     def _patch_metadata(self, call: Call, name: str) -> Answer:
-        changes = _changes(call)
+        changes = changes_of(call)
         if not changes:
             return Answer()
+        refuse_negative(changes)
         given = changes.get("custom_metadata")
         if given:
             parsed({key: value for key, value in given.items() if value is not None})
@@ -330,9 +301,9 @@ class Kv2:
         self._check_metadata(call, secret)
         secret.metadata_version += 1
         secret.updated = call.now
-        _apply(secret.settings, changes)
+        apply(secret.settings, changes)
         if "custom_metadata" in changes:
-            secret.custom = merged(secret.custom or {}, given) if given is not None else None
+            secret.custom = merged(secret.custom or {}, given) or None if given is not None else None
         return self._warned(changes)
 
     def _warned(self, changes: dict[str, Json]) -> Answer:
@@ -368,75 +339,5 @@ class Kv2:
         return Answer(self.config.shown(call.openbao))
 
     def _set_config(self, call: Call, _: str) -> Answer:
-        _apply(self.config, _changes(call))
+        apply(self.config, changes_of(call))
         return Answer()
-
-
-def _changes(call: Call) -> dict[str, Json]:
-    known: dict[str, Callable[[str, Json], Any]] = {
-        "max_versions": integer,
-        "cas_required": truth,
-        "delete_version_after": _duration,
-        "custom_metadata": lambda _, value: value,
-    }
-    if call.openbao:
-        known["metadata_cas_required"] = truth
-    return {name: read(name, call.data[name]) for name, read in known.items() if name in call.data}
-
-
-def _duration(name: str, value: Json) -> int:
-    try:
-        return seconds_of(value)
-    except ValueError:
-        raise Failed(
-            400, f'Field validation failed: error converting input for field "{name}": {dumps(value)}'
-        ) from None
-
-
-def _apply(settings: Settings, changes: dict[str, Json]) -> None:
-    settings.max_versions = changes.get("max_versions", settings.max_versions)
-    settings.cas_required = changes.get("cas_required", settings.cas_required)
-    settings.metadata_cas_required = changes.get("metadata_cas_required", settings.metadata_cas_required)
-    settings.delete_after = max(-1, changes.get("delete_version_after", settings.delete_after))
-
-
-def merged(old: Json, patch: Json) -> Json:
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(old) if isinstance(old, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
-
-
-def parsed(custom: dict[str, Json]) -> dict[str, str]:
-    """Custom metadata as strings. Raises Failed(400) with all that is wrong with it."""
-    if len(custom) > 64:
-        raise Failed(400, one_error(f"{FAULT}: payload must contain at most 64 keys, provided {len(custom)}"))
-    texts: dict[str, str] = {}
-    for key, value in custom.items():
-        if isinstance(value, dict | list):
-            kind = "map[string]interface {}" if isinstance(value, dict) else "[]interface {}"
-            raise Failed(400, f"{FAULT}: '' expected type 'string', got unconvertible type '{kind}'")
-        text = value.literal if isinstance(value, Number) else str(int(value)) if isinstance(value, bool) else value
-        texts[key] = text or ""
-    faults: list[str] = []
-    for key, text in texts.items():
-        size = len(key.encode())
-        if not 0 < size <= 128:
-            faults.append(f"{FAULT}: length of key {dumps(key)} is {size} but must be 0 < len(key) <= 128")
-        size = len(text.encode())
-        if not 0 < size <= 512:
-            told = f"{FAULT}: length of value for key {dumps(key)} is {size} but must be 0 < len(value) <= 512"
-            faults.append(told)
-        if not key.isprintable():
-            faults.append(f"{FAULT}: key {dumps(key)} ({key}) contains unprintable characters")
-        if not text.isprintable():
-            faults.append(f"{FAULT}: value for key {dumps(key)} contains unprintable characters")
-    if faults:
-        raise Failed(400, several(faults))
-    return texts

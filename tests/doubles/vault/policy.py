@@ -11,9 +11,6 @@ from typing import TypeAlias
 Rules: TypeAlias = Mapping[str, Iterable[str]]
 """Path globs and their capabilities, as in `path "secret/data/+/x*" { capabilities = ["read"] }`."""
 
-ORDER = ("sudo", "read", "list", "update", "delete", "create", "patch", "scan")
-"""In which the servers name capabilities."""
-
 DEFAULT: Rules = {
     "auth/token/lookup-self": ["read"],
     "auth/token/renew-self": ["update"],
@@ -30,6 +27,9 @@ DEFAULT: Rules = {
     "sys/tools/hash/*": ["update"],
     "identity/oidc/provider/+/authorize": ["read", "update"],
 }
+
+
+WRAPPING: Rules = {"cubbyhole/response": ["create", "read"], "sys/wrapping/unwrap": ["update"]}
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ class Acl:
         if self.is_root:
             return ["root"]
         found = self.capabilities(path)
-        named = [name for name in ORDER if name in found]
-        return ["deny"] if "deny" in found or not named else named
+        return ["deny"] if "deny" in found or not found else sorted(found)
 
     def reaches_into(self, mount: str) -> bool:
         """Is any rule (that denies not) for something inside this mount? Decides what ui/mounts shows."""

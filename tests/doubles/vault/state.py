@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from tests.doubles.vault.call import Call, Token
-from tests.doubles.vault.policy import Acl
+from tests.doubles.vault.policy import WRAPPING, Acl
 from tests.doubles.vault.tree import Mount, Namespace
 from tests.doubles.vault.wire import (
     SECOND,
     Answer,
     Failed,
     Json,
+    Struct,
     clock_time,
     dumps,
     new_id,
@@ -25,6 +26,15 @@ from tests.doubles.vault.wire import (
 
 DEFAULT_TTL = 768 * 3600
 """Seconds: the lifetime of a token nobody gave one, and the longest one."""
+
+BUILT_IN: dict[str, tuple[str, str, dict[str, Json]]] = {
+    "identity/": ("identity", "identity store", {"passthrough_request_headers": ["Authorization"]}),
+    "sys/": (
+        "system",
+        "system endpoints used for control, policy and debugging",
+        {"passthrough_request_headers": ["Accept"]},
+    ),
+}
 
 Flavour: TypeAlias = Literal["openbao", "vault"]
 
@@ -46,7 +56,7 @@ class Lease:
 
 
 @dataclass
-class BuiltIn:
+class Nothing:
     kind: str
     version: int | None = None
 
@@ -68,6 +78,8 @@ class State:
         self.pending_mfa: dict[str, tuple[Token, list[str]]] = {}
         self.cluster = new_id()
         self.url = ""
+        self.fill: Callable[[Namespace], None] = lambda _: None
+        """Puts into a new namespace what every one has."""
         self._built_in: dict[tuple[str, str], Mount] = {}
         self.skew = 0
         """Nanoseconds our clock is ahead of the real one."""
@@ -97,22 +109,27 @@ class State:
     def add_namespace(self, path: str, custom_metadata: dict[str, str] | None = None) -> Namespace:
         whole = path.strip("/") + "/"
         parent = self.namespaces[whole.rstrip("/").rpartition("/")[0] + "/" if whole.count("/") > 1 else ""]
-        self.namespaces[whole] = Namespace(whole, parent, custom_metadata=custom_metadata or {})
-        return self.namespaces[whole]
+        made = Namespace(whole, parent, custom_metadata=custom_metadata or {})
+        self.namespaces[whole] = made
+        self.fill(made)
+        return made
 
-    def built_in(self, namespace: Namespace, name: str) -> Mount:
-        """The entry of `sys/` or `identity/`, which are shown but are no engines of ours."""
-        key = (namespace.path, name)
-        if key not in self._built_in:
-            kind = ("ns_" if namespace.path and self.openbao else "") + {"sys": "system"}.get(name, name)
-            self._built_in[key] = Mount(f"{name}/", BuiltIn(kind))
-        return self._built_in[key]
+    def built_in(self, namespace: Namespace) -> dict[str, dict[str, Json]]:
+        """How `sys/` and `identity/` are shown, which are no engines of ours."""
+        shown: dict[str, dict[str, Json]] = {}
+        for name, (kind, description, config) in BUILT_IN.items():
+            prefix = "ns_" if namespace.path and self.openbao else ""
+            mount = Mount(name, Nothing(prefix + kind), description, config=config)
+            kept = self._built_in.setdefault((namespace.path, name), mount)
+            shown[name] = kept.shown(self.flavour) | {"seal_wrap": name == "sys/"}
+        return shown
 
     def acl(self, token: Token) -> Acl:
         if "root" in token.policies:
             return Acl({}, is_root=True)
         home = token.namespace
-        known = [(home.path, home.policies[name]) for name in token.policies if name in home.policies]
+        policies = {**home.policies, "response-wrapping": WRAPPING}
+        known = [(home.path, policies[name]) for name in token.policies if name in policies]
         return Acl.of(known)
 
     def add_token(self, policies: Iterable[str], *, ttl: int = DEFAULT_TTL, **about: Any) -> Token:
@@ -145,9 +162,10 @@ class State:
 
     def spend(self, token: Token) -> None:
         """One use of a token with a limited number of them."""
-        if token.left:
+        if token.left > 0:
             token.left -= 1
             if token.left == 0:
+                token.left = -1
                 self.revoke(token)
 
     def add_lease(self, path: str, namespace: Namespace, ttl: int, renewable: bool, **about: Any) -> Lease:
@@ -168,26 +186,34 @@ class State:
         if self.leases.pop(lease.id, None) is not None:
             lease.ended()
 
-    def wrap(self, body: dict[str, Json], ttl: int, path: str, namespace: Namespace) -> dict[str, Json]:
+    def wrap(
+        self, body: dict[str, Json], ttl: int, path: str, namespace: Namespace, status: int = 200
+    ) -> dict[str, Json]:
         """`wrap_info` of a new wrapping token that holds this body."""
+        info = self.wrap_text(dumps(body), ttl, path, namespace, status)
+        accessor = (body["auth"] or {}).get("accessor") or (body["data"] or {}).get("secret_id_accessor")
+        if accessor:
+            info["wrapped_accessor"] = accessor
+        return info
+
+    def wrap_text(self, text: str, ttl: int, path: str, namespace: Namespace, status: int = 200) -> dict[str, Json]:
         token = self.add_token(
             ["response-wrapping"],
             ttl=ttl,
             namespace=namespace,
             left=1,
-            wraps=dumps(body, sort=False),
+            wraps=text,
             wrapped_path=path,
+            wrapped_status=status,
             path=path,
         )
-        info = {
-            "token": token.id,
-            "accessor": token.accessor,
-            "ttl": ttl,
-            "creation_time": clock_time(token.issued),
-            "creation_path": path,
-        }
-        auth = body.get("auth")
-        return info | ({"wrapped_accessor": auth["accessor"]} if auth and auth.get("accessor") else {})
+        return Struct(
+            token=token.id,
+            accessor=token.accessor,
+            ttl=ttl,
+            creation_time=clock_time(token.issued),
+            creation_path=path,
+        )
 
     def second_factor(self, call: Call, token: Token) -> Answer | None:
         """What a login is answered where its mount wants MFA; the token is given out after that."""
@@ -195,32 +221,34 @@ class State:
 
     def auth(self, token: Token) -> dict[str, Json]:
         """The `auth` block of a login or a new token."""
-        return {
-            "client_token": token.id,
-            "accessor": token.accessor,
-            "policies": token.policies,
-            "token_policies": token.policies,
-            "metadata": token.meta,
-            "lease_duration": token.ttl,
-            "renewable": token.renewable,
-            "entity_id": token.entity_id,
-            "token_type": token.kind,
-            "orphan": token.orphan,
-            "mfa_requirement": None,
-            "num_uses": token.left,
-        }
+        return Struct(
+            client_token=token.id,
+            accessor=token.accessor,
+            policies=token.policies,
+            token_policies=token.policies,
+            metadata=token.meta,
+            lease_duration=token.ttl,
+            renewable=token.renewable,
+            entity_id=token.entity_id,
+            token_type=token.kind,
+            orphan=token.orphan,
+            mfa_requirement=None,
+            num_uses=token.left,
+        )
 
 
 def envelope(state: State, answer: Answer, mount_type: str = "") -> dict[str, Json]:
     """The body of a success, in the order the server writes it."""
-    body: dict[str, Json] = {
-        "request_id": new_id(),
-        "lease_id": answer.lease_id,
-        "renewable": answer.renewable,
-        "lease_duration": answer.lease_duration,
-        "data": answer.data,
-        "wrap_info": answer.wrap_info,
-        "warnings": answer.warnings,
-        "auth": answer.auth,
-    }
-    return body if state.openbao else body | {"mount_type": mount_type}
+    body = Struct(
+        request_id="" if answer.wrap_info else new_id(),
+        lease_id=answer.lease_id,
+        renewable=answer.renewable,
+        lease_duration=answer.lease_duration,
+        data=answer.data,
+        wrap_info=answer.wrap_info,
+        warnings=answer.warnings,
+        auth=answer.auth,
+    )
+    if not state.openbao:
+        body["mount_type"] = mount_type
+    return body

@@ -30,12 +30,12 @@ class Mount:
     def __post_init__(self) -> None:
         prefix = f"auth_{self.engine.kind}" if self.is_auth else self.engine.kind
         self.accessor = self.accessor or f"{prefix}_{new_name(8).lower()}"
-        self.description = self.description or FIXED.get(self.engine.kind, "")
+        self.description = self.description or FIXED.get(self.engine.kind.removeprefix("ns_"), "")
 
     def shown(self, flavour: str) -> dict[str, Json]:
         config: dict[str, Json] = {"default_lease_ttl": 0, "force_no_cache": False, "max_lease_ttl": 0, **self.config}
         if self.is_auth:
-            config["token_type"] = "default-service"
+            config["token_type"] = "default" if self.engine.kind == "ns_token" else "default-service"
         if self.unauth:
             config["listing_visibility"] = "unauth"
         kind = self.engine.kind
@@ -46,7 +46,7 @@ class Mount:
             "config": config,
             "description": self.description,
             "external_entropy_access": False,
-            "local": kind == "cubbyhole",
+            "local": kind.removeprefix("ns_") == "cubbyhole",
             "options": self.options,
             "plugin_version": "",
             "running_plugin_version": PLUGIN[flavour],

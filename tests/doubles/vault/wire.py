@@ -30,11 +30,7 @@ class Number:
     literal: str
 
     def float(self) -> float:
-        value = float(self.literal)
-        if math.isinf(value):
-            text = f"json: cannot unmarshal number {self.literal} into Go value of type float64"
-            raise Failed(500, one_error(text))
-        return value
+        return float(self.literal)
 
 
 @dataclass
@@ -64,9 +60,17 @@ class Answer:
     status: int = 0
     empty: bool = False
     injected: bool = False
-    whole: dict[str, Json] | None = None
-    """A body that is not in the envelope (sys/health)."""
+    whole: str = ""
+    """A body that is not in the envelope (sys/leader)."""
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_something(self) -> bool:
+        return self.data is not None or bool(self.auth or self.wrap_info or self.warnings or self.lease_id)
+
+
+class Struct(dict[str, Json]):
+    """A JSON object whose members stay in their order; all others are written sorted."""
 
 
 def one_error(text: str) -> str:
@@ -84,11 +88,19 @@ UNSUPPORTED = Failed(405, one_error("unsupported operation"))
 
 
 def loads(body: bytes) -> Json:
+    """Raises ValueError, and Failed for a number no float64 can hold."""
+
     def constant(name: str) -> Json:
         raise ValueError(name)
 
+    def number(literal: str) -> Number:
+        if math.isinf(float(literal)):
+            text = f"json: cannot unmarshal number {literal} into Go value of type float64"
+            raise Failed(400, f"failed to decode JSON input: {text}")
+        return Number(literal)
+
     text = body.decode("utf-8", "replace")
-    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=constant)
+    return json.loads(text, parse_int=number, parse_float=number, parse_constant=constant)
 
 
 def _float(value: float) -> str:
@@ -112,7 +124,7 @@ def _string(text: str) -> str:
     return f'"{_ESCAPED.sub(escape, text)}"'
 
 
-def dumps(value: Json, *, sort: bool = True) -> str:
+def dumps(value: Json) -> str:
     """As Go's encoder writes it: keys of maps sorted, `<>&` escaped, floats in its own format."""
     match value:
         case None:
@@ -128,10 +140,23 @@ def dumps(value: Json, *, sort: bool = True) -> str:
         case str():
             return _string(value)
         case dict():
-            items = sorted(value.items()) if sort else value.items()
+            items = value.items() if isinstance(value, Struct) else sorted(value.items())
             return "{" + ",".join(f"{_string(key)}:{dumps(item)}" for key, item in items) + "}"
         case _:
             return "[" + ",".join(dumps(item) for item in value) + "]"
+
+
+def go_quote(text: str) -> str:
+    """Go's %q."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    known = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\a": "\\a", "\v": "\\v"}
+
+    def shown(char: str) -> str:
+        if char.isprintable():
+            return char
+        return known.get(char) or (f"\\x{ord(char):02x}" if ord(char) < 0x80 else f"\\u{ord(char):04x}")
+
+    return '"' + "".join(shown(char) for char in quoted) + '"'
 
 
 def through_float(value: Json) -> Json:
@@ -164,6 +189,29 @@ def go_duration(seconds: int) -> str:
     return sign + text
 
 
+def short_duration(seconds: int) -> str:
+    """As in warnings: "5h", not "5h0m0s"."""
+    text = go_duration(seconds)
+    for ending in ("m0s", "h0m"):
+        text = text.removesuffix(ending[1:]) if text.endswith(ending) else text
+    return text
+
+
+def mapping(name: str, value: Json) -> dict[str, Json] | None:
+    """A field of type map; a list of maps is taken as one. Raises Failed(400)."""
+    if value is None or isinstance(value, dict):
+        return value
+    where, odd = "", value
+    if isinstance(value, list):
+        found = next(((index, item) for index, item in enumerate(value) if not isinstance(item, dict)), None)
+        if found is None:
+            return {key: item for part in value for key, item in part.items()}
+        where, odd = f"[{found[0]}]", found[1]
+    kind = {str: "string", bool: "bool", list: "[]interface {}", Number: "json.Number"}.get(type(odd), "nil")
+    text = f"'{where}' expected type 'map[string]interface {{}}', got unconvertible type '{kind}'"
+    raise Failed(400, f'error converting input for field "{name}": {text}')
+
+
 def seconds_of(value: Json) -> int:
     """Seconds of what Vault takes for a duration: 30, "30", "30s", "1h30m", "2d". Raises ValueError."""
     text = value.literal if isinstance(value, Number) else value
@@ -192,7 +240,7 @@ def integer(name: str, value: Json) -> int:
     if isinstance(text, str) and re.fullmatch(r"[+-]?\d+", text):
         return int(text)
     problem = "cannot parse value as 'int': strconv.ParseInt: invalid syntax"
-    raise Failed(400, f"Field validation failed: error converting input for field \"{name}\": '' {problem}")
+    raise Failed(400, f"error converting input for field \"{name}\": '' {problem}")
 
 
 def truth(name: str, value: Json) -> bool:
@@ -215,6 +263,8 @@ def strings(value: Json) -> list[str]:
     """A field of type comma-separated string slice."""
     if value is None or value == "":
         return []
+    if isinstance(value, Number):
+        return [value.literal]
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     return [part.literal if isinstance(part, Number) else str(part) for part in value]
