@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.doubles.vault.auth import METHODS
 from tests.doubles.vault.call import Call
+from tests.doubles.vault.methods import METHODS
 from tests.doubles.vault.policy import parse
 from tests.doubles.vault.state import State
 from tests.doubles.vault.tree import Mount, Namespace
@@ -64,6 +64,8 @@ class Admin:
             raise Failed(400, f"path is already in use at {taken}")
         if is_auth:
             kind = str(call.data.get("type"))
+            if kind not in METHODS:
+                raise Failed(400, f"plugin not found in the catalog: {kind}")
             mounts[name] = Mount(name, METHODS[kind](self.state, name), is_auth=True, options={})
         else:
             self.mount(call.namespace, name, str(call.data.get("type")), call.data.get("options") or {})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.doubles.vault.call import Call, Token
 from tests.doubles.vault.kv1 import listing
+from tests.doubles.vault.mfa import Mfa
 from tests.doubles.vault.policy import Acl
 from tests.doubles.vault.state import DEFAULT_TTL, State
 from tests.doubles.vault.wire import SECOND, Answer, Failed, Json, clock_time, one_error, seconds_of, strings, truth
@@ -18,8 +19,9 @@ SELF_CHECKED = ("sys/internal/ui/mounts", "sys/internal/ui/namespaces", "sys/wra
 
 
 class Around:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, mfa: Mfa) -> None:
         self.state = state
+        self.mfa = mfa
         self.exact: dict[tuple[str, str], Callable[[Call], Answer]] = {
             ("read", "sys/internal/ui/mounts"): self._mounts,
             ("read", "sys/internal/ui/namespaces"): self._ui_namespaces,
@@ -38,6 +40,8 @@ class Around:
     def find(self, call: Call) -> Callable[[Call], Answer] | None:
         """None where this is no path of ours."""
         path = call.path.rstrip("/")
+        if path == "sys/mfa/validate":
+            return self.mfa.validate
         if call.operation == "read" and path.startswith("sys/internal/ui/mounts/"):
             return self._preflight
         if call.operation == "list" and (path + "/").startswith("sys/leases/lookup/"):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 
 from tests.doubles.vault.call import Call
 from tests.doubles.vault.login import Login
 from tests.doubles.vault.state import State
-from tests.doubles.vault.tokens import Tokens
 from tests.doubles.vault.wire import (
     Answer,
     Failed,
@@ -166,8 +164,3 @@ class Cert(Login):
         if found is None:
             raise Failed(400, "no chain matching all constraints could be found for this login certificate")
         return self.grant(call, self.roles[found], "", {"cert_name": found, "common_name": found})
-
-
-METHODS: dict[str, Callable[[State, str], Login]] = {
-    method.kind: method for method in (Tokens, Userpass, Ldap, AppRole, Jwt, Kubernetes, Cert)
-}

@@ -11,16 +11,17 @@ from typing import Any, Literal, TypeAlias
 from tests.doubles.server import Double, Reply, Seen
 from tests.doubles.vault.admin import Admin
 from tests.doubles.vault.around import Around, Database
-from tests.doubles.vault.auth import METHODS
 from tests.doubles.vault.call import Engine
 from tests.doubles.vault.kv1 import Cubbyhole, Kv1
 from tests.doubles.vault.kv2 import Kv2
+from tests.doubles.vault.methods import METHODS
+from tests.doubles.vault.mfa import Mfa
 from tests.doubles.vault.policy import Rules
 from tests.doubles.vault.serving import Serving
 from tests.doubles.vault.state import DEFAULT_TTL, Flavour, State
 from tests.doubles.vault.tokens import Tokens
-from tests.doubles.vault.tree import Mount, Namespace
-from tests.doubles.vault.wire import SECOND, Failed, Json, Struct, dumps
+from tests.doubles.vault.tree import Enforcement, Mount, Namespace
+from tests.doubles.vault.wire import SECOND, Failed, Json, Struct, dumps, new_id
 
 Standby: TypeAlias = Literal["", "standby", "performance", "secondary", "cut off", "removed"]
 STANDBY = {"standby": 429, "performance": 473, "secondary": 472, "cut off": 474, "removed": 530}
@@ -42,7 +43,10 @@ class VaultDouble(Double):
     ) -> None:
         super().__init__(context, latency=latency)
         self.state = State(flavour)
-        self.state.url = self.url
+        self.provider = self.state.provider
+        self.provider.url = f"{self.url}/provider"
+        self.mfa = Mfa(self.state)
+        self.state.second_factor = self.mfa.demand
         self.sealed = False
         self.initialized = True
         self.standby: Standby = ""
@@ -59,7 +63,7 @@ class VaultDouble(Double):
             self.mount(path, version=version)
         self.root_token = "root"
         self.state.add_token(["root"], ttl=0, id=self.root_token)
-        self._serving = Serving(self, self.state, Around(self.state), Admin(self.state, self._mount))
+        self._serving = Serving(self, self.state, Around(self.state, self.mfa), Admin(self.state, self._mount))
 
     # What a test sets up.
 
@@ -94,6 +98,16 @@ class VaultDouble(Double):
         name = (path or kind).strip("/") + "/"
         method = METHODS[kind](self.state, name)
         self._space(namespace).auths[name] = Mount(name, method, is_auth=True, options={})
+        return method
+
+    def require_mfa(
+        self, login: str, passcode: str, *, kind: str = "totp", name: str = "second", namespace: str = ""
+    ) -> str:
+        """Logins at this mount need this passcode from now on (`kind="duo"`: none, just a confirmation); its id."""
+        space = self._space(namespace)
+        method = new_id()
+        accessor = space.auths[login.strip("/") + "/"].accessor
+        space.enforcements.append(Enforcement(name, accessor, {method: passcode}, kind))
         return method
 
     def advance(self, seconds: float) -> None:
@@ -134,7 +148,7 @@ class VaultDouble(Double):
 
     def outside(self, request: Seen) -> Reply | None:
         """Pages that are not the server's API: those of the login provider."""
-        return None
+        return self.provider.reply(request) if request.path.startswith("/provider/") else None
 
     def health(self, query: Mapping[str, str]) -> Reply:
         status = 200

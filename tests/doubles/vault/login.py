@@ -62,6 +62,7 @@ class Login:
         self.name = name
         self.roles: dict[str, Role] = {}
         self.is_configured = False
+        self.default_role = ""
 
     def exists(self, call: Call) -> bool:
         return True
@@ -95,6 +96,7 @@ class Login:
                 return Answer({"keys": sorted(self.roles)})
             case "write" if part == "config":
                 self.is_configured = True
+                self.default_role = str(call.data.get("default_role") or "")
                 return Answer()
             case "write":
                 self.roles[name] = Role.of(call.data, str(call.data.get("password", "")))
@@ -106,6 +108,9 @@ class Login:
                 return Answer(self.roles[name].shown() if name in self.roles else None)
             case _:
                 raise UNSUPPORTED
+
+    def accessor(self, call: Call) -> str:
+        return call.namespace.auths[self.name].accessor
 
     def grant(self, call: Call, role: Role, name: str, meta: dict[str, str]) -> Answer:
         """A new token, or the demand of a second factor for it."""
@@ -123,4 +128,4 @@ class Login:
             meta=meta,
             left=int(role.more.get("num_uses", 0)),
         )
-        return self.state.second_factor(call, token) or Answer(auth=self.state.auth(token))
+        return self.state.second_factor(call, token, self.accessor(call)) or Answer(auth=self.state.auth(token))

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from tests.doubles.vault.call import Call, Token
 from tests.doubles.vault.policy import WRAPPING, Acl
+from tests.doubles.vault.provider import Provider
 from tests.doubles.vault.tree import Mount, Namespace
 from tests.doubles.vault.wire import (
     SECOND,
@@ -75,9 +76,12 @@ class State:
         self.namespaces: dict[str, Namespace] = {"": self.root}
         self.tokens: dict[str, Token] = {}
         self.leases: dict[str, Lease] = {}
-        self.pending_mfa: dict[str, tuple[Token, list[str]]] = {}
+        self.provider = Provider()
+        self.pending_oidc: dict[str, Any] = {}
+        """Logins at the provider that have begun, by `state`."""
+        self.second_factor: Callable[[Call, Token, str], Answer | None] = lambda *_: None
+        """What a login at the mount of this accessor is answered where it needs MFA."""
         self.cluster = new_id()
-        self.url = ""
         self.fill: Callable[[Namespace], None] = lambda _: None
         """Puts into a new namespace what every one has."""
         self._built_in: dict[tuple[str, str], Mount] = {}
@@ -214,10 +218,6 @@ class State:
             creation_time=clock_time(token.issued),
             creation_path=path,
         )
-
-    def second_factor(self, call: Call, token: Token) -> Answer | None:
-        """What a login is answered where its mount wants MFA; the token is given out after that."""
-        return None
 
     def auth(self, token: Token) -> dict[str, Json]:
         """The `auth` block of a login or a new token."""
