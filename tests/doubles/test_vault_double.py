@@ -154,7 +154,9 @@ class Literal(float):
 def comparable(answer: Raw) -> dict[str, Any]:
     """Status, the headers that matter, and the body: the order of keys counts except at the top."""
     shown: dict[str, Any] = {"status": answer.status}
-    for name in ("location", "x-vault-namespace", "content-type"):
+    if "retry-after" in answer.headers:
+        shown["retry-after"] = int(answer.headers["retry-after"]) // 100
+    for name in ("location", "x-vault-namespace", "content-type", "x-ratelimit-limit", "x-ratelimit-remaining"):
         if name in answer.headers and (answer.body or name != "content-type"):
             shown[name] = answer.headers[name]
     try:
@@ -363,6 +365,61 @@ def test_a_second_factor_is_asked_for_as_at_the_real_server(real: RealServer, va
     theirs.kept["code"] = totp_of(theirs.kept["url"], later=1)
     login = '@none POST auth/$m/login/al {"password":"pw"} | X-Vault-MFA: $id'
     compare(wires, [f"{login}:999999", f"{login}:$code", '@none POST auth/$m/login/al {"password":"bad"}'])
+
+
+@pytest.fixture
+def own(real: RealServer) -> Iterator[RealServer]:
+    """A real server of this test alone."""
+    if not real.is_ours:
+        pytest.skip("a server that was there before is not sealed and not limited")
+    with RealServer(real.binary) as server:
+        yield server
+
+
+def test_a_sealed_server_says_what_a_real_one_says(own: RealServer) -> None:
+    with VaultDouble() as double:
+        wires = two(own, double, "secret")
+        lines = [
+            "@none GET sys/health",
+            "@none HEAD sys/health",
+            "@none GET sys/seal-status",
+            "@none GET sys/health?sealedcode=200",
+        ]
+        compare(wires, lines)
+        assert wires[0].run("POST sys/seal").status == 204
+        double.sealed = True
+        compare(
+            wires,
+            [
+                *lines,
+                "GET secret/data/a",
+                "@none GET secret/data/a",
+                "@bad GET secret/data/a%2F..%2Fb",
+                "GET secret/data/a | X-Vault-Namespace: none",
+                "POST secret/data/ {}",
+                'POST secret/data/a {"data":{}}',
+                "POST secret/data/a {broken",
+                "BREW secret/data/a",
+                "GET secret/data/a | X-Vault-Wrap-TTL: soon",
+                "GET sys/internal/ui/mounts",
+                '@none POST auth/userpass/login/a {"password":"x"}',
+                "POST sys/mfa/validate {}",
+                'POST sys/wrapping/lookup {"token":"x"}',
+            ],
+        )
+
+
+def test_a_quota_says_what_a_real_one_says(own: RealServer) -> None:
+    with VaultDouble() as double:
+        wires = two(own, double, "secret")
+        wires[0].run('POST sys/quotas/config {"enable_rate_limit_response_headers":true}')
+        wires[0].run('POST sys/quotas/rate-limit/q {"path":"secret/","rate":2,"interval":"600s"}')
+        double.limit_rate(2, 600, "secret/")
+        asked = ["GET secret/data/a", "LIST secret/metadata", "GET secret/data/a", "LIST secret/metadata"]
+        compare(wires, [*asked, "@none GET secret/data/a", "GET cubbyhole/a", "@none GET sys/health"])
+        last = wires[1].run("GET secret/data/a")
+        assert last.status == 429
+        assert 590 < int(last.headers["retry-after"]) <= 600
 
 
 def test_enough_is_compared() -> None:

@@ -756,6 +756,9 @@ SCRIPTS: dict[str, str] = {
         POST sys/leases/lookup {"lease_id":"$l"}
         POST sys/leases/revoke {"lease_id":"none","sync":true}
         POST sys/leases/revoke {"lease_id":"none"}
+        POST sys/leases/revoke {"lease_id":"none","sync":false}
+        GET le-$m/x => k lease_id
+        POST sys/leases/revoke {"lease_id":"$k","sync":false}
         POST sys/leases/revoke {}
         GET le-$m/x => l lease_id
         POST sys/leases/revoke {"lease_id":"$l"}

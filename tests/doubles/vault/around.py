@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.doubles.vault.call import Call, Token
-from tests.doubles.vault.kv1 import listing
 from tests.doubles.vault.mfa import Mfa
 from tests.doubles.vault.policy import Acl
 from tests.doubles.vault.state import DEFAULT_TTL, State
@@ -189,12 +188,12 @@ class Around:
         lease = self.state.lease(self._lease_id(call))
         if lease is not None:
             self.state.end(lease)
-        is_sync = truth("sync", call.data.get("sync"))
-        return Answer() if is_sync or self.state.openbao else Answer(status=202, empty=True)
+        is_sync = truth("sync", call.data.get("sync", self.state.openbao))
+        return Answer() if is_sync else Answer(status=202, empty=True)
 
     def _lease_list(self, call: Call) -> Answer:
         folder = call.path.removeprefix("sys/leases/lookup/")
-        return Answer({"keys": listing(list(self.state.leases), folder)})
+        return Answer({"keys": self.state.leases.listing(folder)})
 
 
 class Database:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from tests.doubles.vault.names import Names
 from tests.doubles.vault.wire import Answer, Json, new_name
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Token:
     wrapped_status: int = 200
     parent: str = ""
     accessor: str = field(default_factory=new_name)
-    cubbyhole: dict[str, dict[str, Json]] = field(default_factory=dict)
+    cubbyhole: Names[dict[str, Json]] = field(default_factory=Names)
 
 
 @dataclass

@@ -6,12 +6,13 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from tests.doubles.server import Double, Reply, Seen
 from tests.doubles.vault.admin import Admin
 from tests.doubles.vault.around import Around, Database
-from tests.doubles.vault.call import Engine
+from tests.doubles.vault.call import Call, Engine
 from tests.doubles.vault.kv1 import Cubbyhole, Kv1
 from tests.doubles.vault.kv2 import Kv2
 from tests.doubles.vault.methods import METHODS
@@ -21,13 +22,25 @@ from tests.doubles.vault.serving import Serving
 from tests.doubles.vault.state import DEFAULT_TTL, Flavour, State
 from tests.doubles.vault.tokens import Tokens
 from tests.doubles.vault.tree import Enforcement, Mount, Namespace
-from tests.doubles.vault.wire import SECOND, Failed, Json, Struct, dumps, new_id
+from tests.doubles.vault.wire import SECOND, Failed, Json, Struct, dumps, loads, new_id
 
 Standby: TypeAlias = Literal["", "standby", "performance", "secondary", "cut off", "removed"]
 STANDBY = {"standby": 429, "performance": 473, "secondary": 472, "cut off": 474, "removed": 530}
 
 HARMLESS = ("auth/token/lookup", "auth/token/renew", "sys/capabilities", "sys/wrapping/lookup", "sys/leases/lookup")
 """Writes that change nothing a user would call a secret, besides logins."""
+
+
+@dataclass
+class Quota:
+    """So many requests per interval (seconds) below a path."""
+
+    path: str
+    requests: int
+    interval: float
+    headers: bool
+    start: float = 0.0
+    used: int = 0
 
 
 class VaultDouble(Double):
@@ -52,8 +65,7 @@ class VaultDouble(Double):
         self.standby: Standby = ""
         self.active_url = ""
         """Where a standby sends all but sys/health, with 307; "" answers them itself, as if it had forwarded them."""
-        self._quota: tuple[str, int, float] | None = None
-        self._window = (0.0, 0)
+        self._quota: Quota | None = None
         self._state_lock = threading.RLock()
         self.broken: list[Exception] = []
         """Errors of the double itself, each answered with 500."""
@@ -114,9 +126,21 @@ class VaultDouble(Double):
         """Lets this much time go by."""
         self.state.skew += int(seconds * SECOND)
 
-    def limit_rate(self, requests: int, interval: float, path: str = "") -> None:
-        """From now on only so many requests per interval (seconds) below `path`; 429 to the others."""
-        self._quota, self._window = (path, requests, interval), (0.0, 0)
+    def limit_rate(self, requests: int, interval: float, path: str = "", *, headers: bool = True) -> None:
+        """From now on so many requests per interval (seconds, real time) below `path`, 429 to the others.
+
+        `headers` False is how servers come: no Retry-After unless the operator wants it.
+        """
+        self._quota = Quota(path, requests, interval, headers)
+
+    def write(self, mount: str, name: str, data: dict[str, Json], *, namespace: str = "") -> None:
+        """Puts a secret (a next version of it) there without a request."""
+        space = self._space(namespace)
+        with self._state_lock:
+            engine = space.mounts[mount.strip("/") + "/"].engine
+            body = {"data": data} if engine.version == 2 else data
+            path = f"data/{name}" if engine.version == 2 else name
+            engine.handle(Call("write", path, loads(dumps(body).encode()), {}, space, self.state.now(), True))
 
     # What a test looks at.
 
@@ -159,15 +183,15 @@ class VaultDouble(Double):
             status = int(query.get("sealedcode", 503))
         if not self.initialized:
             status = int(query.get("uninitcode", 501))
-        dr = "secondary" if self.standby == "secondary" else "disabled"
+        mode = "unknown" if self.sealed or not self.initialized else "disabled"
         body = Struct()
         body |= {
             "initialized": self.initialized,
             "sealed": self.sealed or not self.initialized,
-            "standby": bool(self.standby) or self.sealed,
+            "standby": bool(self.standby) or self.sealed or not self.initialized,
             **({} if self.state.openbao else {"performance_standby": self.standby == "performance"}),
-            "replication_performance_mode": "disabled",
-            "replication_dr_mode": dr,
+            "replication_performance_mode": mode,
+            "replication_dr_mode": "secondary" if self.standby == "secondary" else mode,
             "server_time_utc": self.state.now() // SECOND,
             "version": self.state.version,
         }
@@ -187,24 +211,31 @@ class VaultDouble(Double):
             "n": 1,
             "progress": 0,
             "nonce": "",
+            "recovery_seal": False,
             "version": self.state.version,
+            "commit_date": "",
+            "migration": False,
         }
+        if not self.sealed:
+            body |= {"cluster_name": "vault-cluster-double", "cluster_id": self.state.cluster}
+        body["storage_type"] = "inmem"
         return Reply(body=(dumps(body) + "\n").encode())
 
-    def check_quota(self, path: str) -> None:
-        """Raises Failed."""
-        if self._quota is None or not path.startswith(self._quota[0]):
-            return
-        _, most, interval = self._quota
-        start, count = self._window
-        now = time.monotonic()
-        if now - start >= interval:
-            start, count = now, 0
-        self._window = (start, count + 1)
-        if count >= most:
-            wait = max(1, round(start + interval - now + 0.5))
-            headers = {"Retry-After": str(wait), "X-Ratelimit-Limit": str(most), "X-Ratelimit-Remaining": "0"}
-            raise Failed(429, f'request path "{path}": rate limit quota exceeded', headers=headers)
+    def check_quota(self, path: str) -> dict[str, str]:
+        """The headers a quota adds. Raises Failed."""
+        if self._quota is None or not path.startswith(self._quota.path):
+            return {}
+        quota, now = self._quota, time.monotonic()
+        if now - quota.start >= quota.interval:
+            quota.start, quota.used = now, 0
+        quota.used += 1
+        rest = str(int(quota.start + quota.interval - now))
+        headers = {"X-Ratelimit-Limit": str(quota.requests), "X-Ratelimit-Reset": rest}
+        headers["X-Ratelimit-Remaining"] = str(max(0, quota.requests - quota.used))
+        if quota.used > quota.requests:
+            told = {"Retry-After": rest, **headers} if quota.headers else {}
+            raise Failed(429, f'request path "{path}": rate limit quota exceeded', headers=told)
+        return headers if quota.headers else {}
 
     def _space(self, path: str) -> Namespace:
         return self.state.namespaces[path.strip("/") + "/" if path.strip("/") else ""]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
-
 from tests.doubles.vault.call import Call
+from tests.doubles.vault.names import Names
 from tests.doubles.vault.state import State
 from tests.doubles.vault.wire import UNSUPPORTED, Answer, Failed, Json, one_error, seconds_of
 
@@ -13,29 +12,6 @@ OLD_WAY = (
     "Reading from 'cubbyhole/response' is deprecated. Please use sys/wrapping/unwrap to unwrap responses, as it"
     " provides additional security checks and other benefits."
 )
-
-
-def listing(names: Iterable[str], folder: str, after: str = "", limit: int = 0) -> list[str]:
-    """The entries directly in `folder` ("" or "a/b/"), sorted, folders with a slash."""
-    found: set[str] = set()
-    for name in names:
-        if name.startswith(folder):
-            head, slash, _ = name[len(folder) :].partition("/")
-            found.add(head + slash)
-    ordered = sorted(name for name in found if not after or name > after)
-    return ordered[:limit] if limit > 0 else ordered
-
-
-def scanning(names: Iterable[str], folder: str) -> list[str]:
-    """All names below `folder`, in the order of the server: leaves of a folder first, then its last folder."""
-    names = list(names)
-    found: list[str] = []
-    frontier = [""]
-    while frontier:
-        current = frontier.pop()
-        for entry in listing(names, folder + current):
-            (frontier if entry.endswith("/") else found).append(current + entry)
-    return found
 
 
 class Kv1:
@@ -48,12 +24,12 @@ class Kv1:
         self.state = state
         self.is_leased = options.get("leased_passthrough") == "true"
         """An old way of KV v1: each read gives a lease, renewable where the secret has a `ttl`."""
-        self.secrets: dict[str, dict[str, Json]] = {}
+        self.secrets: Names[dict[str, Json]] = Names()
 
     def exists(self, call: Call) -> bool:
         return call.path in self._of(call)
 
-    def _of(self, call: Call) -> MutableMapping[str, dict[str, Json]]:
+    def _of(self, call: Call) -> Names[dict[str, Json]]:
         return self.secrets
 
     def _bad(self, text: str) -> Failed:
@@ -90,9 +66,9 @@ class Kv1:
                 secrets.pop(path, None)
                 return Answer()
             case "list":
-                return Answer({"keys": listing(secrets, path)})
+                return Answer({"keys": secrets.listing(path)})
             case "scan" if call.openbao and self.kind == "kv":
-                found = scanning(secrets, path)
+                found = secrets.scanning(path)
                 return Answer({"keys": found} if found else {})
             case _:
                 raise UNSUPPORTED
@@ -107,7 +83,7 @@ class Cubbyhole(Kv1):
         super().__init__(state, {})
         self.kind = f"{prefix}cubbyhole"
 
-    def _of(self, call: Call) -> MutableMapping[str, dict[str, Json]]:
+    def _of(self, call: Call) -> Names[dict[str, Json]]:
         return call.token.cubbyhole
 
     def _bad(self, text: str) -> Failed:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from tests.doubles.vault.call import Call
-from tests.doubles.vault.kv1 import listing, scanning
 from tests.doubles.vault.kv2_secret import (
     Secret,
     Settings,
@@ -18,6 +17,7 @@ from tests.doubles.vault.kv2_secret import (
     parsed,
     refuse_negative,
 )
+from tests.doubles.vault.names import Names
 from tests.doubles.vault.wire import (
     SECOND,
     UNSUPPORTED,
@@ -49,6 +49,7 @@ FIELDS = {
     "config": {"max_versions", "cas_required", "metadata_cas_required", "delete_version_after"},
 }
 """What each endpoint knows; it warns of other members."""
+OPENBAO_FIELDS = frozenset({"after", "limit", "metadata_cas", "metadata_cas_required"})
 
 
 class Kv2:
@@ -58,7 +59,7 @@ class Kv2:
     version: int | None = 2
 
     def __init__(self) -> None:
-        self.secrets: dict[str, Secret] = {}
+        self.secrets: Names[Secret] = Names()
         self.config = Settings()
         self.upgrading = False
         """While a mount is made versioned it answers 400 to everything."""
@@ -72,7 +73,7 @@ class Kv2:
             text = "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period"
             raise Failed(400, f"{text} and will resume service shortly.")
         part, slash, name = call.path.partition("/")
-        call.known = frozenset(FIELDS.get(part, {"versions"}))
+        call.known = frozenset(FIELDS.get(part, {"versions"})) - (frozenset() if call.openbao else OPENBAO_FIELDS)
         if call.path == "config":
             handlers: Handlers | None = {"read": self._config, "write": self._set_config}
         else:
@@ -321,10 +322,10 @@ class Kv2:
     def _list(self, call: Call, name: str) -> Answer:
         after = call.data.get("after", "") if call.openbao else ""
         limit = integer("limit", call.data.get("limit")) if call.openbao else 0
-        return self._keyed(call, name, listing(self.secrets, name, after, limit))
+        return self._keyed(call, name, self.secrets.listing(name, after, limit))
 
     def _scan(self, call: Call, name: str) -> Answer:
-        return self._keyed(call, name, scanning(self.secrets, name))
+        return self._keyed(call, name, self.secrets.scanning(name))
 
     def _keyed(self, call: Call, folder: str, keys: list[str]) -> Answer:
         if not keys:

@@ -123,13 +123,12 @@ class Serving:
             if header.strip("/"):
                 raise Failed(400, "operation unavailable in namespaces")
             return self.double.health(query) if path == "sys/health" else self.double.seal_status()
-        self.double.check_quota(path)
         operation = operation_of(request, query, state.openbao)
         data: dict[str, Json] = body_of(request) if operation in {"write", "patch"} else dict(query)
-        if operation in {"write", "patch"} and path.endswith("/"):
-            raise Failed(400, "cannot write to a path ending in '/'")
         if operation in {"list", "scan"} and not path.endswith("/"):
             path += "/"
+        limits = self.double.check_quota(path)
+        wrap_ttl = self._wrap_ttl(request)
         if {".", ".."} & set(path.split("/")):
             raise Failed(400, "relative paths not supported")
         if self.double.sealed:
@@ -137,6 +136,8 @@ class Serving:
         resolved = state.resolve(header, path)
         if resolved is None:
             raise Failed(404, "namespace not found")
+        if operation in {"write", "patch"} and path.endswith("/"):
+            raise Failed(400, "cannot write to a path ending in '/'")
         namespace, inside = resolved
         given = request.headers.get("x-vault-token", "")
         bearer = request.headers.get("authorization", "")
@@ -144,7 +145,8 @@ class Serving:
         call = Call(operation, inside, data, request.headers, namespace, state.now(), state.openbao, full=inside)
         call.has_token = bool(given)
         call.known_token = state.token(given) if given else None
-        return self._answer(call, self._wrap_ttl(request))
+        found = self._answer(call, wrap_ttl)
+        return Reply(found.status, found.body, {**found.headers, **limits})
 
     @staticmethod
     def _wrap_ttl(request: Seen) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from tests.doubles.vault.call import Call, Token
+from tests.doubles.vault.names import Names
 from tests.doubles.vault.policy import WRAPPING, Acl
 from tests.doubles.vault.provider import Provider
 from tests.doubles.vault.tree import Mount, Namespace
@@ -75,7 +76,7 @@ class State:
         self.root = Namespace("", id="root")
         self.namespaces: dict[str, Namespace] = {"": self.root}
         self.tokens: dict[str, Token] = {}
-        self.leases: dict[str, Lease] = {}
+        self.leases: Names[Lease] = Names()
         self.provider = Provider()
         self.pending_oidc: dict[str, Any] = {}
         """Logins at the provider that have begun, by `state`."""
