@@ -31,6 +31,9 @@ Deleting
     that do not exist raise NotFound, nothing changed.
 Concurrent writers
     Any number of threads and processes. Each call sees one state of the store and never half of another's write.
+Short-lived credentials and sharing once
+    Credentials are issued by `issue` alone: nothing that lists, reads, previews or looks up makes any. What is issued
+    or unwrapped is told once, by one request that is never repeated.
 Times
     Aware UTC, set by the store. Errors: `kvtui.domain.errors`, without values. A write is sent once, never retried.
 """
@@ -40,6 +43,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -48,16 +52,18 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import encode_fields
-from kvtui.domain.credential import Credential, KeySlot
+from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unsupported
+from kvtui.domain.lease import Issued, Lease
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
 from kvtui.domain.value import Fields, SecretValue, ValueType
+from kvtui.domain.wrapping import Wrapped
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
+    from kvtui.domain.retention import Retention
 
 
 _NONE: Mapping[Capability, str] = MappingProxyType({})
@@ -277,6 +283,10 @@ class Backend(ABC):
         """CONTAINERS. Raises NotFound, Conflict when it is not empty."""
         self._lacks(Capability.CONTAINERS, name)
 
+    def namespaces(self) -> Sequence[str]:
+        """NAMESPACES. Names of the stores inside of this one, sorted; what may not be listed is not in it."""
+        self._lacks(Capability.NAMESPACES)
+
     def change_token(self) -> int:
         """CHANGE_SIGNAL. A number that differs after anybody, here or elsewhere, has changed the store. Cheap."""
         self._lacks(Capability.CHANGE_SIGNAL)
@@ -310,10 +320,76 @@ class Backend(ABC):
         or not there. Progress in bytes. Raises AlreadyExists unless `overwrite`, InvalidInput, Unavailable."""
         self._lacks(Capability.BACKUP)
 
+    def roles(self) -> Sequence[str]:
+        """LEASES. What credentials can be issued for, such as `database/creds/readonly`, sorted, as far as that may be
+        listed; `issue` takes others too."""
+        self._lacks(Capability.LEASES)
+
+    def issue(self, role: str, ttl: timedelta | None = None) -> Issued:
+        """LEASES. New credentials that end after `ttl`, as far as the store allows, else after the role's own time.
+        Sent once. Raises NotFound or InvalidInput for no role; InvalidInput for what has no lease, such as a secret:
+        nothing of it is kept then."""
+        self._lacks(Capability.LEASES, role)
+
+    def leases(self, known: Sequence[Lease] = ()) -> Sequence[Lease]:
+        """LEASES. Those issued through this connection and those given, each as the store knows it now; one that ended
+        is left out, one that may not be looked up is as it was."""
+        self._lacks(Capability.LEASES)
+
+    def look_up_lease(self, lease_id: str) -> Lease:
+        """LEASES. Raises NotFound for one that has ended."""
+        self._lacks(Capability.LEASES)
+
+    def renew(self, lease_id: str, increment: timedelta | None = None) -> Lease:
+        """LEASES. Let it end `increment` from now, as far as the store allows. Raises NotFound for one that has ended,
+        InvalidInput for one that cannot be renewed."""
+        self._lacks(Capability.LEASES)
+
+    def revoke(self, lease_id: str) -> None:
+        """LEASES. End it now, and its credentials with it. One that has ended stays ended: no error."""
+        self._lacks(Capability.LEASES)
+
+    def share(self, fields: Fields, ttl: timedelta) -> Wrapped:
+        """SHARE. Keep these apart, to be read once within `ttl` by whoever has the token. Raises InvalidInput for no
+        fields or no time, and as `write` for what cannot be kept."""
+        self._lacks(Capability.SHARE)
+
+    def look_into(self, token: SecretValue) -> Wrapped:
+        """SHARE. Where a wrapping token came from and how long it lasts; uses nothing up. Raises NotFound."""
+        self._lacks(Capability.SHARE)
+
+    def unwrap(self, token: SecretValue) -> Fields:
+        """SHARE. What a wrapping token holds, which uses it up: there is no second time. Raises NotFound."""
+        self._lacks(Capability.SHARE)
+
     def derive_key(self, purpose: str) -> bytes | None:
         """A 32-byte key for local files about this store (journal), stable while it lives; None where it has none."""
         self.info()
         return None
+
+    @property
+    def signed_in(self) -> SignedIn | None:
+        """Whom the server takes us for; None where nobody signs in. No I/O."""
+        return None
+
+    def store_sign_in(self) -> str:
+        """Keep what signs in where the server's own tools look for it; says where, in words. Raises Unsupported."""
+        raise Unsupported(f"Nobody signs in at a {self.info().kind} store.", capability="login")
+
+    def sign_out(self) -> None:
+        """End what signs in on the server, and forget it on this machine. Raises Unsupported."""
+        raise Unsupported(f"Nobody signs in at a {self.info().kind} store.", capability="login")
+
+    def keep_alive(self) -> None:
+        """Called now and then while somebody works: renew what has to be renewed. Cheap when nothing has to. Raises
+        AuthenticationRequired, Unavailable."""
+        self.info()
+
+    def condition(self) -> str:
+        """What keeps this store from being used, in a few words such as "sealed"; "" where nothing does. Asks it once
+        and raises nothing but Locked."""
+        self.info()
+        return ""
 
     @property
     def notes(self) -> Sequence[str]:

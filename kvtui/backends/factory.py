@@ -17,6 +17,7 @@ from kvtui.domain.progress import Progress, silent
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import Restored
+    from kvtui.domain.conversation import Conversation
     from kvtui.domain.salvage import Salvaged
 
 
@@ -49,16 +50,38 @@ class BackendFactory(ABC):
     capabilities: ClassVar[frozenset[Capability]]
     """What it can do at best; an open store says what it can do here."""
     settings: ClassVar[Sequence[Setting]]
+    signs_in: ClassVar[bool] = False
+    """Whether opening may need a conversation, where `open` without one raises AuthenticationRequired."""
     rescues: ClassVar[bool] = False
     """Whether `rescue` looks into what `open` refuses as damaged."""
+
+    def check(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings whose types are right, checked further. Raises InvalidInput naming the key that is wrong."""
+        return settings
+
+    def ambient(self, environ: Mapping[str, str]) -> Mapping[str, Any] | None:
+        """The settings of a store that the environment names, such as by an address of its server; None for none.
+        Raises InvalidInput."""
+        return None
+
+    def inner(self, settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        """The settings of a store inside of this one, such as a namespace. Raises Unsupported."""
+        raise Unsupported(f"A {self.kind} store has none inside of it.", capability=Capability.NAMESPACES.value)
 
     @abstractmethod
     def probe(self, settings: Mapping[str, Any]) -> StoreState:
         """Whether it is there and needs a credential. Raises PermissionDenied, Corrupt, Unavailable."""
 
     @abstractmethod
-    def open(self, settings: Mapping[str, Any], credential: Credential | None = None) -> Backend:
-        """Raises WrongCredential, AuthenticationRequired, NotFound, Corrupt, PermissionDenied, Unavailable."""
+    def open(
+        self,
+        settings: Mapping[str, Any],
+        credential: Credential | None = None,
+        conversation: Conversation | None = None,
+    ) -> Backend:
+        """`conversation` is with whoever can be asked for a password or to look at a page; without one only what needs
+        no asking is tried. Raises WrongCredential, AuthenticationRequired, NotFound, Corrupt, PermissionDenied,
+        Unavailable."""
 
     def create(self, settings: Mapping[str, Any], credential: Credential) -> Created:
         """Make a new, empty store. Raises AlreadyExists, Unsupported where stores are not made from here."""

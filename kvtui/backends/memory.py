@@ -19,9 +19,11 @@ from typing import Any, ClassVar
 
 from kvtui.backends.contract import Backend, missing, missing_folder, missing_version
 from kvtui.backends.factory import BackendFactory, Setting, StoreState
+from kvtui.backends.lending import Lending, Lent
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
+from kvtui.domain.conversation import Conversation
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
@@ -40,7 +42,7 @@ from kvtui.domain.secret import (
 )
 from kvtui.domain.value import Fields, ValueType
 
-ALL = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP, Capability.REREAD}
+ALL = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP, Capability.REREAD, Capability.NAMESPACES}
 """What this backend can do: everything, but it has no key slots, as nothing is locked, and needs no second best."""
 _POSSIBLE = ALL | {Capability.REREAD}
 
@@ -79,13 +81,14 @@ class MemoryStore:
         self.containers: set[str] = set()
         self.changes = 0
         self.retention: dict[str, Retention] = {}
+        self.lent = Lent()
         self.key = secrets.token_bytes(32)
         for history in histories:
             self.secrets[paths.check(history.path)] = _from_history(history)
         self.old_names = {path for path in self.secrets if not unicodedata.is_normalized("NFC", path)}
 
 
-class MemoryBackend(Backend):
+class MemoryBackend(Lending):
     """A connection. `capabilities` switches the others off; `clock` gives aware UTC; `user` is who writes."""
 
     def __init__(
@@ -102,6 +105,7 @@ class MemoryBackend(Backend):
         self._clock = clock
         self._user = user
         self._seen: dict[str, int] = {}
+        self._issued: dict[str, None] = {}
         self._closed = False
 
     def connect(self) -> MemoryBackend:
@@ -321,6 +325,11 @@ class MemoryBackend(Backend):
         return hmac.digest(self._store.key, purpose.encode(), "sha256")
 
     @contextmanager
+    def _lending(self, capability: Capability) -> Iterator[Lent]:
+        with self._using(capability):
+            yield self._store.lent
+
+    @contextmanager
     def _using(self, capability: Capability, path: str | None = None) -> Iterator[dict[str, _Held]]:
         """The secrets, with nobody else at them. Raises Locked, Unsupported."""
         with self._store.lock:
@@ -441,7 +450,12 @@ class MemoryFactory(BackendFactory):
     def probe(self, settings: Mapping[str, Any]) -> StoreState:
         return StoreState.READY
 
-    def open(self, settings: Mapping[str, Any], credential: Credential | None = None) -> Backend:
+    def open(
+        self,
+        settings: Mapping[str, Any],
+        credential: Credential | None = None,
+        conversation: Conversation | None = None,
+    ) -> Backend:
         name = str(settings.get("name", ""))
         store = self._stores.setdefault(name, MemoryStore())
         return MemoryBackend(store, location=f"memory:{name}" if name else "memory")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
 from kvtui.backends.contract import Backend, Found, Write, Written
 from kvtui.domain.capability import WRITING, BackendInfo, Capability
-from kvtui.domain.credential import Credential, KeySlot
+from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.errors import PermissionDenied
+from kvtui.domain.lease import Issued, Lease
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
 from kvtui.domain.value import Fields, SecretValue
+from kvtui.domain.wrapping import Wrapped
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
+    from kvtui.domain.retention import Retention
 
 _REASON = "This profile is read-only."
 
@@ -95,6 +98,25 @@ class ReadOnlyBackend(Backend):
     def containers(self) -> Sequence[str]:
         return self._inner.containers()
 
+    def namespaces(self) -> Sequence[str]:
+        return self._inner.namespaces()
+
+    @property
+    def signed_in(self) -> SignedIn | None:
+        return self._inner.signed_in
+
+    def store_sign_in(self) -> str:
+        return self._inner.store_sign_in()
+
+    def sign_out(self) -> None:
+        self._inner.sign_out()
+
+    def keep_alive(self) -> None:
+        self._inner.keep_alive()
+
+    def condition(self) -> str:
+        return self._inner.condition()
+
     def change_token(self) -> int:
         return self._inner.change_token()
 
@@ -106,6 +128,18 @@ class ReadOnlyBackend(Backend):
 
     def backup(self, file: Path, *, overwrite: bool = False, progress: Progress = silent) -> BackedUp:
         return self._inner.backup(file, overwrite=overwrite, progress=progress)
+
+    def roles(self) -> Sequence[str]:
+        return self._inner.roles()
+
+    def leases(self, known: Sequence[Lease] = ()) -> Sequence[Lease]:
+        return self._inner.leases(known)
+
+    def look_up_lease(self, lease_id: str) -> Lease:
+        return self._inner.look_up_lease(lease_id)
+
+    def look_into(self, token: SecretValue) -> Wrapped:
+        return self._inner.look_into(token)
 
     def derive_key(self, purpose: str) -> bytes | None:
         return self._inner.derive_key(purpose)
@@ -166,6 +200,21 @@ class ReadOnlyBackend(Backend):
         self._refuse()
 
     def replace_key_slot(self, old: Credential, new: Credential) -> KeySlot:
+        self._refuse()
+
+    def issue(self, role: str, ttl: timedelta | None = None) -> Issued:
+        self._refuse(role)
+
+    def renew(self, lease_id: str, increment: timedelta | None = None) -> Lease:
+        self._refuse()
+
+    def revoke(self, lease_id: str) -> None:
+        self._refuse()
+
+    def share(self, fields: Fields, ttl: timedelta) -> Wrapped:
+        self._refuse()
+
+    def unwrap(self, token: SecretValue) -> Fields:
         self._refuse()
 
     def _refuse(self, path: str | None = None) -> NoReturn:

@@ -20,9 +20,25 @@ GROUP = "kvtui.backends"
 _OURS: Mapping[str, str] = MappingProxyType(
     {
         "file": "kvtui.backends.file:FileFactory",
+        "vault": "kvtui.backends.vault:VaultFactory",
         "memory": "kvtui.backends.memory:MemoryFactory",
     }
 )
+
+
+_AMBIENT = MappingProxyType({"vault": ("BAO_ADDR", "VAULT_ADDR", "BAO_AGENT_ADDR", "VAULT_AGENT_ADDR")})
+"""Variables that name a store of a kind, so that looking at them loads that kind only where it is wanted."""
+
+
+def ambient(environ: Mapping[str, str]) -> Mapping[str, Mapping[str, Any]]:
+    """Stores the environment names, by kind: their settings. Raises InvalidInput."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for kind, variables in _AMBIENT.items():
+        if any(environ.get(name) for name in variables):
+            settings = factory(kind).ambient(environ)
+            if settings is not None:
+                found[kind] = settings
+    return found
 
 
 def kinds() -> list[str]:

@@ -57,6 +57,8 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         },
         "The rest": {
             "profiles": ("about", "list the profiles"),
+            "login": ("signing_in", "sign in at the profile's server, and say as whom"),
+            "logout": ("signing_in", "end the token and forget it"),
             "backends": ("about", "list the kinds of stores and what they can do"),
             "keys": ("about", "list the keys of the screen"),
             "config path": ("about", "print where the configuration is"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kvtui.actions import Keymap
     from kvtui.config import Config
+    from kvtui.domain.conversation import Conversation
 
 
 class Context:
@@ -67,6 +68,15 @@ class Context:
         if self._terminal is None:
             raise no_terminal()
         return self._terminal.ask(question, echo=True)
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """With whoever sits at the terminal; None where nobody does."""
+        if self._terminal is None:
+            return None
+        from kvtui.cli.signing_in import TerminalConversation  # noqa: PLC0415
+
+        return TerminalConversation(self)
 
     # -- configuration
 
@@ -136,7 +146,7 @@ class Context:
                 return session
         session = Session(profile)
         credential = self._credential(session)
-        session.unlock(credential)
+        session.unlock(credential, self.conversation)
         self._sessions.append((session, credential or Credential()))
         for note in session.backend.notes:
             self.out.note(note)

@@ -78,6 +78,11 @@ class Output:
         elif not self.quiet:
             self._complain(f"kvtui: {text}")
 
+    def urge(self, text: str) -> None:
+        """Something somebody must see now for the command to go on, such as an address to open; `-q` keeps it."""
+        for line in text.splitlines():
+            self._complain(f"kvtui: {show(line)}")
+
     def error(self, error: KvtuiError) -> None:
         """What went wrong and what to do, in one line, on standard error."""
         self._held.clear()

@@ -31,9 +31,12 @@ class Capability(StrEnum):
     CONTAINERS = "containers"
     TRASH = "trash"
     INDEX = "index"
+    NAMESPACES = "namespaces"
     CHANGE_SIGNAL = "change_signal"
     KEY_SLOTS = "key_slots"
     BACKUP = "backup"
+    LEASES = "leases"
+    SHARE = "share"
 
     @property
     def title(self) -> str:  # type: ignore[override]  # the words of a name, not its letters
@@ -62,11 +65,19 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.CONTAINERS: "empty containers",
         Capability.TRASH: "list what can be undeleted",
         Capability.INDEX: "search paths, descriptions and tags",
+        Capability.NAMESPACES: "namespaces: stores inside of it",
         Capability.CHANGE_SIGNAL: "notice changes by others",
         Capability.KEY_SLOTS: "manage passphrases and keys",
         Capability.BACKUP: "back up while in use",
+        Capability.LEASES: "short-lived credentials",
+        Capability.SHARE: "share once by a wrapping token",
     }
 )
+
+ON_SERVERS = frozenset(
+    {Capability.REREAD, Capability.RETENTION, Capability.NAMESPACES, Capability.LEASES, Capability.SHARE}
+)
+"""What a store on this machine has no use for."""
 
 WRITING = frozenset(
     {
@@ -78,6 +89,7 @@ WRITING = frozenset(
         Capability.DESTROY,
         Capability.MOVE,
         Capability.CONTAINERS,
+        Capability.SHARE,
     }
 )
 """What a read-only profile never offers."""
@@ -96,3 +108,5 @@ class BackendInfo:
     max_value_bytes: int | None = None
     varies: bool = False
     """Whether what can be done differs from path to path; `Backend.limits` tells."""
+    warning: str = ""
+    """What must always be seen while this store is open, such as that its server is not checked."""

@@ -18,6 +18,17 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Whom a server takes us for, and until when. `name` is the server's, untrusted text."""
+
+    name: str
+    policies: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    """Aware UTC; None for never, or not known."""
+    renewable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class KeySlot:
     """One way to open a vault. `type`: passphrase, keyfile, passphrase+keyfile or recovery."""
 

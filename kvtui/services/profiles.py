@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -71,6 +72,12 @@ def rescued(profile: Profile) -> Profile:
     return replace(profile, rescue=True, read_only=True, banner=profile.banner or "RESCUE: nothing is written")
 
 
+def inside_of(profile: Profile, name: str) -> Profile:
+    """A profile for a store inside of another one, such as a namespace. Raises Unsupported."""
+    settings = MappingProxyType({**profile.factory.inner(profile.settings, name)})
+    return replace(profile, name=f"{profile.name}/{name.strip('/')}", settings=settings)
+
+
 class Profiles:
     """All profiles of this run, and which of them is current. A vault named directly is current and has no name."""
 
@@ -87,17 +94,31 @@ class Profiles:
         """The profile of a name; "" is the current one. Raises InvalidInput when there is none."""
         if not name:
             return self.current
+        if name not in self._profiles and (inner := self._inner(name)) is not None:
+            return inner
         if name not in self._profiles:
             near = difflib.get_close_matches(name, self._profiles, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Profiles are: {', '.join(self._profiles) or 'none'}."
             raise InvalidInput(f"There is no profile {name}.", hint=hint)
         return self._profiles[name]
 
+    def _inner(self, name: str) -> Profile | None:
+        """`staging/team-a`: the namespace team-a of the profile staging. Raises Unsupported."""
+        outer, slash, inside = name.partition("/")
+        if not slash or not inside or outer not in self._profiles:
+            return None
+        return inside_of(self._profiles[outer], inside)
+
+    def _has_inner(self, name: str) -> bool:
+        return name in self._profiles and self._profiles[name].offers(Capability.NAMESPACES)
+
     def parse_address(self, text: str) -> tuple[Profile | None, str]:
         """`PROFILE:path` as profile and path; None where it names no profile, as a path may hold a colon itself."""
         name, colon, path = text.partition(":")
         if colon and name in self._profiles:
             return self._profiles[name], path
+        if colon and "/" in name and self._has_inner(name.partition("/")[0]):
+            return self.get(name), path
         return None, text
 
 
@@ -121,6 +142,8 @@ def load(
         profiles = {each.name: _profile(config, each) for each in config.profiles.values()}
     else:
         profiles = {DEFAULT_NAME: vault_profile(locations.default_vault(), name=DEFAULT_NAME)}
+    for kind, found_there in registry.ambient(environ).items():
+        profiles.setdefault(kind, Profile(kind, kind, MappingProxyType({**found_there})))
     if read_only:
         profiles = {key: replace(profile, read_only=True) for key, profile in profiles.items()}
     if rescue:
@@ -156,6 +179,11 @@ def _profile(config: Config, written: ProfileConfig) -> Profile:
             hint = f"Add {setting.name}: {setting.help}."
             config.refuse(written.line, f"The profile {written.name} has no {setting.name}.", hint)
     common = {setting.name: values.pop(setting.name) for setting in _COMMON if setting.name in values}
+    with suppress(Unavailable):  # a broken backend: opening it tells
+        try:
+            registry.factory(written.backend).check(values)
+        except InvalidInput as error:
+            config.refuse(written.line, f"The profile {written.name}: {error.message}", error.hint)
     return Profile(written.name, written.backend, MappingProxyType(values), **common)
 
 

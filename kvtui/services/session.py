@@ -6,6 +6,7 @@ one by one.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kvtui.domain.backup import Restored
+    from kvtui.domain.conversation import Conversation
 
 _ACTS = {
     Op.SET: Act.WRITE,
@@ -58,6 +60,9 @@ class Session:
         self.draft: Change | None = None
         """What somebody was typing when the session was locked; the screen takes it up and sets None."""
         self._pending: tuple[bytes, bool] | None = None
+        self._own_key = os.urandom(32)
+        """What seals pending changes of a store without a key of its own, as one on a server: they never leave this
+        process, and are nowhere in plain while it is locked."""
         self._state_dir = state_dir
         self._backend: Backend | None = None
         self._journal: Journal | None = None
@@ -106,9 +111,9 @@ class Session:
             return restored, error.message
         return restored, ""
 
-    def unlock(self, credential: Credential | None = None) -> None:
-        """Open the store, anew where it is open. See BackendFactory.open for what it raises."""
-        backend = self._opened(credential)
+    def unlock(self, credential: Credential | None = None, conversation: Conversation | None = None) -> None:
+        """Open the store, anew where it is open: staged changes stay. See BackendFactory.open for what it raises."""
+        backend = self._opened(credential, conversation)
         try:
             journal = Journal.of(
                 self.profile.name or backend.info().location, backend.derive_key("journal"), self._state_dir
@@ -124,11 +129,11 @@ class Session:
             before.close()
         self._take_up_pending()
 
-    def _opened(self, credential: Credential | None) -> Backend:
+    def _opened(self, credential: Credential | None, conversation: Conversation | None) -> Backend:
         factory, settings = self.profile.factory, self.profile.settings
         if self.profile.rescue:
             return factory.rescue(settings, credential or Credential())
-        return factory.open(settings, credential)
+        return factory.open(settings, credential, conversation)
 
     @staticmethod
     def _read_only(backend: Backend, *reason: str) -> Backend:
@@ -158,14 +163,14 @@ class Session:
                     backend.close()
 
     def _sealed_pending(self, backend: Backend, draft: Change | None) -> tuple[bytes, bool] | None:
-        """The sealed changes, and whether the last of them is a draft; None for none, or where no key is to be had."""
+        """The sealed changes, and whether the last of them is a draft; None for none."""
         kept = [*self.staged, *([draft] if draft is not None else [])]
         if not kept:
             return None
         from kvtui.services import pending  # noqa: PLC0415 - few sessions leave anything
 
-        key = backend.derive_key(pending.PURPOSE)
-        return None if key is None else (pending.seal(kept, key), draft is not None)
+        key = backend.derive_key(pending.PURPOSE) or self._own_key
+        return pending.seal(kept, key), draft is not None
 
     def _take_up_pending(self) -> None:
         kept, self._pending = self._pending, None
@@ -173,12 +178,10 @@ class Session:
             return
         from kvtui.services import pending  # noqa: PLC0415
 
-        key = self.backend.derive_key(pending.PURPOSE)
-        if key is not None:
-            changes_kept = pending.unseal(kept[0], key)
-            self.draft = changes_kept.pop() if kept[1] else None
-            for change in changes_kept:
-                self.staged.stage(change)
+        changes_kept = pending.unseal(kept[0], self.backend.derive_key(pending.PURPOSE) or self._own_key)
+        self.draft = changes_kept.pop() if kept[1] else None
+        for change in changes_kept:
+            self.staged.stage(change)
 
     @property
     def backend(self) -> Backend:

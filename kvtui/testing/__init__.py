@@ -24,7 +24,7 @@ works, where it has not, it raises Unsupported. Hooks not given skip the tests t
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("suite", "reading", "writing", "lifecycle", "store", "machine"))
+    *(f"{__name__}.{part}" for part in ("suite", "reading", "writing", "lifecycle", "leases", "store", "machine"))
 )
 
 from kvtui.testing.conformance import BackendConformance  # noqa: E402

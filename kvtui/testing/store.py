@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from kvtui.backends.contract import Backend
 from kvtui.domain import json_text
-from kvtui.domain.capability import Capability
+from kvtui.domain.capability import WRITING, Capability
 from kvtui.domain.codec import to_text
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import (
@@ -48,9 +49,16 @@ READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPro
         Capability.HISTORY: (lambda store: store.read_history("app/db"),),
         Capability.TRASH: (lambda store: list(store.trash()),),
         Capability.INDEX: (lambda store: list(store.index()), lambda store: store.find("x", 1)),
+        Capability.NAMESPACES: (lambda store: store.namespaces(),),
         Capability.CHANGE_SIGNAL: (lambda store: store.change_token(),),
         Capability.KEY_SLOTS: (lambda store: store.key_slots(), lambda store: store.export_page_key()),
         Capability.BACKUP: (lambda store: store.backup(Path("/nowhere/backup")),),
+        Capability.LEASES: (
+            lambda store: store.roles(),
+            lambda store: store.leases(),
+            lambda store: store.look_up_lease("roles/x/1"),
+        ),
+        Capability.SHARE: (lambda store: store.look_into(SecretValue("x")),),
     }
 )
 WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingProxyType(
@@ -79,6 +87,15 @@ WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPr
             lambda store: store.add_recovery_key(),
             lambda store: store.remove_key_slot("1"),
             lambda store: store.replace_key_slot(_SLOT, _SLOT),
+        ),
+        Capability.LEASES: (
+            lambda store: store.issue("roles/x"),
+            lambda store: store.renew("roles/x/1"),
+            lambda store: store.revoke("roles/x/1"),
+        ),
+        Capability.SHARE: (
+            lambda store: store.share(one("x"), timedelta(minutes=1)),
+            lambda store: store.unwrap(SecretValue("x")),
         ),
     }
 )
@@ -137,6 +154,8 @@ class StoreConformance(Suite):
         if given.can(Capability.WRITE):
             given.write("app/db", one("x"))
         read_only = store.info().read_only
+        if read_only and capability in WRITING:
+            pytest.skip("what writes is refused by a read-only store, whoever could do it")
         calls = [*READS.get(capability, ()), *(() if read_only else WRITES.get(capability, ()))]
         if capability is Capability.CHECK_AND_SET and store.can(Capability.REREAD):
             calls.clear()

@@ -53,8 +53,8 @@ EXAMPLES = {
     "journal": "journal",
     "journal verify": "journal verify",
 }
-ELSEWHERE = {"init", "open", "demo"}
-"""init is tested with the vault, the others open the screen."""
+ELSEWHERE = {"init", "open", "demo", "login", "logout"}
+"""init is tested with the vault, login and logout with servers, the others open the screen."""
 
 
 def test_every_command_has_an_example() -> None:

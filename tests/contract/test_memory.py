@@ -6,6 +6,7 @@ from typing import Any
 
 from kvtui.backends.contract import Backend
 from kvtui.backends.factory import StoreState
+from kvtui.backends.lending import Role
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryFactory, MemoryStore
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.metadata import MetadataPatch
@@ -31,6 +32,16 @@ class TestMemory(BackendConformance):
 
     def plant(self, history: History) -> Backend:
         return MemoryBackend(MemoryStore([history]))
+
+    def role(self, backend: Backend) -> str:
+        assert isinstance(backend, MemoryBackend)
+        backend._store.lent.roles["database/creds/readonly"] = Role()
+        return "database/creds/readonly"
+
+    def fixed_role(self, backend: Backend) -> str:
+        assert isinstance(backend, MemoryBackend)
+        backend._store.lent.roles["database/creds/fixed"] = Role(renewable=False)
+        return "database/creds/fixed"
 
 
 class TestMemoryWithOneTextPerPath(BackendConformance):

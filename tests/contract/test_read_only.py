@@ -32,6 +32,11 @@ REFUSED = {
     "add_recovery_key",
     "remove_key_slot",
     "replace_key_slot",
+    "issue",
+    "renew",
+    "revoke",
+    "share",
+    "unwrap",
 }
 
 

@@ -20,9 +20,16 @@ from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue
 from kvtui.testing import BackendConformance
+from tests.doubles.rabbitmq import RabbitMq
 from tests.doubles.vault import VaultDouble, real_server
 
 _count = itertools.count()
+ISSUING = f"rabbitmq{os.getpid()}"
+"""Where a real server issues credentials of a queue that is a double."""
+
+
+def api_of(url: str, token: str) -> VaultApi:
+    return VaultApi(HttpClient(address.parse(url), is_final=is_final), token=SecretValue(token))
 
 
 class Kv2OnOpenBaoDouble(BackendConformance):
@@ -35,6 +42,10 @@ class Kv2OnOpenBaoDouble(BackendConformance):
     machine_examples = 3
     machine_steps = 10
     version = 2
+    issues = "database/creds/readonly"
+
+    def role(self, backend: Backend) -> str:
+        return self.issues
 
     def keeps(self, value: Json | bytes) -> bool:
         if _has_half_characters(value):
@@ -49,14 +60,20 @@ class Kv2OnOpenBaoDouble(BackendConformance):
         return 0 < len(text.encode("utf-8", "surrogatepass")) <= 128 and text.isprintable()
 
     @pytest.fixture(autouse=True)
-    def _use(self, server: tuple[str, str]) -> None:
+    def _use(self, server: tuple[str, str]) -> Iterator[None]:
         self.url, self.token = server
+        self.roots: list[str] = []
+        yield
+        with self.api() as api:
+            for root in self.roots:
+                api.change("DELETE", f"sys/mounts/{root}")
 
     def api(self) -> VaultApi:
-        return VaultApi(HttpClient(address.parse(self.url), is_final=is_final), token=SecretValue(self.token))
+        return api_of(self.url, self.token)
 
     def make(self) -> Backend:
         root = f"conformance{os.getpid()}x{next(_count)}"
+        self.roots.append(root)
         with self.api() as api:
             api.change("POST", f"sys/mounts/{root}", {"type": "kv", "options": {"version": str(self.version)}})
         return self.connect(root)
@@ -83,12 +100,14 @@ class Kv1OnOpenBaoDouble(Kv2OnOpenBaoDouble):
 @pytest.fixture(scope="class")
 def openbao_double() -> Iterator[tuple[str, str]]:
     with VaultDouble() as double:
+        double.mount("database", kind="database").add_role("readonly")
         yield double.url, double.root_token
 
 
 @pytest.fixture(scope="class")
 def vault_double() -> Iterator[tuple[str, str]]:
     with VaultDouble(flavour="vault") as double:
+        double.mount("database", kind="database").add_role("readonly")
         yield double.url, double.root_token
 
 
@@ -98,8 +117,16 @@ def real() -> Iterator[tuple[str, str]]:
     if found is None:
         warnings.warn("no bao or vault on PATH, so nothing was tried against a real server", stacklevel=1)
         pytest.skip("no bao or vault on PATH")
-    with found:
+    with found, RabbitMq() as rabbit, api_of(found.url, found.token) as api:
+        api.change("POST", f"sys/mounts/{ISSUING}", {"type": "rabbitmq"})
+        connection: Json = {"connection_uri": rabbit.url, "username": "a", "password": "b", "verify_connection": False}
+        api.change("POST", f"{ISSUING}/config/connection", connection)
+        api.change("POST", f"{ISSUING}/config/lease", {"ttl": 3600, "max_ttl": 86400})
+        api.change("POST", f"{ISSUING}/roles/app", {"tags": "x"})
         yield found.url, found.token
+        api.change("POST", f"sys/leases/revoke-prefix/{ISSUING}", {"sync": True})
+        assert not rabbit.users
+        api.change("DELETE", f"sys/mounts/{ISSUING}")
 
 
 class TestKv2OnOpenBaoDouble(Kv2OnOpenBaoDouble):
@@ -129,6 +156,8 @@ class TestKv1OnVaultDouble(Kv1OnOpenBaoDouble):
 
 
 class TestKv2OnRealServer(Kv2OnOpenBaoDouble):
+    issues = f"{ISSUING}/creds/app"
+
     @pytest.fixture
     def server(self, real: tuple[str, str]) -> tuple[str, str]:
         return real
@@ -136,6 +165,7 @@ class TestKv2OnRealServer(Kv2OnOpenBaoDouble):
 
 class TestKv1OnRealServer(Kv1OnOpenBaoDouble):
     machine_examples = 1
+    issues = f"{ISSUING}/creds/app"
 
     @pytest.fixture
     def server(self, real: tuple[str, str]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kvtui.backends.contract import Backend
 from kvtui.backends.factory import BackendFactory, Setting, StoreState
 from kvtui.backends.file import checks, files, header
-from kvtui.domain.capability import Capability
+from kvtui.domain.capability import ON_SERVERS, Capability
 from kvtui.domain.credential import Created, Credential, KeySlot
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput
 from kvtui.domain.progress import Progress, silent
@@ -18,6 +18,7 @@ from kvtui.locations import state_dir
 if TYPE_CHECKING:
     from kvtui.backends.file.header import KdfCost
     from kvtui.domain.backup import Restored
+    from kvtui.domain.conversation import Conversation
     from kvtui.domain.salvage import Salvaged
 
 # What needs SQLite and cryptography is imported when a vault is opened: asking whether there is one stays cheap.
@@ -28,7 +29,7 @@ class FileFactory(BackendFactory):
 
     kind: ClassVar[str] = "file"
     title: ClassVar[str] = "an encrypted vault on this machine"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - ON_SERVERS
     settings: ClassVar[Sequence[Setting]] = (
         Setting("path", str, "the vault's folder", required=True, path=True),
         Setting("key_file", str, "a key file that opens it, alone or with the passphrase", path=True),
@@ -48,7 +49,12 @@ class FileFactory(BackendFactory):
         types = {slot.type for slot in header.read(vault).slots}
         return StoreState.READY if "keyfile" in types and settings.get("key_file") else StoreState.LOCKED
 
-    def open(self, settings: Mapping[str, Any], credential: Credential | None = None) -> Backend:
+    def open(
+        self,
+        settings: Mapping[str, Any],
+        credential: Credential | None = None,
+        conversation: Conversation | None = None,  # noqa: ARG002 - a vault asks for nothing else
+    ) -> Backend:
         return self._open(settings, credential, accept_rollback=False)
 
     def create(self, settings: Mapping[str, Any], credential: Credential) -> Created:

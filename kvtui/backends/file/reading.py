@@ -13,7 +13,7 @@ from kvtui.backends.file.columns import to_column
 from kvtui.backends.file.schema import LIVE, SecretRow, VersionRow
 from kvtui.backends.file.vault import Vault
 from kvtui.domain import path as paths
-from kvtui.domain.capability import BackendInfo, Capability
+from kvtui.domain.capability import ON_SERVERS, BackendInfo, Capability
 from kvtui.domain.codec import decode_fields
 from kvtui.domain.credential import KeySlot
 from kvtui.domain.errors import Corrupt
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kvtui.domain.backup import BackedUp
 
-ALL = frozenset(Capability)
+ALL = frozenset(Capability) - ON_SERVERS
 
 CHUNK = 1000
 """Rows read at once when streaming: no transaction outlives a chunk, so nothing holds up the write-ahead log."""

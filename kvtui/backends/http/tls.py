@@ -16,6 +16,8 @@ class Tls:
 
     ca_file: Path | None = None
     ca_dir: Path | None = None
+    ca_pem: str | None = None
+    """Certificates themselves, where no file or folder is named."""
     client_cert: Path | None = None
     client_key: Path | None = None
     server_name: str | None = None
@@ -30,6 +32,11 @@ class Tls:
             context.verify_mode = ssl.CERT_NONE
         elif self.ca_file or self.ca_dir:
             self._load_authorities(context)
+        elif self.ca_pem:
+            try:
+                context.load_verify_locations(cadata=self.ca_pem)
+            except ssl.SSLError:
+                raise InvalidInput("The certificates given cannot be read.", hint="They must be PEM.") from None
         else:
             context.load_default_certs()
         if self.client_cert:

@@ -7,17 +7,32 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from kvtui.backends.contract import Backend, missing, missing_folder
+from kvtui.backends.contract import missing, missing_folder
 from kvtui.backends.vault import rights
 from kvtui.backends.vault.api import VaultApi
+from kvtui.backends.vault.capabilities import AT_BEST, OF_THE_SERVER, ON_DETAILS
 from kvtui.backends.vault.engine import Engine, Known, Place, folder_entry, must_be_possible
 from kvtui.backends.vault.kv1 import Kv1
 from kvtui.backends.vault.kv2 import Kv2
+from kvtui.backends.vault.leases import Leasing
 from kvtui.backends.vault.mounts import Mount, Mounts
+from kvtui.backends.vault.token import Keeper
 from kvtui.backends.vault.walk import Walk, each_in_order
+from kvtui.backends.vault.wrapping import Wrapping
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
-from kvtui.domain.errors import AlreadyExists, InvalidInput, InvalidPath, KvtuiError, Locked, NotFound, Unsupported
+from kvtui.domain.credential import SignedIn
+from kvtui.domain.errors import (
+    AlreadyExists,
+    InvalidInput,
+    InvalidPath,
+    KvtuiError,
+    Locked,
+    NotFound,
+    PermissionDenied,
+    Unsupported,
+)
+from kvtui.domain.lease import Lease
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import (
@@ -35,21 +50,34 @@ from kvtui.domain.secret import (
 from kvtui.domain.value import Fields
 
 _ENGINES: Mapping[int, type[Engine]] = MappingProxyType({1: Kv1, 2: Kv2})
-AT_BEST = Kv1.capabilities | Kv2.capabilities | {Capability.INDEX}
+_OF_ALL = OF_THE_SERVER | {Capability.INDEX, Capability.TRASH}
+"""What does not differ from one path to another."""
 _NO_BYTES = "The server keeps JSON, and bytes are none: store them as base64 text."
 
 Skip = Callable[[Skipped], None]
 
 
-class VaultBackend(Backend):
+class VaultBackend(Leasing, Wrapping):
     """`root` is a folder of the server that is the root here; "" for all of its mounts. `width` requests at a time."""
 
-    def __init__(self, api: VaultApi, mounts: Mounts, *, location: str, root: str = "", width: int = 10) -> None:
+    def __init__(
+        self,
+        api: VaultApi,
+        mounts: Mounts,
+        *,
+        location: str,
+        root: str = "",
+        width: int = 10,
+        keeper: Keeper | None = None,
+        warning: str = "",
+    ) -> None:
         self._api = api
+        self._keeper = keeper
         self._mounts = mounts
         self.root = root.strip("/")
         self._width = width
         self._engines: dict[str, Engine] = {}
+        self._issued: dict[str, Lease] = {}
         self._closed = False
         self._info = BackendInfo(
             kind="vault",
@@ -57,6 +85,7 @@ class VaultBackend(Backend):
             capabilities=self._capabilities(),
             reasons=MappingProxyType({Capability.BYTES: _NO_BYTES}),
             varies=True,
+            warning=warning,
         )
 
     def _capabilities(self) -> frozenset[Capability]:
@@ -65,12 +94,12 @@ class VaultBackend(Backend):
         if not mounts and self.root and (mount := self._mounts.of(self.root)) is not None:
             mounts = [mount]
         if not mounts:
-            return AT_BEST - {Capability.INDEX}
+            return AT_BEST - ON_DETAILS
         engines = [self._engine_of(mount) for mount in mounts]
-        can = frozenset[Capability]().union(*(engine.capabilities for engine in engines))
+        can = OF_THE_SERVER.union(*(engine.capabilities for engine in engines))
         versioned = [engine for engine in engines if isinstance(engine, Kv2)]
         if versioned and all(engine.has_details for engine in versioned):
-            can |= {Capability.INDEX}
+            can |= ON_DETAILS
         return can
 
     def _concerns(self, mount: Mount) -> bool:
@@ -84,6 +113,41 @@ class VaultBackend(Backend):
     def close(self) -> None:
         self._closed = True
         self._api.close()
+
+    @property
+    def signed_in(self) -> SignedIn | None:
+        return None if self._keeper is None else self._keeper.signed_in
+
+    def store_sign_in(self) -> str:
+        self._check_open()
+        return super().store_sign_in() if self._keeper is None else self._keeper.store()
+
+    def sign_out(self) -> None:
+        self._check_open()
+        if self._keeper is None:
+            super().sign_out()
+        else:
+            self._keeper.end()
+
+    def keep_alive(self) -> None:
+        self._check_open()
+        if self._keeper is not None:
+            self._keeper.keep()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._keeper.notes if self._keeper is not None else ()
+
+    def namespaces(self) -> Sequence[str]:
+        self._check_open()
+        for where in ("sys/internal/ui/namespaces", "sys/namespaces"):
+            try:
+                names = self._api.keys(where)
+            except (PermissionDenied, Unsupported):
+                continue
+            if names:
+                return sorted(name.strip("/") for name in names)
+        return ()
 
     # Listing
 
@@ -237,7 +301,7 @@ class VaultBackend(Backend):
         return self._engine_of(mount), Place(path, f"{at.key}/" if at.key and path.endswith("/") else at.key)
 
     def _lacked_by(self, engine: Engine) -> Mapping[Capability, str]:
-        lacking = self._info.capabilities - engine.capabilities - {Capability.INDEX, Capability.TRASH}
+        lacking = self._info.capabilities - engine.capabilities - _OF_ALL
         return dict.fromkeys(lacking, engine.lacking)
 
     # Writing

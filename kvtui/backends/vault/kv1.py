@@ -15,6 +15,7 @@ from kvtui.backends.contract import missing, missing_version
 from kvtui.backends.http.client import Unanswered
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
+from kvtui.backends.vault.capabilities import KV1
 from kvtui.backends.vault.engine import Engine, Place, Right, canonical, named, same_values, to_fields, to_map
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput, NotFound
@@ -27,17 +28,7 @@ _REMEMBERED = 2000
 
 
 class Kv1(Engine):
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {
-            Capability.LIST,
-            Capability.READ,
-            Capability.WRITE,
-            Capability.FIELDS,
-            Capability.TYPED_VALUES,
-            Capability.DELETE,
-            Capability.REREAD,
-        }
-    )
+    capabilities: ClassVar[frozenset[Capability]] = KV1
     lacking: ClassVar[str] = "This mount is KV version 1: one value per path, no versions, nothing known about it."
 
     def __init__(self, *args: Any) -> None:

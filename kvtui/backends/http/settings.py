@@ -1,0 +1,59 @@
+"""The settings every store on a server shares, and the client they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kvtui.backends.factory import Setting
+from kvtui.backends.http import address
+from kvtui.backends.http.client import TIMEOUT, Answer, HttpClient
+from kvtui.backends.http.tls import Tls
+from kvtui.domain.errors import InvalidInput
+
+REMOTE: Sequence[Setting] = (
+    Setting("url", str, "the server's address, such as https://vault.example.com:8200", required=True),
+    Setting("timeout_seconds", int, "how long a whole call may take; 15 without it"),
+    Setting("proxy", str, "an HTTP proxy's address; none without it"),
+    Setting("allow_http", bool, "let the address be plain HTTP to another machine: everybody on the way can read it"),
+)
+LONGEST = 600
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Raises InvalidInput for an address, proxy or time that cannot be used."""
+    address.parse(str(settings["url"]), allow_http=settings.get("allow_http") is True)
+    if "proxy" in settings:
+        address.parse(str(settings["proxy"]), allow_http=True)
+    if not 0 < int(settings.get("timeout_seconds", TIMEOUT)) <= LONGEST:
+        raise InvalidInput(f"timeout_seconds must be from 1 to {LONGEST}.", hint="Without it, a call takes up to 15 s.")
+
+
+def client(
+    settings: Mapping[str, Any],
+    *,
+    tls: Tls | None = None,
+    proxy: str | None = None,
+    connections: int = 10,
+    is_final: Callable[[Answer], bool] = lambda _: False,
+) -> HttpClient:
+    """Raises InvalidInput."""
+    check(settings)
+    return HttpClient(
+        address.parse(str(settings["url"]), allow_http=settings.get("allow_http") is True),
+        timeout=float(settings.get("timeout_seconds", TIMEOUT)),
+        tls=tls,
+        proxy=settings.get("proxy", proxy),
+        connections=connections,
+        is_final=is_final,
+    )
+
+
+def warning(settings: Mapping[str, Any], tls: Tls | None) -> str:
+    """What must always be seen while such a connection is open; "" for nothing."""
+    where = address.parse(str(settings["url"]), allow_http=True)
+    if where.is_plain and not where.is_loopback:
+        return "NO TLS: everybody on the way can read and change what is sent"
+    if tls is not None and tls.skip_verify and not where.is_plain:
+        return "TLS NOT CHECKED: this may be another server"
+    return ""
