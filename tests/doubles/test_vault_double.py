@@ -1,426 +1,392 @@
-"""The double of Vault: what it promises to tests, and that it answers as a real OpenBao does."""
+"""What the double of Vault promises to the tests that use it, beyond answering as a real server does."""
 
 from __future__ import annotations
 
-import base64
-import hmac
 import http.client
 import json
-import re
-import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from tests.doubles.vault import RealServer, VaultDouble, real_server
-from tests.doubles.vault.oidc import CALLBACK
-from tests.doubles.vault.provider import CLIENT, SECRET
-from tests.doubles.vault_requests import SCRIPTS
-
-LINE = re.compile(
-    r"(?:@(?P<token>\S+) )?(?P<method>[A-Z]+) (?P<path>\S+)(?: (?P<body>[^|=].*?))?"
-    r"(?: \| (?P<headers>.*?))?(?: => (?P<name>\S+) (?P<member>\S+))?"
-)
-ROOT = "root"
-"""The token whose policy is root, in scripts."""
-HIDDEN = {
-    "request_id", "accessor", "uuid", "client_token", "token", "wrapped_accessor", "entity_id", "cluster_id", "id",
-    "cluster_name", "server_time_utc", "last_renewal_time", "running_plugin_version", "role_id", "secret_id",
-    "secret_id_accessor", "auth_url", "state", "user_code", "mfa_request_id",
-}  # fmt: skip
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-VAGUE = re.compile(r"(invalid character|TTL of|error validating token:) .*")
-UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-NAMES = re.compile(r"\b(?:[sb]\.)?[A-Za-z0-9]{24}(?:\.[A-Za-z0-9]{6})?\b")
-
-
-@dataclass
-class Raw:
-    """An answer as it came."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class Wire:
-    """One server and what a script has kept of its answers."""
-
-    url: str
-    root: str
-    kept: dict[str, str] = field(default_factory=dict)
-
-    def send(
-        self, method: str, path: str, body: str = "", token: str = ROOT, headers: dict[str, str] | None = None
-    ) -> Raw:
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
-        sent = {"X-Vault-Token": self.root if token == ROOT else self.kept.get(token, token), **(headers or {})}
-        if token == "none":
-            del sent["X-Vault-Token"]
-        if body:
-            kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-            sent.setdefault("Content-Type", kind)
-        try:
-            connection.putrequest(method, "/v1/" + path, skip_accept_encoding=True)
-            for name, value in sent.items():
-                connection.putheader(name, value)
-            if body or method in {"POST", "PUT"}:
-                connection.putheader("Content-Length", str(len(body.encode())))
-            connection.endheaders(body.encode() or None)
-            answer = connection.getresponse()
-            return Raw(answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()})
-        finally:
-            connection.close()
-
-    def run(self, line: str) -> Raw:
-        match = LINE.fullmatch(line)
-        assert match, line
-        filled = {
-            name: re.sub(r"\$(\w+)", lambda found: self.kept.get(found[1], found[0]), text or "")
-            for name, text in match.groupdict().items()
-        }
-        headers = dict(one.split(": ", 1) for one in filled["headers"].split("; ") if ": " in one)
-        if filled["method"] == "WAIT":
-            return self.wait(filled["path"], headers)
-        answer = self.send(filled["method"], filled["path"], filled["body"], match["token"] or ROOT, headers)
-        if match["name"]:
-            found = answer.json()
-            for member in match["member"].split("."):
-                assert member in found, (self.url, line, found)
-                found = found[member]
-            self.kept[match["name"]] = found
-        return answer
-
-    def wait(self, mount: str, headers: dict[str, str]) -> Raw:
-        """Until a new KV v2 mount is ready."""
-        for _ in range(1000):
-            answer = self.send("GET", f"{mount}/config", headers=headers)
-            if answer.status == 200:
-                return answer
-        raise AssertionError(answer)
-
-
-def masked(value: Any, key: str = "") -> Any:
-    """What must be equal: times, ids and lifetimes to the second are not."""
-    match value:
-        case dict():
-            return {name: masked(item, name) for name, item in value.items()}
-        case list():
-            return [masked(item) for item in value]
-        case str() if key in HIDDEN and value:
-            return "<hidden>"
-        case str():
-            return VAGUE.sub(r"\1 …", NAMES.sub("<name>", UUID.sub("<uuid>", TIME.sub("<time>", value))))
-        case int() if key in HIDDEN or key == "creation_time":
-            return "<hidden>"
-        case int() if key in {"ttl", "lease_duration"} and not isinstance(value, bool):
-            return -(-value // 20) * 20
-        case _:
-            return value
-
-
-class Literal(float):
-    """A number that remembers how it was written."""
-
-    text: str
-
-    def __new__(cls, text: str) -> Self:
-        made = super().__new__(cls, text)
-        made.text = text
-        return made
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Literal) and other.text == self.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def comparable(answer: Raw) -> dict[str, Any]:
-    """Status, the headers that matter, and the body: the order of keys counts except at the top."""
-    shown: dict[str, Any] = {"status": answer.status}
-    if "retry-after" in answer.headers:
-        shown["retry-after"] = int(answer.headers["retry-after"]) // 100
-    for name in ("location", "x-vault-namespace", "content-type", "x-ratelimit-limit", "x-ratelimit-remaining"):
-        if name in answer.headers and (answer.body or name != "content-type"):
-            shown[name] = answer.headers[name]
-    try:
-        body = json.loads(answer.body, parse_float=Literal)
-    except ValueError:
-        return shown | {"text": answer.body}
-    body = masked(body)
-    if isinstance(body, dict):
-        if "errors" in body:
-            body["errors"] = ["\n".join(sorted(text.split("\n"))) for text in body["errors"]]
-        body = {name: body[name] for name in sorted(body)}
-        return shown | {"body": {name: json.dumps(item, default=repr) for name, item in body.items()}}
-    return shown | {"body": body}
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[RealServer]:
-    server = real_server()
-    if server is None:
-        pytest.skip("NO REAL SERVER: neither BAO_BIN nor bao nor vault was found, nothing is compared with one")
-    with server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def vault() -> Iterator[VaultDouble]:
-    with VaultDouble() as double:
-        yield double
-
-
-def signed_jwt() -> dict[str, str]:
-    """A public key (PEM in a JSON string) and a JWT of `me` signed by it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    claims = {"sub": "me", "exp": int(time.time()) + 600, "iat": int(time.time()) - 60}
-    parts = [json.dumps(part).encode() for part in ({"alg": "ES256", "typ": "JWT"}, claims)]
-    signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
-    r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(hashes.SHA256())))
-    signature = base64.urlsafe_b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).rstrip(b"=")
-    return {"key": json.dumps(pem.decode())[1:-1], "jwt": (signed + b"." + signature).decode()}
-
-
-def lines_of(script: str) -> list[str]:
-    return [line.strip() for line in script.strip().splitlines()]
-
-
-@pytest.mark.parametrize("subject", SCRIPTS)
-def test_the_double_answers_as_the_real_server_does(real: RealServer, vault: VaultDouble, subject: str) -> None:
-    mount = "m" + str(list(SCRIPTS).index(subject))
-    version = "1" if subject.startswith("kv1") else "2"
-    kept = {"m": mount, **signed_jwt()} if subject == "jwt" else {"m": mount}
-    servers = [Wire(real.url, real.token, dict(kept)), Wire(vault.url, vault.root_token, dict(kept))]
-    for wire in servers:
-        made = wire.send("POST", f"sys/mounts/{mount}", json.dumps({"type": "kv", "options": {"version": version}}))
-        assert made.status == 204
-        if version == "2":
-            wire.wait(mount, {})
-    differences = []
-    for line in lines_of(SCRIPTS[subject]):
-        theirs, ours = (comparable(wire.run(line)) for wire in servers)
-        if theirs != ours:
-            differences.append(f"{line}\n   real: {theirs}\n double: {ours}")
-    assert not differences, "\n" + "\n".join(differences)
-
-
-def compare(wires: list[Wire], lines: list[str]) -> None:
-    for line in lines:
-        theirs, ours = (comparable(wire.run(line)) for wire in wires)
-        assert ours == theirs, line
-
-
-def two(real: RealServer, vault: VaultDouble, mount: str) -> list[Wire]:
-    return [Wire(real.url, real.token, {"m": mount}), Wire(vault.url, vault.root_token, {"m": mount})]
-
-
-def oidc_mount(wires: list[Wire], vault: VaultDouble) -> None:
-    about = {"oidc_client_id": CLIENT, "oidc_client_secret": SECRET, "default_role": "b"}
-    config = json.dumps({"oidc_discovery_url": vault.provider.url, **about})
-    browser = {"role_type": "oidc", "user_claim": "sub", "allowed_redirect_uris": CALLBACK, "token_policies": "a"}
-    device = {**browser, "callback_mode": "device", "poll_interval": 1}
-    for wire in wires:
-        wire.run('POST sys/auth/$m {"type":"oidc"}')
-    compare(wires, ['@none POST auth/$m/oidc/auth_url {"role":"b"}'])
-    for wire in wires:
-        assert wire.run(f"POST auth/$m/config {config}").status == 204
-        assert wire.run(f"POST auth/$m/role/b {json.dumps(browser)}").status in {200, 204}
-        assert wire.run(f"POST auth/$m/role/d {json.dumps(device)}").status in {200, 204}
-
-
-def visit(wire: Wire, name: str) -> None:
-    """What a browser does with the kept address; keeps what the provider tells our callback."""
-    parts = urlsplit(wire.kept[name])
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
-    connection.request("GET", f"{parts.path}?{parts.query}")
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    wire.kept |= dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
-
-
-def test_login_by_browser_goes_as_at_the_real_server(real: RealServer, vault: VaultDouble) -> None:
-    wires = two(real, vault, "oidc-browser")
-    oidc_mount(wires, vault)
-    body = f'{{"role":"b","redirect_uri":"{CALLBACK}","client_nonce":"n"}}'
-    begin = f"@none POST auth/$m/oidc/auth_url {body} => u data.auth_url"
-    other = begin.replace("localhost:8250", "localhost:1234").replace('"role":"b",', "")
-    compare(
-        wires,
-        [
-            '@none POST auth/$m/oidc/auth_url {"role":"none","redirect_uri":"x"}',
-            '@none POST auth/$m/oidc/auth_url {"role":"b"}',
-            '@none POST auth/$m/oidc/auth_url {"role":"b","redirect_uri":"http://elsewhere/oidc/callback"}',
-            '@none POST auth/$m/oidc/auth_url {"role":"b","redirect_uri":"http://127.0.0.1:8250/oidc/callback"}',
-            "@none GET auth/$m/oidc/callback?state=none&code=x",
-            "@none GET auth/$m/oidc/callback",
-            other,
-            begin,
-        ],
-    )
-    for wire in wires:
-        visit(wire, "u")
-    finish = "@none GET auth/$m/oidc/callback?state=$state&code=$code&client_nonce=n => t auth.client_token"
-    compare(wires, [finish, "@t GET auth/token/lookup-self", finish.partition(" =>")[0], begin])
-    for wire in wires:
-        visit(wire, "u")
-    compare(wires, ["@none GET auth/$m/oidc/callback?state=$state&code=$code&client_nonce=other", begin])
-    for wire in wires:
-        visit(wire, "u")
-    compare(wires, ["@none GET auth/$m/oidc/callback?state=$state&client_nonce=n", begin])
-    vault.provider.decision = "deny"
-    for wire in wires:
-        visit(wire, "u")
-    vault.provider.decision = "approve"
-    compare(wires, ["@none GET auth/$m/oidc/callback?state=$state&error=access_denied&client_nonce=n"])
-
-
-def test_login_by_device_goes_as_at_the_real_server(real: RealServer, vault: VaultDouble) -> None:
-    wires = two(real, vault, "oidc-device")
-    oidc_mount(wires, vault)
-    poll = '@none POST auth/$m/oidc/poll {"state":"$state","client_nonce":"n"}'
-    begin = '@none POST auth/$m/oidc/auth_url {"role":"d","client_nonce":"n"}'
-    vault.provider.decision = "wait"
-    compare(
-        wires,
-        [
-            '@none POST auth/$m/oidc/auth_url {"role":"d"}',
-            '@none POST auth/$m/oidc/poll {"state":"none","client_nonce":"n"}',
-            "@none GET auth/$m/oidc/poll?state=none",
-        ],
-    )
-    for decision in ("approve", "deny"):
-        for wire in wires:
-            wire.kept |= wire.run(begin).json()["data"]
-        compare(wires, [begin, poll, poll])
-        for wire in wires:
-            vault.provider.decide(wire.kept["user_code"], decision)
-        keep = " => t auth.client_token" if decision == "approve" else ""
-        compare(wires, [poll + keep, poll])
-    compare(wires, ["@t GET auth/token/lookup-self"])
-    for wire in wires:
-        wire.kept |= wire.run(begin).json()["data"]
-    compare(wires, ['@none POST auth/$m/oidc/poll {"state":"$state","client_nonce":"other"}', poll])
-    vault.provider.decision = "approve"
-
-
-def totp_of(url: str, later: int = 0) -> str:
-    """RFC 6238 of an otpauth address; `later` counts periods."""
-    secret = dict(parse_qsl(urlsplit(url).query))["secret"]
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30 + later), "sha1")
-    start = digest[-1] & 15
-    return f"{(struct.unpack('>I', digest[start : start + 4])[0] & 0x7FFFFFFF) % 10**6:06d}"
-
-
-def test_a_second_factor_is_asked_for_as_at_the_real_server(real: RealServer, vault: VaultDouble) -> None:
-    wires = two(real, vault, "up-mfa")
-    theirs, ours = wires
-    for wire in wires:
-        wire.run('POST sys/auth/$m {"type":"userpass"}')
-        wire.run('POST auth/$m/users/al {"password":"pw"}')
-    theirs.run('@none POST auth/$m/login/al {"password":"pw"} => entity auth.entity_id')
-    theirs.run("GET sys/auth/$m => accessor data.accessor")
-    theirs.run('POST identity/mfa/method/totp {"issuer":"x"} => id data.method_id')
-    theirs.run('POST identity/mfa/method/totp/admin-generate {"method_id":"$id","entity_id":"$entity"} => url data.url')
-    enforcement = '{"mfa_method_ids":["$id"],"auth_method_accessors":["$accessor"]}'
-    theirs.run(f"POST identity/mfa/login-enforcement/second {enforcement}")
-    theirs.kept["code"] = totp_of(theirs.kept["url"])
-    ours.kept |= {"id": vault.require_mfa("up-mfa", "123456"), "code": "123456"}
-    begin = '@none POST auth/$m/login/al {"password":"pw"} => r auth.mfa_requirement.mfa_request_id'
-    validate = '@none POST sys/mfa/validate {"mfa_request_id":"$r","mfa_payload":{"$id":["$code"]}}'
-    compare(
-        wires,
-        [
-            begin,
-            "@none POST sys/mfa/validate {}",
-            "@none GET sys/mfa/validate",
-            '@none POST sys/mfa/validate {"mfa_request_id":"$r"}',
-            '@none POST sys/mfa/validate {"mfa_request_id":"none","mfa_payload":{"$id":["1"]}}',
-            '@none POST sys/mfa/validate {"mfa_request_id":"$r","mfa_payload":{"none":["1"]}}',
-            '@none POST sys/mfa/validate {"mfa_request_id":"$r","mfa_payload":{"$id":["000000"]}}',
-            f"{validate} => t auth.client_token",
-            "@t GET auth/token/lookup-self",
-            validate,
-        ],
-    )
-    theirs.kept["code"] = totp_of(theirs.kept["url"], later=1)
-    login = '@none POST auth/$m/login/al {"password":"pw"} | X-Vault-MFA: $id'
-    compare(wires, [f"{login}:999999", f"{login}:$code", '@none POST auth/$m/login/al {"password":"bad"}'])
+from tests.doubles.server import Fault, Reply
+from tests.doubles.vault import VaultDouble
+from tests.doubles.vault.policy import Acl, parse
+from tests.doubles.vault.wire import dumps, go_duration, loads, seconds_of, through_float
+from tests.doubles.vault_wire import Raw, Wire
 
 
 @pytest.fixture
-def own(real: RealServer) -> Iterator[RealServer]:
-    """A real server of this test alone."""
-    if not real.is_ours:
-        pytest.skip("a server that was there before is not sealed and not limited")
-    with RealServer(real.binary) as server:
-        yield server
+def vault() -> Iterator[VaultDouble]:
+    with VaultDouble(mounts={"secret": 2, "old": 1}) as double:
+        yield double
+    assert not double.broken
 
 
-def test_a_sealed_server_says_what_a_real_one_says(own: RealServer) -> None:
-    with VaultDouble() as double:
-        wires = two(own, double, "secret")
-        lines = [
-            "@none GET sys/health",
-            "@none HEAD sys/health",
-            "@none GET sys/seal-status",
-            "@none GET sys/health?sealedcode=200",
+@pytest.fixture
+def hashicorp() -> Iterator[VaultDouble]:
+    with VaultDouble(flavour="vault", mounts={"secret": 2, "old": 1}) as double:
+        yield double
+    assert not double.broken
+
+
+def wire(double: VaultDouble, **kept: str) -> Wire:
+    return Wire(double.url, double.root_token, kept)
+
+
+def data(answer: Raw) -> dict[str, Any]:
+    found = answer.json()["data"]
+    assert isinstance(found, dict)
+    return found
+
+
+# Numbers, strings and times as Go writes them.
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1", "1"),
+        ("1.0", "1"),
+        ("-0", "-0"),
+        ("1.50", "1.5"),
+        ("1e3", "1000"),
+        ("123456789012345678", "123456789012345680"),
+        ("100000000000000000000", "100000000000000000000"),
+        ("1e21", "1e+21"),
+        ("0.000001", "0.000001"),
+        ("0.0000001", "1e-7"),
+        ("5e-324", "5e-324"),
+        ("1.7976931348623157e308", "1.7976931348623157e+308"),
+    ],
+)
+def test_a_number_comes_back_as_go_writes_its_float(written: str, read: str) -> None:
+    assert dumps(through_float(loads(written.encode()))) == read
+    assert dumps(loads(written.encode())) == written
+
+
+def test_strings_are_escaped_as_go_does() -> None:
+    assert dumps('<a&b>\u2028"\\\n\x01é😀\ud800') == r'"\u003ca\u0026b\u003e\u2028\"\\\n\u0001é😀' + "\ufffd" + '"'
+
+
+def test_durations_are_read_and_written_as_go_does() -> None:
+    assert [seconds_of(text) for text in ("30", "30s", "1h30m", "2d", "-5m", "1.5h", "")] == [
+        *(30, 30, 5400, 172800, -300, 5400, 0)
+    ]
+    assert [go_duration(number) for number in (0, 59, 60, 3600, 12319, -1)] == [
+        *("0s", "59s", "1m0s", "1h0m0s", "3h25m19s", "-1s")
+    ]
+
+
+# Policies.
+
+
+def test_the_most_specific_rule_wins_and_deny_takes_all() -> None:
+    acl = Acl.of(
+        [
+            ("", {"a/*": ["read"], "a/b": ["update"], "a/+/c": ["list"], "a/+/*": ["delete"], "a/x*": ["create"]}),
+            ("", {"a/b": ["patch"], "z/*": ["read"]}),
+            ("", {"z/*": ["deny"]}),
         ]
-        compare(wires, lines)
-        assert wires[0].run("POST sys/seal").status == 204
-        double.sealed = True
-        compare(
-            wires,
-            [
-                *lines,
-                "GET secret/data/a",
-                "@none GET secret/data/a",
-                "@bad GET secret/data/a%2F..%2Fb",
-                "GET secret/data/a | X-Vault-Namespace: none",
-                "POST secret/data/ {}",
-                'POST secret/data/a {"data":{}}',
-                "POST secret/data/a {broken",
-                "BREW secret/data/a",
-                "GET secret/data/a | X-Vault-Wrap-TTL: soon",
-                "GET sys/internal/ui/mounts",
-                '@none POST auth/userpass/login/a {"password":"x"}',
-                "POST sys/mfa/validate {}",
-                'POST sys/wrapping/lookup {"token":"x"}',
-            ],
-        )
+    )
+    assert acl.names("a/b") == ["patch", "update"]
+    assert acl.names("a/q/c") == ["list"]
+    assert acl.names("a/q/d") == ["read"]
+    assert acl.names("a/x/y") == ["create"]
+    assert acl.names("a/xy") == ["create"]
+    assert acl.names("a/q") == ["read"]
+    assert acl.names("z/anything") == ["deny"]
+    assert acl.names("elsewhere") == ["deny"]
 
 
-def test_a_quota_says_what_a_real_one_says(own: RealServer) -> None:
-    with VaultDouble() as double:
-        wires = two(own, double, "secret")
-        wires[0].run('POST sys/quotas/config {"enable_rate_limit_response_headers":true}')
-        wires[0].run('POST sys/quotas/rate-limit/q {"path":"secret/","rate":2,"interval":"600s"}')
-        double.limit_rate(2, 600, "secret/")
-        asked = ["GET secret/data/a", "LIST secret/metadata", "GET secret/data/a", "LIST secret/metadata"]
-        compare(wires, [*asked, "@none GET secret/data/a", "GET cubbyhole/a", "@none GET sys/health"])
-        last = wires[1].run("GET secret/data/a")
-        assert last.status == 429
-        assert 590 < int(last.headers["retry-after"]) <= 600
+def test_a_mount_is_reached_by_any_rule_inside_it() -> None:
+    assert Acl.of([("", {"kv/data/deep/*": ["read"]})]).reaches_into("kv/")
+    assert Acl.of([("", {"+/data/x": ["read"]})]).reaches_into("kv/")
+    assert Acl.of([("", {"k*": ["read"]})]).reaches_into("kv/")
+    assert not Acl.of([("", {"kv/data/*": ["deny"]})]).reaches_into("kv/")
+    assert not Acl.of([("", {"kv2/data/*": ["read"]})]).reaches_into("kv/")
 
 
-def test_enough_is_compared() -> None:
-    assert sum(len(lines_of(script)) for script in SCRIPTS.values()) > 500
+def test_policies_are_read_from_hcl_and_json() -> None:
+    hcl = '# words\npath "a/*" {\n  capabilities = ["read", "list"]\n}\npath "b" { capabilities=["deny"] }'
+    assert {path: list(names) for path, names in parse(hcl).items()} == {"a/*": ["read", "list"], "b": ["deny"]}
+    assert parse('{"path":{"a":{"capabilities":["read"]}}}') == {"a": ["read"]}
+    with pytest.raises(ValueError, match="nonsense"):
+        parse("nonsense")
+
+
+def test_a_token_may_do_what_its_policies_say(vault: VaultDouble) -> None:
+    vault.policy("p", {"secret/data/a": ["create"], "secret/metadata/*": ["list"]})
+    client = wire(vault, t=vault.token("p"))
+    assert client.run('@t POST secret/data/a {"data":{"v":1}}').status == 200
+    assert client.run('@t POST secret/data/a {"data":{"v":2}}').status == 403
+    assert client.run("@t LIST secret/metadata").status == 200
+    assert client.run("@t GET secret/metadata/a").status == 403
+    assert vault.secrets_of("secret")["a"].current == 1
+
+
+# State and time.
+
+
+def test_the_state_can_be_looked_at_and_filled(vault: VaultDouble) -> None:
+    vault.write("secret", "a/b", {"v": 1})
+    vault.write("secret", "a/b", {"v": 1.5})
+    vault.write("old", "x", {"n": "m"})
+    assert data(wire(vault).run("GET secret/data/a/b"))["data"] == {"v": 1.5}
+    assert data(wire(vault).run("GET old/x")) == {"n": "m"}
+    assert vault.secrets_of("secret")["a/b"].current == 2
+    assert vault.requests[-1].path == "/v1/old/x"
+
+
+def test_a_version_with_a_lifetime_is_deleted_when_time_has_gone_by(vault: VaultDouble) -> None:
+    client = wire(vault)
+    client.run('POST secret/metadata/a {"delete_version_after":"1h"}')
+    client.run('POST secret/data/a {"data":{"v":1}}')
+    assert client.run("GET secret/data/a").status == 200
+    vault.advance(3601)
+    gone = client.run("GET secret/data/a")
+    assert gone.status == 404
+    assert data(gone)["data"] is None
+
+
+def test_a_token_expires_with_its_cubbyhole_and_children(vault: VaultDouble) -> None:
+    client = wire(vault, t=vault.token("root", ttl=60))
+    client.run('@t POST auth/token/create {"policies":["default"]} => child auth.client_token')
+    vault.advance(30)
+    assert data(client.run("@t GET auth/token/lookup-self"))["ttl"] in {29, 30}
+    assert client.run("@t POST auth/token/renew-self").status == 200
+    vault.advance(59)
+    assert client.run("@t GET auth/token/lookup-self").status == 200
+    vault.advance(2)
+    assert client.run("@t GET auth/token/lookup-self").status == 403
+    assert client.run("@child GET auth/token/lookup-self").status == 403
+
+
+def test_a_wrapped_answer_expires(vault: VaultDouble) -> None:
+    client = wire(vault)
+    client.run('POST sys/wrapping/wrap {"a":1} | X-Vault-Wrap-TTL: 60 => w wrap_info.token')
+    vault.advance(61)
+    assert client.run('POST sys/wrapping/lookup {"token":"$w"}').status == 400
+    assert client.run('POST sys/wrapping/unwrap {"token":"$w"}').status == 400
+
+
+def test_every_reading_of_dynamic_credentials_makes_a_lease_and_a_user(vault: VaultDouble) -> None:
+    database = vault.mount("database", kind="database")
+    database.add_role("app", ttl=600, max_ttl=900)
+    client = wire(vault)
+    assert client.run("LIST database/roles").json()["data"] == {"keys": ["app"]}
+    first = client.run("GET database/creds/app => l lease_id")
+    assert first.json()["lease_duration"] == 600
+    assert first.json()["renewable"] is True
+    assert client.run("GET database/creds/app => m lease_id").json()["data"] != first.json()["data"]
+    assert next(iter(database.users.items())) == tuple(first.json()["data"][key] for key in ("username", "password"))
+    vault.advance(300)
+    renewed = client.run('POST sys/leases/renew {"lease_id":"$l","increment":3600}').json()
+    assert renewed["lease_id"] == client.kept["l"]
+    assert 598 <= renewed["lease_duration"] <= 600
+    assert "capped" in renewed["warnings"][0]
+    assert len(data(client.run("LIST sys/leases/lookup/database/creds/app/"))["keys"]) == 2
+    assert client.run('POST sys/leases/revoke {"lease_id":"$l"}').status == 204
+    vault.advance(301)
+    assert client.run('POST sys/leases/lookup {"lease_id":"$m"}').status == 400
+    assert database.users == {}
+    assert client.run("GET database/creds/none").status == 400
+
+
+def test_revoking_a_token_ends_its_leases(vault: VaultDouble) -> None:
+    database = vault.mount("database", kind="database")
+    database.add_role("app")
+    client = wire(vault, t=vault.token("root"))
+    client.run("@t GET database/creds/app")
+    assert database.users
+    client.run("@t POST auth/token/revoke-self")
+    assert not database.users
+
+
+def test_each_login_method_gives_a_token(vault: VaultDouble) -> None:
+    vault.login_method("userpass").add("alice", "p", secret="pw")
+    vault.login_method("ldap").add("bob", "p", secret="pw")
+    approle = vault.login_method("approle", "apps")
+    approle.add("app", "p")
+    vault.login_method("jwt").add("ci", "p", secret="a.b.c")
+    vault.login_method("kubernetes", "k8s").add("pod", "p", secret="x.y.z")
+    vault.login_method("cert").add("machine", "p")
+    ids = {"role_id": approle.role_id("app"), "secret_id": approle.secret_id("app", uses=1)}
+    logins = {
+        "userpass/login/alice": {"password": "pw"},
+        "ldap/login/bob": {"password": "pw"},
+        "apps/login": ids,
+        "jwt/login": {"role": "ci", "jwt": "a.b.c"},
+        "k8s/login": {"role": "pod", "jwt": "x.y.z"},
+        "cert/login": {"name": "machine"},
+    }
+    client = wire(vault)
+    for path, body in logins.items():
+        answer = client.run(f"@none POST auth/{path} {json.dumps(body)} => t auth.client_token")
+        assert answer.json()["auth"]["policies"] == ["default", "p"]
+        assert client.run("@t GET auth/token/lookup-self").status == 200
+    assert client.run(f"@none POST auth/apps/login {json.dumps(ids)}").status == 400
+    assert vault.mutations() == []
+
+
+def test_a_confirmation_elsewhere_needs_no_passcode(vault: VaultDouble) -> None:
+    vault.login_method("userpass").add("alice", secret="pw")
+    method = vault.require_mfa("userpass", "", kind="duo")
+    client = wire(vault, id=method)
+    begun = client.run(
+        '@none POST auth/userpass/login/alice {"password":"pw"} => r auth.mfa_requirement.mfa_request_id'
+    )
+    constraints = begun.json()["auth"]["mfa_requirement"]["mfa_constraints"]
+    assert constraints == {"second": {"any": [{"type": "duo", "id": method, "uses_passcode": False}]}}
+    done = client.run('@none POST sys/mfa/validate {"mfa_request_id":"$r","mfa_payload":{"$id":[]}}')
+    assert done.json()["auth"]["client_token"]
+
+
+# Switches.
+
+
+@pytest.mark.parametrize(
+    ("standby", "status"),
+    [("standby", 429), ("performance", 473), ("secondary", 472), ("cut off", 474), ("removed", 530), ("", 200)],
+)
+def test_health_tells_what_a_node_is(hashicorp: VaultDouble, standby: str, status: int) -> None:
+    hashicorp.standby = standby  # type: ignore[assignment]
+    answer = wire(hashicorp).run("@none GET sys/health")
+    assert answer.status == status
+    assert answer.json()["standby"] is bool(standby)
+    assert answer.json()["performance_standby"] is (standby == "performance")
+    ok = "standbyok=true&perfstandbyok=true&standbycode=200&drsecondarycode=200&sealedcode=200&uninitcode=200"
+    assert wire(hashicorp).run(f"@none GET sys/health?{ok}").status in {200, status}
+
+
+def test_a_server_that_is_not_initialised_says_so(vault: VaultDouble) -> None:
+    vault.initialized = False
+    answer = wire(vault).run("@none GET sys/health")
+    assert answer.status == 501
+    assert answer.json()["sealed"] is True
+
+
+def test_a_standby_sends_to_the_active_node(vault: VaultDouble) -> None:
+    vault.standby, vault.active_url = "standby", "http://127.0.0.1:1"
+    answer = wire(vault).run("GET secret/data/a?version=2")
+    assert answer.status == 307
+    assert answer.headers["location"] == "http://127.0.0.1:1/v1/secret/data/a?version=2"
+    assert wire(vault).run("@none GET sys/health").status == 429
+
+
+def test_a_mount_being_made_versioned_answers_nothing_else(vault: VaultDouble) -> None:
+    engine = vault.mount("new")
+    engine.upgrading = True
+    answer = wire(vault).run("GET new/data/a")
+    assert answer.status == 400
+    assert answer.json()["errors"][0].startswith("Upgrading from non-versioned to versioned")
+
+
+def test_a_quota_lets_through_what_it_says(vault: VaultDouble) -> None:
+    vault.limit_rate(3, 600, "secret/")
+    client = wire(vault)
+    assert [client.run("GET secret/data/a").status for _ in range(5)] == [404, 404, 404, 429, 429]
+    assert client.run("GET old/a").status == 404
+
+
+def test_mutations_are_what_changes_something(vault: VaultDouble) -> None:
+    client = wire(vault)
+    for line in (
+        "GET secret/data/a",
+        "LIST secret/metadata",
+        "SCAN secret/metadata",
+        'POST sys/capabilities-self {"paths":["a"]}',
+        'POST sys/leases/lookup {"lease_id":"a"}',
+        'POST sys/wrapping/lookup {"token":"a"}',
+        "POST auth/token/renew-self {}",
+        'POST auth/userpass/login/a {"password":"b"}',
+        'POST sys/capabilities-self {"paths":["a"]} | X-Vault-Namespace: ns',
+    ):
+        client.run(line)
+    assert vault.mutations() == []
+    for line in (
+        'POST secret/data/a {"data":{}}',
+        "DELETE secret/data/a",
+        'PATCH secret/data/a {"data":{}}',
+        'POST secret/undelete/a {"versions":[1]}',
+        "POST sys/wrapping/unwrap {}",
+        "POST auth/token/revoke-self {}",
+    ):
+        client.run(line)
+    assert len(vault.mutations()) == 6
+
+
+def test_faults_stand_before_the_state(vault: VaultDouble) -> None:
+    vault.break_next(
+        Fault("reply", reply=Reply(500, b"{}")),
+        Fault("reset_after", when=lambda request: request.method == "POST"),
+    )
+    assert wire(vault).run('POST secret/data/a {"data":{"v":1}}').status == 500
+    assert "a" not in vault.secrets_of("secret")
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        wire(vault).run('POST secret/data/a {"data":{"v":1}}')
+    assert vault.secrets_of("secret")["a"].current == 1
+
+
+# Vault's ways.
+
+
+def test_vault_knows_no_scan_and_no_pages(hashicorp: VaultDouble) -> None:
+    for name in ("a", "b", "c/d"):
+        hashicorp.write("secret", name, {"v": 1})
+    client = wire(hashicorp)
+    assert client.run("SCAN secret/metadata").status == 405
+    assert client.run("GET secret/metadata/?scan=true").status == 404
+    assert data(client.run("GET secret/metadata/a?scan=true"))["current_version"] == 1
+    paged = client.run("GET secret/metadata/?list=true&limit=1&after=a")
+    assert paged.json()["data"] == {"keys": ["a", "b", "c/"]}
+    assert paged.json()["warnings"] == ["Endpoint ignored these unrecognized parameters: [after limit]"]
+    detailed = client.run("LIST secret/detailed-metadata")
+    assert detailed.status == 404
+    assert "vault kv list" in detailed.json()["warnings"][0]
+
+
+def test_vault_tells_less_of_metadata_and_more_around_it(hashicorp: VaultDouble) -> None:
+    hashicorp.write("secret", "a", {"v": 1})
+    answer = wire(hashicorp).run("GET secret/metadata/a").json()
+    assert answer["mount_type"] == "kv"
+    assert not {"current_metadata_version", "metadata_cas_required"} & set(answer["data"])
+
+
+def test_vault_says_invalid_token(hashicorp: VaultDouble) -> None:
+    answer = wire(hashicorp).run("@bad GET secret/data/a")
+    assert answer.status == 403
+    assert answer.json()["errors"] == ["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]
+    assert hashicorp.token("p").startswith("hvs.")
+
+
+# Many at once.
+
+
+def test_writers_with_check_and_set_lose_nothing(vault: VaultDouble) -> None:
+    def increment(_: int) -> None:
+        client = wire(vault)
+        while True:
+            found = client.run("GET secret/data/n").json().get("data")
+            version = found["metadata"]["version"] if found else 0
+            number = found["data"]["n"] + 1 if found else 1
+            body = {"data": {"n": number}, "options": {"cas": version}}
+            if client.run(f"POST secret/data/n {json.dumps(body)}").status == 200:
+                return
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(increment, range(12)))
+    assert data(wire(vault).run("GET secret/data/n"))["data"] == {"n": 12}
+
+
+def test_ten_thousand_secrets_are_listed_quickly(vault: VaultDouble) -> None:
+    engine_names = vault.secrets_of("secret")
+    for number in range(10_000):
+        vault.write("secret", f"folder-{number % 500:03d}/secret-{number}", {})
+    started = time.perf_counter()
+    folders = engine_names.listing("")  # type: ignore[attr-defined]
+    leaves = [name for folder in folders for name in engine_names.listing(folder)]  # type: ignore[attr-defined]
+    assert (len(folders), len(leaves)) == (500, 10_000)
+    assert time.perf_counter() - started < 2

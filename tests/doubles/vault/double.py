@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from tests.doubles.server import Double, Reply, Seen
@@ -88,7 +88,7 @@ class VaultDouble(Double):
         with self._state_lock:
             return self.state.add_namespace(path, custom_metadata)
 
-    def mount(self, path: str, *, version: int = 2, kind: str = "kv", namespace: str = "", **options: Json) -> Engine:
+    def mount(self, path: str, *, version: int = 2, kind: str = "kv", namespace: str = "", **options: Json) -> Any:
         """A KV engine, or `kind="database"` (then call `add_role` on what is returned)."""
         known = {"version": str(version)} if kind == "kv" else {}
         with self._state_lock:
@@ -168,7 +168,8 @@ class VaultDouble(Double):
         if self.standby and self.active_url and path.startswith("/v1/") and path != "/v1/sys/health":
             return Reply(307, headers={"Location": self.active_url + request.target})
         with self._state_lock:
-            return self._serving.reply(request)
+            reply = self._serving.reply(request)
+        return replace(reply, body=b"") if request.method == "HEAD" else reply
 
     def outside(self, request: Seen) -> Reply | None:
         """Pages that are not the server's API: those of the login provider."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 STARTUP = 20.0
@@ -30,18 +31,30 @@ class RealServer:
 
     @property
     def is_ours(self) -> bool:
-        """Did we start it?"""
+        """Do we start it? One that is not ours is neither emptied nor sealed by tests."""
         return bool(self.binary)
 
+    @property
+    def flavour(self) -> Literal["openbao", "vault"]:
+        """A guess by the version: OpenBao counts from 2."""
+        return "vault" if self.version.startswith(("0.", "1.")) else "openbao"
+
     def __enter__(self) -> Self:
-        if self.binary:
-            self._start()
-        self.version = self._wait()
+        try:
+            if self.binary:
+                self._start()
+            self.version = self._wait()
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(STARTUP)
@@ -77,8 +90,6 @@ class RealServer:
         raise RuntimeError(f"no answer from {self.url} in {STARTUP:.0f} s")
 
     def _version(self) -> str:
-        import json
-
         parts = urlsplit(self.url)
         made = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = made(parts.hostname or "", parts.port, timeout=5)
