@@ -53,6 +53,11 @@ class Act(StrEnum):
     UNLOCK = "unlock"
     BACKUP = "backup"
     RESTORE = "restore"
+    ISSUE = "issue"
+    RENEW = "renew"
+    REVOKE = "revoke"
+    SHARE = "share"
+    UNWRAP = "unwrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,9 @@ class Journal:
             yield partial(self._append_many, log, act)
 
     @contextmanager
-    def around(self, act: Act, path: str, *, to: str | None = None) -> Iterator[Callable[[Applied], None]]:
+    def around(
+        self, act: Act, path: str, *, field: str | None = None, to: str | None = None
+    ) -> Iterator[Callable[[Applied], None]]:
         """Journal what the body does: refused beforehand where it could not be journaled, one entry after it.
 
         The body calls what it is given with what was applied. Raises PermissionDenied or Unavailable.
@@ -150,7 +157,7 @@ class Journal:
             version = applied.version.number if applied.version else None
 
         def entry(result: str) -> JournalEntry:
-            return JournalEntry(datetime.now(UTC), self._actor, act, path, None, version, to, result)
+            return JournalEntry(datetime.now(UTC), self._actor, act, path, field, version, to, result)
 
         with self._log.opened() as log:
             log.refuse_when_full()
