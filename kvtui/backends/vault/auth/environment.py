@@ -67,6 +67,12 @@ def variable(environ: Mapping[str, str], name: str) -> tuple[str, str] | None:
     return None
 
 
+def path(environ: Mapping[str, str], name: str) -> Path | None:
+    """The file that a variable such as `TOKEN_PATH` names. Raises InvalidInput."""
+    found = variable(environ, name)
+    return _path(*found) if found else None
+
+
 def has_server(environ: Mapping[str, str]) -> bool:
     """Whether the environment names a server."""
     return any(variable(environ, name) for name in ("AGENT_ADDR", "ADDR"))

@@ -103,7 +103,7 @@ def text(data: bytes, where: str) -> SecretValue:
 
 def refuse_shared(path: Path, what: str) -> None:
     """Raise PermissionDenied where others can change what is at a path, or put something else there."""
-    for each in (path, path.resolve().parent):
+    for each in (path, path.parent, path.resolve().parent):
         status = each.stat()
         sticky_folder = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
         if status.st_uid not in {0, os.geteuid()} or (status.st_mode & 0o022 and not sticky_folder):

@@ -5,8 +5,10 @@ A token helper, where one is configured, takes the place of the token file (comm
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,8 +102,11 @@ def _checked(token: SecretValue, where: str) -> SecretValue:
 
 
 def _notes_of(auth: Mapping[str, Any]) -> tuple[str, ...]:
-    path = Path(auth["token_file"]).expanduser() if "token_file" in auth else None
-    return _readable(display(str(path))) if path is not None and path.stat().st_mode & 0o077 else ()
+    if "token_file" in auth:
+        path = Path(auth["token_file"]).expanduser()
+        with suppress(OSError):  # it was there a moment ago
+            return _readable(display(str(path))) if path.stat().st_mode & 0o077 else ()
+    return ()
 
 
 def _readable(where: str) -> tuple[str, ...]:
@@ -113,17 +118,17 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 
 def _token_file(environ: Mapping[str, str]) -> Path:
-    named = environment.variable(environ, "TOKEN_PATH")
-    return Path(named[1]).expanduser() if named else _home(environ) / _FILE
+    return environment.path(environ, "TOKEN_PATH") or _home(environ) / _FILE
 
 
 def _helper(environ: Mapping[str, str]) -> Path | None:
     """The token helper's path. Raises InvalidInput for a relative or unreadable one, PermissionDenied where others
     could put another program in its place."""
-    named = environment.variable(environ, "CONFIG_PATH")
-    files = [Path(named[1]).expanduser()] if named else [_home(environ) / name for name in _CONFIGS]
-    for file in files:
-        if file.is_file() and (content := sources.read_file(file)) is not None:
+    named = environment.path(environ, "CONFIG_PATH")
+    if named == Path(os.devnull):
+        return None
+    for file in [named] if named else [_home(environ) / name for name in _CONFIGS]:
+        if (content := sources.read_file(file)) is not None:
             return _helper_in(file, content.data.decode("utf-8", "replace"))
     return None
 
@@ -143,8 +148,9 @@ def _helper_in(file: Path, written: str) -> Path | None:
     helper = Path(found[0])
     if not helper.is_absolute():
         raise InvalidInput(f"The token helper in {shown} is no absolute path.", hint="Write it from / on.")
-    if not helper.is_file():
-        raise InvalidInput(f"The token helper in {shown} is not there.", hint="Correct its path.")
-    sources.refuse_shared(file, "the token helper it names is not run")
-    sources.refuse_shared(helper, "it is not run as token helper")
+    try:
+        sources.refuse_shared(file, "the token helper it names is not run")
+        sources.refuse_shared(helper, "it is not run as token helper")
+    except (OSError, ValueError):
+        raise InvalidInput(f"The token helper in {shown} is not there.", hint="Correct its path.") from None
     return helper
