@@ -184,6 +184,7 @@ class VaultDouble(Double):
             status = int(query.get("sealedcode", 503))
         if not self.initialized:
             status = int(query.get("uninitcode", 501))
+        is_enterprise = not self.state.openbao and len(self.state.namespaces) > 1
         mode = "unknown" if self.sealed or not self.initialized else "disabled"
         body = Struct()
         body |= {
@@ -194,10 +195,10 @@ class VaultDouble(Double):
             "replication_performance_mode": mode,
             "replication_dr_mode": "secondary" if self.standby == "secondary" else mode,
             "server_time_utc": self.state.now() // SECOND,
-            "version": self.state.version,
+            "version": self.state.version + ("+ent" if is_enterprise else ""),
         }
         if not self.state.openbao:
-            body |= {"enterprise": False, "echo_duration_ms": 0, "clock_skew_ms": 0}
+            body |= {"enterprise": is_enterprise, "echo_duration_ms": 0, "clock_skew_ms": 0}
         if not self.sealed and self.initialized:
             body |= {"cluster_name": "vault-cluster-double", "cluster_id": self.state.cluster}
         return Reply(status, (dumps(body) + "\n").encode(), {"Cache-Control": "no-store"})
