@@ -5,15 +5,16 @@
   the error says whether the server may have got it.
 * No redirect is followed, no cookie kept, nothing read from the environment; a body has a greatest size and may not be
   compressed (a few kilobytes can unpack to gigabytes).
+* Closing it, from any thread, ends what is under way at once.
 * Errors say what happened in our words. None holds a header, a query or a byte of a body.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ import httpx2
 
 from kvtui.backends.http.address import Address
 from kvtui.backends.http.tls import Tls
-from kvtui.backends.http.transport import Call, DeadlineTransport, calling
+from kvtui.backends.http.transport import Call, Calls, DeadlineTransport, calling
 from kvtui.domain import json_text
 from kvtui.domain.errors import InvalidInput, KvtuiError, Locked, RateLimited, Unavailable
 from kvtui.domain.json_text import Json
@@ -42,6 +43,8 @@ MAX_JSON_DEPTH = 250
 _ATTEMPTS = 3
 _LONGEST_WAIT = 60.0
 """A server that asks for more is told to the user instead of waited for."""
+_LONGEST_END = 1.0
+"""Seconds for calls to end when they are told to. A name look-up or a connection being made takes no notice."""
 _NETWORK = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol)
 _REPEATABLE = frozenset({412, 429, 500, 502, 503, 504})
 
@@ -59,14 +62,13 @@ class Answer:
         return 200 <= self.status < 300
 
     def json(self) -> Json:
-        """The body as JSON, number literals kept. Raises Unavailable for anything else."""
+        """The body as JSON, number literals kept. Raises Unreadable for anything else."""
         try:
             return json_text.parse(self.body.decode("utf-8"), max_depth=MAX_JSON_DEPTH)
         except (UnicodeDecodeError, InvalidInput):
-            raise Unavailable(
+            raise Unreadable(
                 "The server answered with something else than JSON.",
                 hint="Is this its address? A proxy or a login page may be in front of it.",
-                retryable=False,
             ) from None
 
     def retry_after(self) -> float | None:
@@ -80,6 +82,13 @@ class Answer:
             return None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+class Unreadable(Unavailable):
+    """An answer came that says nothing to us: what was asked may be done or not."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint, retryable=False)
 
 
 class Unanswered(Unavailable):
@@ -109,7 +118,7 @@ class HttpClient:
         self._timeout = timeout
         self._max_body = max_body
         self._is_final = is_final
-        self._closed = threading.Event()
+        self._calls = Calls()
         tls = tls or Tls()
         context = None if address.is_plain else tls.context()
         self._extensions = {} if tls.server_name is None else {"sni_hostname": tls.server_name}
@@ -122,8 +131,9 @@ class HttpClient:
         )
 
     def close(self) -> None:
-        """Anything under way ends with Locked, as does every later call."""
-        self._closed.set()
+        """Anything under way ends with Locked, as does every later call. Waits a moment for it, so that each socket is
+        closed by the thread that uses it."""
+        self._calls.end(_LONGEST_END)
         self._client.close()
 
     def send(
@@ -139,11 +149,21 @@ class HttpClient:
         """One call to `path` (from the address' prefix on, encoded already, with its query). `json` None: no body.
 
         With `repeat`, for what changes nothing, failures and 412, 429, 5xx but 501 are tried again within the deadline.
-        Any status comes back as an Answer. Raises Unavailable, Unanswered, RateLimited (429 that asks for a longer
-        wait), Locked after close.
+        Any status comes back as an Answer. Raises Unavailable, Unreadable, Unanswered, RateLimited (429 that asks for
+        a longer wait), Locked after close.
         """
         call = Call(time.monotonic() + (self._timeout if timeout is None else timeout))
         request = self._request(method, path, json, headers or {})
+        with self._calls.one(call), calling(call):
+            return self._attempts(call, request, repeat=repeat)
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises Locked at once when the client is closed."""
+        call = Call(math.inf)
+        with self._calls.one(call), calling(call):
+            self._wait(call, seconds)
+
+    def _attempts(self, call: Call, request: httpx2.Request, *, repeat: bool) -> Answer:
         for attempt in range(1, _ATTEMPTS + 1):
             last = attempt == _ATTEMPTS or not repeat
             try:
@@ -183,54 +203,53 @@ class HttpClient:
         )
 
     def _once(self, call: Call, request: httpx2.Request) -> Answer:
-        if self._closed.is_set():
+        if call.ended.is_set():
             raise _closed()
         call.sent = False
+        request.extensions["timeout"] = {"pool": max(0.0, call.deadline - time.monotonic())}
         try:
-            with calling(call):
-                response = self._client.send(request, stream=True)
-                try:
-                    body = self._body(response)
-                finally:
-                    response.close()
+            response = self._client.send(request, stream=True)
+            try:
+                body = self._body(response)
+            finally:
+                response.close()
         except (httpx2.HTTPError, *_NETWORK, OSError, RuntimeError) as error:  # RuntimeError: closed by another thread
             raise self._failure(call, error) from None
         return Answer(response.status_code, _headers(response.headers.items()), body)
 
     def _body(self, response: httpx2.Response) -> bytes:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Unavailable(
+            raise Unreadable(
                 "The server compressed its answer, which it was asked not to.",
                 hint="A proxy in front of it may do that.",
-                retryable=False,
             )
         parts: list[bytes] = []
         size = 0
         for part in response.iter_raw():
             size += len(part)
             if size > self._max_body:
-                raise Unavailable(
+                raise Unreadable(
                     f"The server's answer is longer than {self._max_body // (1024 * 1024)} MiB.",
                     hint="Ask for less, or check the address.",
-                    retryable=False,
                 )
             parts.append(part)
         return b"".join(parts)
 
     def _failure(self, call: Call, error: Exception) -> KvtuiError:
         """Ours for what went wrong on the way; its text, which can hold headers and hosts, is not passed on."""
-        if self._closed.is_set():
-            return _closed()
-        if (refused := _refused(error, self.address)) is not None:
+        if call.ended.is_set():
+            return _closed(halfway=call.sent)
+        refused = _refused(error, self.address)
+        if refused is not None and not call.sent:
             return refused
-        what, hint = _told(error, self.address)
+        what, hint = (refused.message, refused.hint) if refused else _told(error, self.address)
         return Unanswered(what, hint=hint, may_have_arrived=call.sent)
 
     def _wait(self, call: Call, seconds: float) -> bool:
         """Whether there was time to wait. Ends at once with Locked when the client is closed."""
         if time.monotonic() + seconds >= call.deadline:
             return False
-        if self._closed.wait(seconds):
+        if call.ended.wait(seconds):
             raise _closed()
         return True
 
@@ -310,5 +329,10 @@ def _reason(error: ssl.SSLCertVerificationError) -> str:
     return _REASONS.get(error.verify_code, f"OpenSSL's reason {error.verify_code}")
 
 
-def _closed() -> Locked:
+def _closed(*, halfway: bool = False) -> Locked:
+    if halfway:
+        return Locked(
+            "The connection was closed before the server answered: what was asked of it may be done or not.",
+            hint="Open the profile again, and look.",
+        )
     return Locked("The connection is closed.", hint="Open the profile again.")

@@ -1,4 +1,4 @@
-"""Sockets that keep one deadline for a whole call.
+"""Sockets that keep one deadline for a whole call, and let go of it at once when it is ended from outside.
 
 httpx's timeouts are for each read: a server that sends a byte a second keeps a call for ever. Here every connect, read
 and write gets what is left of the call's deadline, name look-up aside, which the system bounds.
@@ -6,59 +6,142 @@ and write gets what is left of the call's deadline, name look-up aside, which th
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import httpcore2
 import httpx2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
-    """One call under way. `sent`: whether the server may have seen any of the request."""
+    """One call under way. `sent`: whether the server may have seen any of the request. `ended`: see `end`."""
 
     deadline: float
     """In terms of time.monotonic()."""
     sent: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting_on: socket.socket | None = None
 
     def left(self) -> float:
-        """Seconds; raises ReadTimeout when there are none."""
+        """Seconds; raises ReadTimeout when there are none, ReadError when it was ended."""
+        if self.ended.is_set():
+            raise httpcore2.ReadError("the call was ended")
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise httpcore2.ReadTimeout("the deadline of the call has passed")
         return left
 
+    @contextmanager
+    def waiting_on(self, one: socket.socket) -> Iterator[float]:
+        """Seconds that may be waited for this socket. `end` cuts it off meanwhile, and only then: afterwards it may be
+        another call's."""
+        with self._lock:
+            self._waiting_on = one
+        try:
+            yield self.left()
+        finally:
+            with self._lock:
+                self._waiting_on = None
 
+    def end(self) -> None:
+        """From any thread: it fails at once, whatever it waits for. Closing a socket would not wake who reads it."""
+        self.ended.set()
+        with self._lock, suppress(OSError):
+            if self._waiting_on is not None:
+                socket.socket.shutdown(self._waiting_on, socket.SHUT_RDWR)  # below TLS, whose state is its reader's
+
+
+class Calls:
+    """Calls that are ended together; one that begins after that is ended already."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._under_way: set[Call] = set()
+        self._over = False
+
+    @property
+    def over(self) -> bool:
+        return self._over
+
+    @contextmanager
+    def one(self, call: Call) -> Iterator[None]:
+        with self._change:
+            self._under_way.add(call)
+            if self._over:
+                call.end()
+        try:
+            yield
+        finally:
+            with self._change:
+                self._under_way.discard(call)
+                self._change.notify_all()
+
+    def end(self, wait: float = 0.0) -> None:
+        """`wait`: seconds for those under way to be over."""
+        with self._change:
+            self._over = True
+            for call in self._under_way:
+                call.end()
+            self._change.wait_for(lambda: not self._under_way, wait)
+
+
+_CHUNK = 16 * 1024
 _current: ContextVar[Call] = ContextVar("call")
+_company: ContextVar[Calls | None] = ContextVar("company", default=None)
 
 
 @contextmanager
 def calling(call: Call) -> Iterator[None]:
     """What is done on sockets in here, on this thread, belongs to a call."""
     token = _current.set(call)
+    company = _company.get()
+    try:
+        if company is None:
+            yield
+        else:
+            with company.one(call):
+                yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def together(calls: Calls) -> Iterator[None]:
+    """Calls made in here, on this thread, are ended with these."""
+    token = _company.set(calls)
     try:
         yield
     finally:
-        _current.reset(token)
+        _company.reset(token)
 
 
 class _Stream(httpcore2.NetworkStream):
     def __init__(self, inner: httpcore2.NetworkStream) -> None:
         self._inner = inner
 
+    @property
+    def _socket(self) -> socket.socket:
+        return cast("socket.socket", self._inner.get_extra_info("socket"))
+
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the call's own holds
-        return self._inner.read(max_bytes, _current.get().left())
+        with _current.get().waiting_on(self._socket) as left:
+            return self._inner.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         call = _current.get()
-        left = call.left()
-        call.sent = True
-        self._inner.write(buffer, left)
+        for start in range(0, len(buffer), _CHUNK):  # what is below takes its timeout anew for each part sent
+            with call.waiting_on(self._socket) as left:
+                call.sent = True
+                self._inner.write(buffer[start : start + _CHUNK], left)
 
     def close(self) -> None:
         self._inner.close()
@@ -69,7 +152,10 @@ class _Stream(httpcore2.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore2.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _current.get().left()))
+        call = _current.get()
+        call.sent = False  # a proxy was asked so far, not the server
+        with self._socket.dup() as same, call.waiting_on(same) as left:  # the socket itself is taken over by TLS
+            return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -87,8 +173,22 @@ class _Network(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        left = _current.get().left()
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+        """Each address of a name is tried with what is left, not with the whole time as the system's own loop does."""
+        call = _current.get()
+        call.left()
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise httpcore2.ConnectError("no such host") from None
+        failed = httpcore2.ConnectError("no address")
+        for *_, where in found:
+            try:
+                made = self._inner.connect_tcp(str(where[0]), port, call.left(), local_address, socket_options)
+            except httpcore2.ConnectError as error:
+                failed = error
+            else:
+                return _Stream(made)
+        raise failed
 
 
 class _Body(httpx2.SyncByteStream):

@@ -5,7 +5,6 @@ Sources: API docs of Vault 1.21 and OpenBao 2.6, and OpenBao's http/ and sdk/log
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,11 +13,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from kvtui.backends.http.address import encode, query
-from kvtui.backends.http.client import Answer, HttpClient, Unanswered
+from kvtui.backends.http.client import Answer, HttpClient, Unanswered, Unreadable
 from kvtui.domain.errors import (
     AuthenticationRequired,
     InvalidInput,
+    InvalidPath,
     KvtuiError,
+    Locked,
     NotFound,
     PermissionDenied,
     Unavailable,
@@ -65,13 +66,17 @@ class VaultApi:
         self._namespace = namespace
         self._can_look_up = False
 
+    def with_token(self, token: SecretValue | None) -> VaultApi:
+        """The same server and namespace under another token, or none, over the same connections; not to be closed."""
+        return VaultApi(self._client, token=token, namespace=self._namespace)
+
     @property
     def host(self) -> str:
         return self._client.address.host
 
     def close(self) -> None:
-        self._token = None
         self._client.close()
+        self._token = None  # last, so that nothing is sent without it
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +91,12 @@ class VaultApi:
 
     def keys(self, path: str, *, about: str | None = None) -> list[str]:
         """LIST: names, folders with a slash at their end, sorted by the server; none where there is no such folder.
+        What is no text is an empty one.
 
         As GET with list=true: proxies drop odd verbs.
         """
         reply = self.call("GET", path, pairs=[("list", "true")], about=about, repeat=True, missing_ok=True)
-        found = reply.data.get("keys")
-        return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+        return texts(reply.data.get("keys"))
 
     def scan(self, path: str, *, about: str | None = None) -> Sequence[str] | None:
         """SCAN (OpenBao 2.2): every key below a folder, in no order; None where the server does not know it, does not
@@ -106,10 +111,31 @@ class VaultApi:
             return None
         return [key for key in found if isinstance(key, str) and not key.endswith("/")]
 
-    def change(self, method: str, path: str, body: Json = None, *, about: str | None = None) -> Reply:
-        """One request that changes something, sent once. Raises as `call`; Unanswered also where the server failed
-        after it got the request: it may have done it."""
-        return self.call(method, path, body, about=about, changes=True)
+    def change(
+        self,
+        method: str,
+        path: str,
+        body: Json = None,
+        *,
+        pairs: Sequence[tuple[str, str]] = (),
+        about: str | None = None,
+        headers: Mapping[str, str | SecretValue] | None = None,
+    ) -> Reply:
+        """One request that changes something, sent once. Raises as `call`: any error means that nothing was changed,
+        but Unanswered with `may_have_arrived`, as where the server failed after it got the request."""
+        try:
+            return self.call(method, path, body, pairs=pairs, about=about, changes=True, headers=headers)
+        except Unanswered as error:
+            if not error.may_have_arrived:
+                raise
+            what = error.message
+        except Unreadable as error:
+            what = error.message
+        raise Unanswered(
+            f"{what} Whether the change was made is not known.",
+            hint="Look before you try again.",
+            may_have_arrived=True,
+        )
 
     def call(
         self,
@@ -137,18 +163,16 @@ class VaultApi:
         if method == "PATCH":
             sent["Content-Type"] = _MERGE_PATCH
         target, sent = PREFIX + path + query(pairs), {**sent, **(headers or {})}
-        answer = self._client.send(method, target, json=body, headers=sent, repeat=repeat)
-        for _ in range(_PREPARING_TRIES * repeat):
+        for attempt in range(_PREPARING_TRIES * repeat + 1):
+            if attempt:
+                self._client.pause(_PREPARING_PAUSE)
+            answer = self._client.send(method, target, json=body, headers=sent, repeat=repeat)
             if _PREPARING not in answer.body or answer.status != HTTPStatus.BAD_REQUEST:
                 break
-            time.sleep(_PREPARING_PAUSE)
-            answer = self._client.send(method, target, json=body, headers=sent, repeat=repeat)
         if answer.ok or (missing_ok and answer.status == HTTPStatus.NOT_FOUND):
             return _reply(answer)
         if changes and answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not is_final(answer):
-            raise Unanswered(
-                f"The server failed ({answer.status}).", hint="See its log, then try again.", may_have_arrived=True
-            )
+            raise Unanswered(f"The server failed ({answer.status}).", hint="See its log.", may_have_arrived=True)
         raise self._failure(answer, about)
 
     def look_up_self(self) -> Mapping[str, Any]:
@@ -200,6 +224,8 @@ class VaultApi:
                 return error
             except PermissionDenied:
                 return _signed_out()
+            except Locked as error:
+                return error
             except KvtuiError:
                 pass  # the server went away meanwhile: what it said first holds
         return PermissionDenied(
@@ -208,8 +234,19 @@ class VaultApi:
 
 
 def path_of(*parts: str) -> str:
-    """Parts of an API path, each of which may hold slashes of its own: `secret/data/a b` -> `secret/data/a%20b`."""
-    return "/".join(encode(*part.split("/")) for part in parts)
+    """Parts of an API path, each of which may hold slashes of its own: `secret/data/a b` -> `secret/data/a%20b`.
+
+    Raises InvalidPath for a `.` or `..` in it: encoding does not keep a server, or a proxy, from going by them.
+    """
+    segments = [segment for part in parts for segment in part.split("/")]
+    if "." in segments or ".." in segments:
+        raise InvalidPath("A path has no segment . or .. in it.", hint="Write the whole path.")
+    return encode(*segments)
+
+
+def texts(listed: object) -> list[str]:
+    """A JSON list of texts; what is none becomes an empty one, so that it is not lost unnoticed."""
+    return [each if isinstance(each, str) else "" for each in listed] if isinstance(listed, list) else []
 
 
 def is_final(answer: Answer) -> bool:
@@ -233,7 +270,7 @@ def moment(text: object) -> datetime | None:
         text = f"{head}.{fraction[:6]:0<6}{zone}" if digits else text
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -242,7 +279,7 @@ def _reply(answer: Answer) -> Reply:
         return Reply(answer.status, {}, {})
     parsed = answer.json()
     if not isinstance(parsed, dict):
-        raise Unavailable("The server's answer has no envelope.", hint="Check the address.", retryable=False)
+        raise Unreadable("The server's answer has no envelope.", hint="Check the address.")
     data = parsed.get("data")
     return Reply(answer.status, data if isinstance(data, dict) else {}, parsed)
 
@@ -279,7 +316,7 @@ def _elsewhere(answer: Answer) -> Unavailable:
         named = ""
     return Unavailable(
         "This server sends us to another one, which kvtui does not follow with a token"
-        + (f": {display(named[:200])}." if named else "."),
+        + (f": {display(named)[:200]}." if named else "."),
         hint="If you trust that one, use its address.",
         retryable=False,
     )

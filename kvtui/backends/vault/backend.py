@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -11,7 +10,7 @@ from kvtui.backends.contract import missing, missing_folder
 from kvtui.backends.vault import rights
 from kvtui.backends.vault.api import VaultApi
 from kvtui.backends.vault.capabilities import AT_BEST, OF_THE_SERVER, ON_DETAILS
-from kvtui.backends.vault.engine import Engine, Known, Place, folder_entry, must_be_possible
+from kvtui.backends.vault.engine import Engine, Known, Place, folder_entry, is_name, must_be_possible
 from kvtui.backends.vault.kv1 import Kv1
 from kvtui.backends.vault.kv2 import Kv2
 from kvtui.backends.vault.leases import Leasing
@@ -24,12 +23,14 @@ from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import SignedIn
 from kvtui.domain.errors import (
     AlreadyExists,
+    AuthenticationRequired,
     InvalidInput,
     InvalidPath,
     KvtuiError,
     Locked,
     NotFound,
     PermissionDenied,
+    Unavailable,
     Unsupported,
 )
 from kvtui.domain.lease import Lease
@@ -155,22 +156,26 @@ class VaultBackend(Leasing, Wrapping):
         self._check_open()
         folder = paths.check_folder(folder)
         must_be_possible_folder(folder)
-        entries = self._children(folder)
-        if not entries and folder and not self._is_mount(folder):
+        found = self._children(folder)
+        if not found.entries and folder and not self._is_mount(folder):
             raise missing_folder(folder)
-        return Listing(folder, tuple(entries))
+        return found
 
-    def _children(self, folder: str) -> builtins.list[Entry]:
+    def _children(self, folder: str) -> Listing:
+        odd = 0
         whole = self._whole(folder)
         mount = self._mounts.of(whole) if whole else None
         if mount is not None:
             entries = self._engine_of(mount).entries(self._place(mount, folder))
-            found = {(entry.path, entry.is_folder): entry for entry in entries}
+            known = [entry for entry in entries if is_name(paths.relative(entry.path, folder))]
+            odd = len(entries) - len(known)
+            found = {(entry.path, entry.is_folder): entry for entry in known}
         else:
             below = [mount.path for mount in self._mounts.all() if paths.is_under(mount.path, whole)]
             names = {paths.relative(path, whole).partition("/")[0] for path in below}
             found = {(path, True): folder_entry(path) for path in (paths.join(folder, name) for name in names)}
-        return [found[key] for key in sorted(found, key=lambda key: (key[0], not key[1]))]
+        rows = tuple(found[key] for key in sorted(found, key=lambda key: (key[0], not key[1])))
+        return Listing(folder, rows, complete=not odd, note=_left_out(odd) if odd else "")
 
     def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
         """One SCAN for each mount where the server has that; else folders are listed several at a time."""
@@ -187,7 +192,7 @@ class VaultBackend(Leasing, Wrapping):
                 yield from self.walk(entry.path, skipped=skipped)
             except NotFound:
                 continue  # an empty mount
-            except Locked:
+            except (Locked, AuthenticationRequired):
                 raise
             except KvtuiError as error:
                 if skipped is None:
@@ -198,9 +203,15 @@ class VaultBackend(Leasing, Wrapping):
         at = self._place(mount, listing.path)
         keys = self._engine_of(mount).scan(at)
         if keys is None:
-            yield from Walk(self._children, width=self._width, skipped=skipped).below(listing.entries)
+            yield from Walk(self._children, width=self._width, skipped=skipped).below(listing)
         else:
-            for path in sorted(at.below(key) for key in keys):
+            found = {key for key in keys if all(map(is_name, key.split("/")))}
+            if odd := len({*keys}) - len(found):
+                error = Unavailable(_left_out(odd), path=listing.path, retryable=False)
+                if skipped is None:
+                    raise error
+                skipped(Skipped(listing.path, error))
+            for path in sorted(map(at.below, found)):
                 yield Entry(path, EntryKind.SECRET)
 
     def index(self, folder: str = "") -> Iterator[Indexed]:
@@ -412,6 +423,10 @@ class VaultBackend(Leasing, Wrapping):
     def _check_open(self) -> None:
         if self._closed:
             raise Locked("The connection is closed.", hint="Open the profile again.")
+
+
+def _left_out(count: int) -> str:
+    return f"The server lists {count} name{'s' * (count > 1)} that no path can have, which are left out."
 
 
 def must_be_possible_folder(folder: str) -> None:

@@ -116,8 +116,12 @@ def named(at: Place, names: Sequence[str]) -> Sequence[Entry]:
     return [
         folder_entry(at.below(name[:-1])) if name.endswith("/") else Entry(at.below(name), EntryKind.SECRET)
         for name in names
-        if name.strip("/")
     ]
+
+
+def is_name(name: str) -> bool:
+    """Whether this can be the name of something in a folder; a broken or hostile server may list anything."""
+    return "/" not in name and name not in {"", ".", ".."}
 
 
 def to_map(fields: Fields, path: str) -> dict[str, Json]:

@@ -16,15 +16,18 @@ from kvtui.backends.http.client import Unanswered
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
 from kvtui.backends.vault.capabilities import KV1
-from kvtui.backends.vault.engine import Engine, Place, Right, canonical, named, same_values, to_fields, to_map
+from kvtui.backends.vault.engine import Engine, Place, Right, canonical, named, to_fields, to_map
+from kvtui.backends.vault.settle import settle
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import Conflict, InvalidInput, NotFound
+from kvtui.domain.errors import Conflict, InvalidInput
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.secret import Entry, Secret, Version
 from kvtui.domain.value import Fields
 
 _ONLY = Version(1)
 _REMEMBERED = 2000
+_NOTHING = b""
+"""In place of a digest where nothing is."""
 
 
 class Kv1(Engine):
@@ -55,13 +58,11 @@ class Kv1(Engine):
 
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version:  # noqa: ARG002
         data = to_map(fields, at.path)
-        if expected is not None:
-            self._look_again(at, expected)
+        before = None if expected is None else self._look_again(at, expected)
         try:
-            self.api.call("POST", self._path(at), data, about=at.path)
+            self.api.change("POST", self._path(at), data, about=at.path)
         except Unanswered as error:
-            if not error.may_have_arrived or not self._holds(at, fields):
-                raise
+            settle(error, lambda: self._holds(at, fields, before), at.path)
         self._remember(at, fields)
         return _ONLY
 
@@ -71,15 +72,14 @@ class Kv1(Engine):
             raise InvalidInput("This mount keeps no secret without fields.", hint="Give it one.", path=path)
         numbers.check_finite(fields, path)
 
-    def _look_again(self, at: Place, expected: int) -> None:
-        """The nearest to check-and-set there is. Raises Conflict."""
+    def _look_again(self, at: Place, expected: int) -> bytes:
+        """The nearest to check-and-set there is; a digest of what is there. Raises Conflict.
+
+        It does not count as read: the same write again is the same conflict."""
+        now = self._now(at)
         seen = self._seen.get(at.path)
-        try:
-            now = self.read(at, None)
-        except NotFound:
-            now = None
-        changed = now is not None and seen is not None and not hmac.compare_digest(seen, self._digest(now.fields))
-        actual = 0 if now is None else 1
+        changed = seen is not None and now != _NOTHING and not hmac.compare_digest(seen, now)
+        actual = 0 if now == _NOTHING else 1
         if changed or actual != expected:
             raise Conflict(
                 "Somebody changed it meanwhile." if changed else _mismatch(actual),
@@ -88,16 +88,26 @@ class Kv1(Engine):
                 hint="Read it again and repeat the change.",
                 path=at.path,
             )
+        return now
 
-    def _holds(self, at: Place, fields: Fields) -> bool:
-        """Whether what was sent without an answer is there."""
+    def _now(self, at: Place) -> bytes:
         reply = self.api.get(self._path(at), about=at.path)
-        return reply is not None and same_values(to_fields(reply.data), fields)
+        return _NOTHING if reply is None else self._digest(to_fields(reply.data))
+
+    def _holds(self, at: Place, fields: Fields, before: bytes | None) -> bool | None:
+        """Whether what was sent is there. None where that is something else than before, or nobody looked before."""
+        now = self._now(at)
+        if hmac.compare_digest(now, self._digest(fields)):
+            return True
+        return False if now == before else None
 
     def delete(self, at: Place, versions: Sequence[int]) -> None:
         for version in versions or (1,):
             self.read(at, version)
-        self.api.call("DELETE", self._path(at), about=at.path)
+        try:
+            self.api.change("DELETE", self._path(at), about=at.path)
+        except Unanswered as error:
+            settle(error, lambda: self._now(at) == _NOTHING, at.path)
         self._seen.pop(at.path, None)
 
     def rights(self, at: Place) -> Mapping[Capability, Right]:

@@ -1,7 +1,7 @@
 """KV version 2 (vault's builtin/logical/kv).
 
 One intent is one request that changes something. Where its answer is lost the secret is read back: the next version
-with our fields is ours; an unchanged one means that nothing was done; anything else is a conflict.
+with our fields is ours; an unchanged one means that nothing was done so far; another's is a conflict.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from kvtui.backends.contract import missing, missing_version
 from kvtui.backends.http.client import Unanswered
 from kvtui.backends.vault import durations, labels, numbers
-from kvtui.backends.vault.api import CasMismatchError, Reply, moment, path_of
+from kvtui.backends.vault.api import CasMismatchError, Reply, moment, path_of, texts
+from kvtui.backends.vault.capabilities import KV2
 from kvtui.backends.vault.engine import (
     Engine,
     Known,
@@ -27,6 +28,7 @@ from kvtui.backends.vault.engine import (
     to_fields,
     to_map,
 )
+from kvtui.backends.vault.settle import settle
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, NotFound, PermissionDenied, Unavailable, Unsupported
 from kvtui.domain.json_text import Json
@@ -46,24 +48,7 @@ _UPDATING = frozenset({"create", "update"})
 
 
 class Kv2(Engine):
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {
-            Capability.LIST,
-            Capability.READ,
-            Capability.WRITE,
-            Capability.FIELDS,
-            Capability.TYPED_VALUES,
-            Capability.METADATA,
-            Capability.EDIT_METADATA,
-            Capability.VERSIONS,
-            Capability.DELETE,
-            Capability.UNDELETE,
-            Capability.DESTROY,
-            Capability.CHECK_AND_SET,
-            Capability.TRASH,
-            Capability.RETENTION,
-        }
-    )
+    capabilities: ClassVar[frozenset[Capability]] = KV2
     lacking: ClassVar[str] = "KV version 2 does not do this."
 
     def __init__(self, *args: Any) -> None:
@@ -81,7 +66,6 @@ class Kv2(Engine):
         return [
             folder_entry(at.below(name[:-1])) if name.endswith("/") else _entry(at.below(name), about)
             for name, about in found.items()
-            if name.strip("/")
         ]
 
     def _detailed(self, at: Place) -> Mapping[str, Mapping[str, Any]] | None:
@@ -102,7 +86,7 @@ class Kv2(Engine):
             return None
         if len(keys) >= _PAGE:
             return None
-        return {name: told.get(name) or {} for name in keys if isinstance(name, str)}
+        return {name: about if isinstance(about := told.get(name), dict) else {} for name in texts(keys)}
 
     def scan(self, at: Place) -> Sequence[str] | None:
         return self.api.scan(self._path("metadata", at) + "/", about=at.path)
@@ -119,7 +103,7 @@ class Kv2(Engine):
         told = reply.data.get("key_info") if reply is not None else None
         if not isinstance(told, dict):
             return None
-        found = {key: _known(about) for key, about in told.items()}
+        found = {key: _known(about) for key, about in told.items() if isinstance(about, dict)}
         return {key: known for key, known in found.items() if known is not None}
 
     @property
@@ -173,7 +157,10 @@ class Kv2(Engine):
             if not isinstance(about, dict):
                 raise missing(at.path) if version is None else self._missing_version(at, version)
             found = _version(about.get("version"), about)
-            if version is not None or found.number >= self._written.get(at.path, 0) or time.monotonic() > deadline:
+            if version is not None or found.number >= self._written.get(at.path, 0):
+                return reply, found
+            if time.monotonic() > deadline:
+                self._written.pop(at.path, None)  # destroyed and made anew by somebody else
                 return reply, found
             time.sleep(0.05)  # a standby that does not have our own write yet
 
@@ -213,8 +200,10 @@ class Kv2(Engine):
             try:
                 self._put_labels(at, described)
             except KvtuiError as error:
+                unknown = isinstance(error, Unanswered) and error.may_have_arrived
                 raise Unavailable(
-                    f"Version {version.number} is written, its metadata is not: {error.message}",
+                    f"Version {version.number} is written, its metadata {'may not be' if unknown else 'is not'}: "
+                    + error.message,
                     hint="Edit the metadata again.",
                     path=at.path,
                     retryable=False,
@@ -234,10 +223,10 @@ class Kv2(Engine):
             if base is None:
                 return self._send(at, {"data": dict(data)})
             try:
-                return self._put_onto(at, data, fields, base)
-            except Conflict as error:
-                conflict = error
-        raise conflict
+                return self._send_onto(at, data, fields, base)
+            except CasMismatchError:
+                continue
+        raise self._conflict(at, base or 0)
 
     def _base(self, at: Place) -> int | None:
         """The current version's number, 0 for none; None where this token may only write."""
@@ -258,13 +247,18 @@ class Kv2(Engine):
         if expected < 0:
             raise self._conflict(at, expected)
         try:
-            return self._send(at, {"data": dict(data), "options": {"cas": expected}})
+            return self._send_onto(at, data, fields, expected)
         except CasMismatchError:
             raise self._conflict(at, expected) from None
+
+    def _send_onto(self, at: Place, data: Mapping[str, Json], fields: Fields, expected: int) -> Version:
+        """Raises CasMismatchError, by which alone it is certain that another write would be the first one."""
+        try:
+            return self._send(at, {"data": dict(data), "options": {"cas": expected}})
         except Unanswered as error:
-            if not error.may_have_arrived:
-                raise
-            return self._settle(at, fields, expected, error)
+            ours = settle(error, lambda: self._ours(at, fields, expected), at.path)
+            self._remember(at, ours.number)
+            return ours
 
     def _send(self, at: Place, body: dict[str, Json]) -> Version:
         reply = self.api.change("POST", self._path("data", at), body, about=at.path)
@@ -272,21 +266,18 @@ class Kv2(Engine):
         self._remember(at, version.number)
         return version
 
-    def _settle(self, at: Place, fields: Fields, expected: int, error: Unanswered) -> Version:
-        """What became of a write nobody answered. Raises `error` where that stays open."""
+    def _ours(self, at: Place, fields: Fields, expected: int) -> Version | Literal[False] | None:
+        """The version after `expected` if it is ours; others may have written over it already. Raises Conflict where it
+        is another's."""
         try:
-            secret: Secret | None = self.read(at, None)
+            secret = self.read(at, expected + 1)
         except NotFound:
-            secret = None
-        except KvtuiError:
-            raise error from None
-        current = secret.current if secret else 0
-        if secret is not None and current == expected + 1 and same_values(secret.fields, fields):
-            self._remember(at, current)
-            return secret.version
-        if current == expected:
-            raise Unavailable("The server did not answer, and nothing was written.", hint="Try again.", path=at.path)
-        raise self._conflict(at, expected, current)
+            return False if self._base(at) == expected else None
+        if secret.version.state is not VersionState.LIVE:
+            return None
+        if not same_values(secret.fields, fields):
+            raise self._conflict(at, expected, secret.current)
+        return secret.version
 
     def _conflict(self, at: Place, expected: int, actual: int | None = None) -> Conflict:
         if actual is None:
@@ -300,9 +291,12 @@ class Kv2(Engine):
         )
 
     def write_metadata(self, at: Place, patch: MetadataPatch) -> Metadata:
-        known = self.known(at)
-        self._put_labels(at, labels.to_labels(patch.apply(known.metadata)))
-        return self.known(at).metadata
+        wanted = patch.apply(self.known(at).metadata)
+        self._put_labels(at, labels.to_labels(wanted))
+        try:
+            return self.known(at).metadata
+        except KvtuiError:
+            return wanted  # it is written, whatever became of the server then
 
     def retention(self, at: Place) -> Retention:
         reply = self.api.get(self._path("metadata", at), about=at.path)
@@ -325,8 +319,19 @@ class Kv2(Engine):
             body["cas_required"] = change.cas_required
         if change.delete_after is not None:
             body["delete_version_after"] = durations.seconds(change.delete_after)
-        if body:
+        if not body:
+            return
+        try:
             self.api.change("POST", self._path("metadata", at), body, about=at.path)
+        except Unanswered as error:
+            settle(error, lambda: self._retains(at, change), at.path)
+
+    def _retains(self, at: Place, wanted: Retention) -> bool:
+        try:
+            now = self.retention(at)
+        except NotFound:
+            return False
+        return now.changed(wanted) == now
 
     def _described(self, at: Place) -> Metadata:
         try:
@@ -335,7 +340,10 @@ class Kv2(Engine):
             return Metadata()
 
     def _put_labels(self, at: Place, described: Mapping[str, str]) -> None:
-        self.api.change("POST", self._path("metadata", at), {"custom_metadata": dict(described)}, about=at.path)
+        try:
+            self.api.change("POST", self._path("metadata", at), {"custom_metadata": dict(described)}, about=at.path)
+        except Unanswered as error:
+            settle(error, lambda: labels.to_labels(self._described(at)) == described, at.path)
 
     # Deleting. All of it may be done twice without harm: a lost answer is settled by looking.
 
@@ -375,8 +383,7 @@ class Kv2(Engine):
         try:
             self.api.change("DELETE", self._path("metadata", at), about=at.path)
         except Unanswered as error:
-            if not error.may_have_arrived or self._base(at) != 0:
-                raise
+            settle(error, lambda: self._base(at) == 0, at.path)
         self._written.pop(at.path, None)
 
     def _flip(self, method: str, kind: str, at: Place, versions: Sequence[int], state: VersionState) -> None:
@@ -385,11 +392,11 @@ class Kv2(Engine):
         try:
             self.api.change(method, self._path(kind, at), body, about=at.path)
         except Unanswered as error:
-            if not error.may_have_arrived:
-                raise
-            known = self.known(at)
-            if any(_numbered(known, at, number).state is not state for number in versions or [known.current]):
-                raise
+            settle(error, lambda: self._all_are(at, versions, state), at.path)
+
+    def _all_are(self, at: Place, versions: Sequence[int], state: VersionState) -> bool:
+        known = self.known(at)
+        return all(_numbered(known, at, number).state is state for number in versions or [known.current])
 
     def _chosen(self, at: Place, versions: Sequence[int], state: VersionState, known: Known | None = None) -> list[int]:
         """Those of the versions meant (the current one without any) that are in a state. Raises NotFound."""
@@ -452,13 +459,18 @@ def _entry(path: str, about: Mapping[str, Any]) -> Entry:
 def _known(data: Mapping[str, Any]) -> Known | None:
     """What metadata/P says of a secret; None where nothing was written there yet."""
     listed = data.get("versions")
-    numbered = {int(number): one for number, one in listed.items()} if isinstance(listed, dict) else {}
+    told = listed.items() if isinstance(listed, dict) else ()
+    numbered = {int(number): one for number, one in told if _is_version(number, one)}
     versions = [_version(number, numbered[number]) for number in sorted(numbered)]
     current = data.get("current_version")
     if not versions or not isinstance(current, int) or current < 1:
         return None
     times = {"created_at": moment(data.get("created_time")), "updated_at": moment(data.get("updated_time"))}
     return Known(current, versions, labels.from_labels(data.get("custom_metadata"), **times))
+
+
+def _is_version(number: str, about: object) -> bool:
+    return number.isascii() and number.isdigit() and len(number) < 20 and isinstance(about, dict)
 
 
 def _version(number: object, about: Mapping[str, Any]) -> Version:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvtui.backends.vault.api import VaultApi, path_of
-from kvtui.domain.errors import KvtuiError, NotFound, PermissionDenied
+from kvtui.domain.errors import NotFound, PermissionDenied
 
 _KV_TYPES = frozenset({"kv", "generic"})
 CUBBYHOLE = "cubbyhole"
@@ -77,8 +77,8 @@ class Mounts:
     def _preflight(self, path: str) -> Mount | None:
         if path in self._asked or self._named:
             return None
-        self._asked.add(path)
         mount = self._ask(path)
+        self._asked.add(path)  # once it is answered
         if mount is not None and (path == mount.path or path.startswith(f"{mount.path}/")):
             self._load()[mount.path] = mount
             return mount
@@ -89,8 +89,6 @@ class Mounts:
             reply = self._api.get(f"sys/internal/ui/mounts/{path_of(path)}")
         except (PermissionDenied, NotFound):
             return None  # the same answer for "not allowed" and "no such mount"
-        except KvtuiError:
-            raise
         return None if reply is None else _mount(str(reply.data.get("path", "")), reply.data)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound
-from kvtui.domain.secret import Entry, Skipped
+from kvtui.backends.http.transport import Calls, together
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable
+from kvtui.domain.secret import Entry, Listing, Skipped
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +27,7 @@ class Walk:
 
     def __init__(
         self,
-        list_folder: Callable[[str], Sequence[Entry]],
+        list_folder: Callable[[str], Listing],
         *,
         width: int,
         skipped: Callable[[Skipped], None] | None = None,
@@ -36,11 +37,12 @@ class Walk:
         self._skipped = skipped
         self._change = threading.Condition()
         self._waiting: list[str] = []
-        self._listed: dict[str, Sequence[Entry] | Exception] = {}
+        self._listed: dict[str, Listing | Exception] = {}
+        self._calls = Calls()
         self._over = False
 
-    def below(self, first: Sequence[Entry]) -> Iterator[Entry]:
-        """Every secret below the folder whose children are `first`. Ends its threads when it is closed."""
+    def below(self, first: Listing) -> Iterator[Entry]:
+        """Every secret below the folder that `first` lists. When it is closed its requests, and so its threads, end."""
         threads = [threading.Thread(target=self._work, name="walk", daemon=True) for _ in range(self._width)]
         for thread in threads:
             thread.start()
@@ -50,9 +52,12 @@ class Walk:
             with self._change:
                 self._over = True
                 self._change.notify_all()
+            self._calls.end()
 
-    def _tell(self, entries: Sequence[Entry]) -> Iterator[Entry]:
-        rows = sorted(entries, key=lambda entry: entry.path + "/" * entry.is_folder)
+    def _tell(self, listing: Listing) -> Iterator[Entry]:
+        if not listing.complete:
+            self._failed(listing.path, Unavailable(listing.note, path=listing.path, retryable=False))
+        rows = sorted(listing.entries, key=lambda entry: entry.path + "/" * entry.is_folder)
         with self._change:
             for entry in rows:
                 if entry.is_folder:
@@ -60,25 +65,33 @@ class Walk:
             self._change.notify_all()
         for entry in rows:
             if entry.is_folder:
-                yield from self._tell(self._children(entry.path))
+                below = self._children(entry.path)
+                if below is not None:
+                    yield from self._tell(below)
             else:
                 yield entry
 
-    def _children(self, folder: str) -> Sequence[Entry]:
+    def _children(self, folder: str) -> Listing | None:
         with self._change:
             while folder not in self._listed:
                 self._change.wait()
             found = self._listed.pop(folder)
         if not isinstance(found, Exception):
             return found
-        if isinstance(found, NotFound):
-            return ()  # its last secret went away meanwhile
-        if self._skipped is None or not isinstance(found, KvtuiError) or isinstance(found, _ENDING):
-            raise found
-        self._skipped(Skipped(folder, found))
-        return ()
+        if not isinstance(found, NotFound):  # its last secret went away meanwhile
+            self._failed(folder, found)
+        return None
+
+    def _failed(self, folder: str, error: Exception) -> None:
+        if self._skipped is None or not isinstance(error, KvtuiError) or isinstance(error, _ENDING):
+            raise error
+        self._skipped(Skipped(folder, error))
 
     def _work(self) -> None:
+        with together(self._calls):
+            self._list_all()
+
+    def _list_all(self) -> None:
         while True:
             with self._change:
                 while not self._waiting and not self._over:
@@ -86,7 +99,7 @@ class Walk:
                 if self._over:
                     return
                 folder = heapq.heappop(self._waiting).removesuffix("/")
-            found: Sequence[Entry] | Exception
+            found: Listing | Exception
             try:
                 found = self._list(folder)
             except Exception as error:  # noqa: BLE001 - raised on the thread that waits for it
@@ -100,15 +113,22 @@ _ENDING = (Locked, AuthenticationRequired)
 
 
 def each_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, width: int) -> Iterator[Result]:
-    """`map`, with up to `width` calls under way and no more items taken than that."""
+    """`map`, with up to `width` calls under way and no more items taken than that. Closing it ends their requests."""
+    calls = Calls()
+
+    def one(item: Item) -> Result:
+        with together(calls):
+            return function(item)
+
     with ThreadPoolExecutor(width, thread_name_prefix="each") as pool:
         left = iter(items)
-        under_way: deque[Future[Result]] = deque(pool.submit(function, item) for item in islice(left, width))
+        under_way: deque[Future[Result]] = deque(pool.submit(one, item) for item in islice(left, width))
         try:
             while under_way:
                 result = under_way.popleft().result()
-                under_way.extend(pool.submit(function, item) for item in islice(left, 1))
+                under_way.extend(pool.submit(one, item) for item in islice(left, 1))
                 yield result
         finally:
             for each in under_way:
                 each.cancel()
+            calls.end()
