@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual import events, work
@@ -17,7 +18,8 @@ from kvtui.actions import BY_ID, Action, Keymap, Scope
 from kvtui.backends.factory import StoreState
 from kvtui.clock import suspended_clock, utc_now
 from kvtui.config import Config
-from kvtui.domain.errors import Corrupt, KvtuiError, WrongCredential
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import AuthenticationRequired, Corrupt, KvtuiError, WrongCredential
 from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
 from kvtui.services.profiles import Profile, Profiles, rescued
@@ -147,7 +149,16 @@ class KvtuiApp(TypeAheadApp[int]):
             state = await asyncio.to_thread(session.enter if opening is None else opening.result)
         except WrongCredential as error:
             self._note = str(error)
+            if session.profile.factory.signs_in:
+                await self._sign_in(self._note, error)
+                return
             state = StoreState.LOCKED
+        except AuthenticationRequired as error:
+            if not session.profile.factory.signs_in:
+                await self._show_problem(error)
+            else:
+                await self._sign_in(self._note, error)
+            return
         except KvtuiError as error:
             await self._show_problem(error)
             return
@@ -161,6 +172,31 @@ class KvtuiApp(TypeAheadApp[int]):
             await self._show(UnlockScreen(session, note=self._note))
         else:
             await self._show_main()
+
+    async def _sign_in(self, note: str, error: AuthenticationRequired) -> None:
+        """Ask for what opens the session's store; whoever leaves that sees why it is not open."""
+        from kvtui.ui.dialogs.sign_in import SignInDialog  # noqa: PLC0415 - where a store is on a server
+
+        def signed_in(done: bool | None) -> None:
+            self.call_later(self._show_main if done else partial(self._show_problem, error))
+
+        await self._show(None)
+        self._note = ""
+        self.push_screen(SignInDialog(self.session, note), signed_in)
+
+    def sign_in_again(self, error: AuthenticationRequired) -> None:
+        """Over whatever is on the screen: forms, staged changes and marks stay."""
+        from kvtui.ui.dialogs.sign_in import SignInDialog  # noqa: PLC0415
+
+        if any(isinstance(screen, SignInDialog) for screen in self.screen_stack):
+            return
+
+        def signed_in(done: bool | None) -> None:
+            main = self._main
+            if main is not None:
+                main.signed_in_again() if done else main.say(str(error), failed=True)
+
+        self.push_screen(SignInDialog(self.session, error.message), signed_in)
 
     async def _show_problem(self, error: KvtuiError) -> None:
         from kvtui.ui.screens.problem import ProblemScreen  # noqa: PLC0415 - each screen loads when it is shown
@@ -212,13 +248,19 @@ class KvtuiApp(TypeAheadApp[int]):
         self.session, self._note = self._sessions.setdefault(profile.name, Session(profile)), ""
         self.enter()
 
-    def action_profile_switch(self) -> None:
+    @work(exclusive=True, group="profiles", exit_on_error=False, description="list the profiles")
+    async def action_profile_switch(self) -> None:
         from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415 - dialogs load when first asked for
 
         here = self.session.profile.name
+        names = self.profiles.names
+        inside = await self._namespaces()
+        at = names.index(here) + 1 if here in names else len(names)
+        names[at:at] = [f"{here}/{name}" for name in inside] if here in names else [here]
         rows = [
             (name, f"{name} ({self.profiles.get(name).kind}{', now' if name == here else ''})")
-            for name in self.profiles.names
+            for name in names
+            if name
         ]
 
         def switch(name: str | None) -> None:
@@ -226,6 +268,15 @@ class KvtuiApp(TypeAheadApp[int]):
                 self.call_later(self.switch_profile, self.profiles.get(name))
 
         self.push_screen(PickDialog("Profiles", rows), switch)
+
+    async def _namespaces(self) -> Sequence[str]:
+        """Stores inside of the one that is open; a server that does not tell has none."""
+        if not self.session.can(Capability.NAMESPACES):
+            return ()
+        try:
+            return await asyncio.to_thread(self.session.backend.namespaces)
+        except KvtuiError:
+            return ()
 
     # -- locking
 

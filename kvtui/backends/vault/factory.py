@@ -34,6 +34,7 @@ class VaultFactory(BackendFactory):
     settings: ClassVar[Sequence[Setting]] = (
         *remote.REMOTE,
         Setting("namespace", str, "the namespace to work in"),
+        Setting("login_namespace", str, "the namespace to sign in at, where it is another one"),
         Setting("auth", dict, "how to sign in: method, and what that needs"),
         Setting("tls", dict, "ca_file, ca_dir, client_cert, client_key, server_name, skip_verify"),
         Setting("mounts", list, "the mounts to show; all that the token reaches without it"),
@@ -68,7 +69,8 @@ class VaultFactory(BackendFactory):
 
     def inner(self, settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         outer = self._namespace(settings)
-        return {**settings, "namespace": "/".join(part for part in (outer, name.strip("/")) if part)}
+        inside = "/".join(part for part in (outer, name.strip("/")) if part)
+        return {"login_namespace": outer, **settings, "namespace": inside}
 
     def probe(self, settings: Mapping[str, Any]) -> StoreState:  # noqa: ARG002 - opening it tells
         return StoreState.READY
@@ -82,7 +84,9 @@ class VaultFactory(BackendFactory):
         from kvtui.backends.vault.opening import connect  # noqa: PLC0415 - loads the HTTP client
 
         environ = self._environ_of(settings)
-        return connect(settings, environ, self._namespace(settings), conversation)
+        namespace = self._namespace(settings)
+        login = str(settings.get("login_namespace", namespace)).strip("/")
+        return connect(settings, environ, conversation, namespace=namespace, login=login)
 
     def _namespace(self, settings: Mapping[str, Any]) -> str:
         return str(settings.get("namespace") or self._read(settings).namespace or "").strip("/")

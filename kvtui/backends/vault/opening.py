@@ -20,9 +20,16 @@ WIDTH = 10
 
 
 def connect(
-    settings: Mapping[str, Any], environ: Mapping[str, str], namespace: str, conversation: Conversation | None
+    settings: Mapping[str, Any],
+    environ: Mapping[str, str],
+    conversation: Conversation | None,
+    *,
+    namespace: str,
+    login: str,
 ) -> VaultBackend:
-    """Sign in and look which mounts there are. Raises InvalidInput, AuthenticationRequired, PermissionDenied,
+    """Sign in at the namespace `login` and look which mounts there are.
+
+    Raises InvalidInput, AuthenticationRequired, PermissionDenied,
     Unavailable."""
     found = environment.read(environ)
     tls = tls_of(settings, found)
@@ -32,7 +39,7 @@ def connect(
     client = remote.client(settings, tls=tls, proxy=found.proxy, connections=width + 2, is_final=is_final)
     try:
         auth = auth_settings.check(settings.get("auth", {}))
-        signed = methods.sign_in(LoginApi(client, namespace=namespace), auth, conversation, environ)
+        signed = methods.sign_in(LoginApi(client, namespace=login), auth, conversation, environ)
         api = VaultApi(client, token=signed.token, namespace=namespace)
         keeper = Keeper(api, signed, environ)
         location = f"{client.address}{f' {namespace}/' if namespace else ''}"

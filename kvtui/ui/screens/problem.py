@@ -10,10 +10,12 @@ from textual.screen import Screen
 from textual.widgets import Button, Static
 
 from kvtui.actions import Scope
-from kvtui.domain.errors import KvtuiError
+from kvtui.domain.errors import KvtuiError, Unavailable
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import say, show
 
+AGAIN_SECONDS = 5.0
+"""After which it is tried again by itself, where that may help."""
 RESCUE = "What can be read of it can be looked at and copied out: on a copy, without changing anything here."
 
 
@@ -57,6 +59,10 @@ class ProblemScreen(Screen[None]):
                 if self._can_rescue:
                     yield Button("Open read-only", id="rescue", compact=True)
                 yield Button("Quit", id="leave", compact=True)
+
+    def on_mount(self) -> None:
+        if isinstance(self._error, Unavailable) and self._error.retryable:
+            self.set_interval(AGAIN_SECONDS, self._again)  # a sealed server is unsealed, a network comes back
 
     @on(Button.Pressed, "#retry")
     def _again(self) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from textual.content import Content
 
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import KvtuiError, Locked
+from kvtui.domain.errors import KvtuiError, Locked, Unavailable
 from kvtui.ui.screens.workbench import Workbench
 from kvtui.ui.show import show
+
+CARE_SECONDS = 5.0
+"""Between two looks at a connection that may have to be renewed, or that has failed."""
 
 
 class Watching(Workbench):
@@ -23,6 +27,8 @@ class Watching(Workbench):
         self._looking = False
         self._checked: tuple[int, int | None] | None = None
         self._unseen = ""
+        self._next_care = 0.0
+        self._troubled = False
 
     def on_mount(self) -> None:
         self.tick(self.kvtui.lock_seconds)
@@ -46,8 +52,35 @@ class Watching(Workbench):
         if self._checked is not None:
             done, total = self._checked
             self.status.checking = f"{done * 100 // total} %" if total else "…"
+        self._care()
         if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
             self.work(self._look_for_changes, "watch", "look for changes")
+
+    # A connection to a server is kept alive, and after a failure looked at until it is well again.
+
+    def _care(self) -> None:
+        who = self.session.backend.signed_in if self.session.is_open else None
+        self.status.token_left = None if who is None or who.expires_at is None else who.expires_at - self.now
+        if (who is None and not self._troubled) or monotonic() < self._next_care:
+            return
+        self._next_care = monotonic() + CARE_SECONDS
+        self.work(self._look_after, "care", "look after the connection")
+
+    def in_trouble(self, error: KvtuiError) -> None:
+        if isinstance(error, Unavailable) and error.retryable and not self._troubled:
+            self._troubled = True
+            self._next_care = monotonic() + CARE_SECONDS
+
+    async def _look_after(self) -> None:
+        backend = self.session.backend
+        if self._troubled:
+            self.status.trouble = await self.call(backend.condition)
+            if self.status.trouble:
+                return
+            self._troubled = False
+            await self.reload()
+            self.say("The server answers again.")
+        await self.call(backend.keep_alive)
 
     async def _look_for_changes(self) -> None:
         self._looking = True

@@ -25,7 +25,7 @@ from textual.worker import Worker
 from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound, PermissionDenied
+from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, NotFound, PermissionDenied
 from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
@@ -86,8 +86,9 @@ class Workbench(Screen[None]):
 
     def compose(self) -> ComposeResult:
         profile = self.session.profile
-        if profile.banner:
-            banner = Static(show_name(profile.banner), id="banner", markup=False)
+        words = [text for text in (profile.banner, self.session.info().warning) if text]
+        if words:
+            banner = Static(show_name("  ".join(words)), id="banner", markup=False)
             if profile.colour:
                 banner.styles.background = profile.colour
             yield banner
@@ -193,6 +194,14 @@ class Workbench(Screen[None]):
 
         _: Worker[None] = self.run_worker(guarded, what, group, what, exclusive=exclusive)
 
+    def signed_in_again(self) -> None:
+        """The session has a new connection: what is shown is read again."""
+        self.say("Signed in again.")
+        self.work(self.reload, "tree", "read again")
+
+    def in_trouble(self, error: KvtuiError) -> None:
+        """Something failed that may be over in a while."""
+
     @property
     def is_opening(self) -> bool:
         """Whether a form or dialog is about to come up."""
@@ -200,6 +209,10 @@ class Workbench(Screen[None]):
 
     def problem(self, error: KvtuiError) -> None:
         """Say what happened and what to do; over a dialog that hides the status line too."""
+        if isinstance(error, AuthenticationRequired) and self.session.profile.factory.signs_in:
+            self.kvtui.sign_in_again(error)
+            return
+        self.in_trouble(error)
         self.say(str(error), failed=True)
         if self.app.screen is not self:
             self.app.notify(show(str(error)).plain[:500], severity="error", markup=False, timeout=8)
@@ -232,7 +245,11 @@ class Workbench(Screen[None]):
         """Read one folder and put its children into the tree; an error is shown at that folder."""
         try:
             listing = await self.call(self.session.backend.list, folder)
+        except AuthenticationRequired as error:
+            self.path_tree.show_error(folder, str(error), "not listed")
+            self.problem(error)
         except KvtuiError as error:
+            self.in_trouble(error)
             label = "denied" if isinstance(error, PermissionDenied) else "not listed"
             self.path_tree.show_error(folder, str(error), label)
         else:

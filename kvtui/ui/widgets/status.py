@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
@@ -10,6 +12,18 @@ from kvtui.ui.show import show, show_name
 
 MOST_LINES = 3
 """Of a message too long to stand beside the facts."""
+
+
+SOON = timedelta(minutes=2)
+
+
+def left_of(time: timedelta) -> str:
+    """A time to come, in its largest unit."""
+    seconds = max(0, int(time.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s" if seconds else "expired"
 
 
 class StatusLine(Static):
@@ -29,6 +43,10 @@ class StatusLine(Static):
     """Whole minutes, or seconds below one minute, as a negative number; None for never."""
     checking: reactive[str] = reactive("")
     """How far the check of a large vault is, while it runs."""
+    token_left: reactive[timedelta | None] = reactive(None)
+    """How long the server still takes us for somebody; None for ever."""
+    trouble: reactive[str] = reactive("")
+    """What keeps the server from answering."""
     busy: reactive[str] = reactive("")
     message: reactive[str] = reactive("", layout=True)
     failed: reactive[bool] = reactive(False)
@@ -44,6 +62,11 @@ class StatusLine(Static):
         if self.lock_left is not None:
             left = f"{-self.lock_left}s" if self.lock_left < 0 else f"{self.lock_left}min"
             facts.append(Content.styled(f"lock {left}", "$foreground-muted"))
+        if self.trouble:
+            facts.append(show_name(self.trouble).stylize("$text-error"))
+        if self.token_left is not None:
+            style = "$text-warning" if self.token_left < SOON else "$foreground-muted"
+            facts.append(Content.styled(f"token {left_of(self.token_left)}", style))
         if self.checking:
             facts.append(Content.styled(f"checking {self.checking}", "$foreground-muted"))
         if self.busy:
