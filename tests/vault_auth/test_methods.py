@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kvtui.backends.http.client import Unanswered
 from kvtui.backends.vault.auth import methods
@@ -23,7 +25,7 @@ from kvtui.domain.errors import (
     Unavailable,
     WrongCredential,
 )
-from kvtui.domain.value import SecretValue
+from kvtui.domain.value import SecretValue, ValueType
 from tests.doubles.server import Fault, Reply
 from tests.vault_auth.double import PASSWORD, TOKEN, Server, refused, token
 from tests.vault_auth.talk import Talk, connected
@@ -123,6 +125,38 @@ def test_a_password_keeps_all_but_one_newline(server: Server, api: LoginApi, tmp
     with pytest.raises(WrongCredential):
         methods.sign_in(api, {"method": "userpass", "username": "ann", "password_file": str(file)}, None, {})
     assert json.loads(server.requests[0].body) == {"password": " päss\n"}
+
+
+@pytest.mark.parametrize("password", ["a\udcffb", "\ud800"])
+def test_a_password_that_is_no_text_is_not_sent(server: Server, api: LoginApi, password: str) -> None:
+    with pytest.raises(InvalidInput, match="no text"):
+        methods.sign_in(api, WAYS["userpass"][0], None, {"PW": password})
+    assert not server.requests
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["client_token", "mfa_requirement", "mfa_request_id", "mfa_constraints", "e", "any", "id"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answer=JSON)
+def test_whatever_a_server_answers_is_a_token_or_one_of_our_errors(server: Server, api: LoginApi, answer: Any) -> None:
+    server.break_next(Fault("reply", reply=Reply(body=json.dumps({"auth": answer}).encode())))
+    try:
+        signed = methods.sign_in(api, WAYS["userpass"][0], Talk("1", "2", "3"), PW)
+    except KvtuiError:
+        return
+    assert signed.token.type is ValueType.TEXT
 
 
 def test_kubernetes_uses_the_pods_own_token(api: LoginApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

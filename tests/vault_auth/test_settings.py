@@ -5,9 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kvtui.backends.vault.auth import settings
 from kvtui.domain.errors import InvalidInput
+
+VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.lists(st.text(max_size=4), max_size=3)
+KEYS = st.sampled_from(sorted({key for method in settings.METHODS.values() for key in method.checks()})) | st.text()
+
+
+@given(method=st.sampled_from([*settings.METHODS]), auth=st.dictionaries(KEYS, VALUES, max_size=4))
+def test_whatever_is_written_is_taken_or_refused_as_input(method: str, auth: dict[str, Any]) -> None:
+    try:
+        checked = settings.check({"method": method, **auth})
+    except InvalidInput as error:
+        assert error.hint  # noqa: PT017 - either outcome is right
+    else:
+        assert set(checked) <= set(settings.METHODS[checked["method"]].checks())
+
 
 GOOD: list[dict[str, Any]] = [
     {},

@@ -111,7 +111,8 @@ def look_up(api: VaultApi) -> TokenInfo:
 
 def renew(api: VaultApi, signed: Signed) -> Signed:
     """The same token with a new lease, as long as its first one where the server still gives that; `is_final` when it
-    does not. Raises Unsupported for a token that cannot be renewed, AuthenticationRequired when it is over."""
+    does not. Sent once. Raises Unsupported for a token that cannot be renewed, PermissionDenied or
+    AuthenticationRequired for one that is over or may not, and as `VaultApi.call` does."""
     if not signed.renewable:
         raise Unsupported("This token cannot be renewed.", capability="renew", hint="Sign in again before it ends.")
     asked: Json = {"increment": f"{signed.span}s"} if signed.span else {}

@@ -92,9 +92,12 @@ class LoginApi(VaultApi):
 def _plain(value: Any) -> Json:
     if isinstance(value, SecretValue):
         plain = value.reveal()
-        if not isinstance(plain, str):
-            raise InvalidInput("A secret to sign in with is no text.", hint="Use text in UTF-8.")
-        return plain
+        try:
+            if isinstance(plain, str) and plain.encode("utf-8"):
+                return plain
+        except UnicodeEncodeError:
+            pass  # refused as bytes are
+        raise InvalidInput("A secret to sign in with is empty, or no text.", hint="Use text in UTF-8.") from None
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -75,7 +75,7 @@ def _groups(constraints: object) -> list[list[Factor]]:
         group = constraints[name]
         methods = group.get("any") if isinstance(group, Mapping) else None
         found.append([_factor(each) for each in methods] if isinstance(methods, list) else [])
-    return found if all(found) else []
+    return found if all(group and all(factor.id for factor in group) for group in found) else []
 
 
 def _factor(told: object) -> Factor:
