@@ -37,6 +37,14 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "generate": ("rotating", "print a random value"),
             "due": ("rotating", "list what should be rotated"),
         },
+        "Lend": {
+            "lease issue": ("leases", "issue short-lived credentials"),
+            "lease list": ("leases", "list what was issued and still lasts"),
+            "lease renew": ("leases", "let credentials last longer"),
+            "lease revoke": ("leases", "end credentials now"),
+            "share": ("sharing", "print a token that reads a secret once"),
+            "unwrap": ("sharing", "read what somebody shared, once"),
+        },
         "Vault": {
             "init": ("starting", "create an encrypted vault"),
             "backup": ("backing_up", "write all of the vault to one encrypted file"),

@@ -143,7 +143,7 @@ def _get(context: Context, args: Namespace) -> int:
         return Exit.DONE
     value = session.disclose(Act.READ, secret, only_field(secret, args.field))
     if out.is_terminal and not args.raw:
-        _show_value(out, value)
+        show_value(out, value)
     else:
         out.bytes(to_bytes(value))
     return Exit.DONE
@@ -173,7 +173,8 @@ def only_field(secret: Secret, field: str | None) -> str:
     raise Usage("This secret has several fields.", hint=f"Choose one with -f: {names}.", path=secret.path)
 
 
-def _show_value(out: Output, value: SecretValue) -> None:
+def show_value(out: Output, value: SecretValue) -> None:
+    """A value for people: control characters are shown, not sent."""
     text = to_text(value)
     shown = show(text, lines=True)
     out.bytes(shown.encode("utf-8") + b"\n")
