@@ -54,16 +54,16 @@ from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unsupported
-from kvtui.domain.lease import Issued, Lease
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
 from kvtui.domain.value import Fields, SecretValue, ValueType
-from kvtui.domain.wrapping import Wrapped
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
+    from kvtui.domain.lease import Issued, Lease
     from kvtui.domain.retention import Retention
+    from kvtui.domain.wrapping import Wrapped
 
 
 _NONE: Mapping[Capability, str] = MappingProxyType({})

@@ -13,16 +13,16 @@ from kvtui.backends.contract import Backend, Found, Write, Written
 from kvtui.domain.capability import WRITING, BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.errors import PermissionDenied
-from kvtui.domain.lease import Issued, Lease
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
 from kvtui.domain.value import Fields, SecretValue
-from kvtui.domain.wrapping import Wrapped
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
+    from kvtui.domain.lease import Issued, Lease
     from kvtui.domain.retention import Retention
+    from kvtui.domain.wrapping import Wrapped
 
 _REASON = "This profile is read-only."
 

@@ -53,8 +53,9 @@ EXAMPLES = {
     "journal": "journal",
     "journal verify": "journal verify",
 }
-ELSEWHERE = {"init", "open", "demo", "login", "logout"}
-"""init is tested with the vault, login and logout with servers, the others open the screen."""
+ON_SERVERS = {"login", "logout", "lease issue", "lease list", "lease renew", "lease revoke", "share", "unwrap"}
+ELSEWHERE = {"init", "open", "demo", *ON_SERVERS}
+"""init is tested with the vault, what servers do with servers, the others open the screen."""
 
 
 def test_every_command_has_an_example() -> None:

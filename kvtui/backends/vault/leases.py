@@ -84,7 +84,7 @@ class Leasing(Backend):
         path = self._role_path(role)
         asked = [] if ttl is None else [("ttl", durations.seconds(ttl))]
         try:
-            reply = self._api.call("GET", path_of(path), pairs=asked, about=path, changes=True)
+            reply = self._api.change("GET", path_of(path), pairs=asked, about=path)
         except Unanswered as error:
             raise _lost(error) from None
         except NotFound:
@@ -214,7 +214,7 @@ def _lost(error: Unanswered) -> Unavailable:
     if not error.may_have_arrived:
         return error
     return Unavailable(
-        f"{error.message} Credentials may have been issued that nobody knows; they end by themselves.",
+        "No answer came. Credentials may have been issued that nobody knows; those end by themselves.",
         hint="Look at the server before you issue others.",
         retryable=False,
     )

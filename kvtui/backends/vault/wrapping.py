@@ -43,7 +43,7 @@ class Wrapping(Backend):
             self._lacks(Capability.BYTES)
         data = to_map(fields, _WRAP)
         numbers.check_finite(fields, _WRAP)
-        reply = self._api.call("POST", _WRAP, data, changes=True, headers={"X-Vault-Wrap-TTL": durations.seconds(ttl)})
+        reply = self._api.change("POST", _WRAP, data, headers={"X-Vault-Wrap-TTL": durations.seconds(ttl)})
         told = reply.envelope.get("wrap_info")
         token = told.get("token") if isinstance(told, dict) else None
         if not isinstance(told, dict) or not isinstance(token, str) or not token:
@@ -64,7 +64,7 @@ class Wrapping(Backend):
         self._check_open()
         _check(token)
         try:
-            reply = self._api.with_token(token).call("POST", "sys/wrapping/unwrap", changes=True)
+            reply = self._api.with_token(token).change("POST", "sys/wrapping/unwrap")
         except Unanswered as error:
             raise _lost(error) from None
         except _REFUSALS:
@@ -91,7 +91,7 @@ def _lost(error: Unanswered) -> Unavailable:
     if not error.may_have_arrived:
         return error
     return Unavailable(
-        f"{error.message} The wrapping token may be used up, and what it held lost.",
+        "No answer came. The wrapping token may be used up, and what it held lost.",
         hint="Look at the token (unwrap --look); where it is gone, ask for another share.",
         retryable=False,
     )
