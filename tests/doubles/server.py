@@ -44,12 +44,13 @@ class Fault:
     """What goes wrong with one request. `when` picks the requests it waits for; it happens `times` times."""
 
     kind: str
-    """reset_before (not handled), reset_after (handled, then reset), close_early, drip_head, drip_body, hang, reply."""
+    """reset_before (not handled), reset_after (handled, then reset), close_early, drip_head, drip_body, hang (not
+    handled, then reset), late (handled after a while, then reset), reply, reply_after (handled, then that reply)."""
     when: Callable[[Seen], bool] = lambda _: True
     times: int = 1
     reply: Reply = Reply()
     seconds: float = 0.0
-    """Between the bytes of a drip; before the answer otherwise."""
+    """Between the bytes of a drip; before the answer or the reset otherwise."""
 
 
 class Double:
@@ -142,9 +143,17 @@ class Double:
             case "reply":
                 self._done.wait(fault.seconds)
                 self._send(handler, fault.reply)
+            case "reply_after":
+                self.answer(request)
+                self._send(handler, fault.reply)
             case "reset_before":
                 self._reset(handler)
             case "reset_after":
+                self.answer(request)
+                self._done.wait(fault.seconds)
+                self._reset(handler)
+            case "late":
+                self._done.wait(fault.seconds)
                 self.answer(request)
                 self._reset(handler)
             case "hang":

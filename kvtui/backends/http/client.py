@@ -49,9 +49,9 @@ _NETWORK = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.Protoc
 _REPEATABLE = frozenset({412, 429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """What a server said. `headers` have lower-case names. Nothing of it is shown unless through show()."""
+    """What a server said, values and all. `headers` have lower-case names. Nothing of it is shown unless through show()."""
 
     status: int
     headers: Mapping[str, str]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +40,7 @@ class Tls:
             except ssl.SSLError:
                 raise InvalidInput("The certificates given cannot be read.", hint="They must be PEM.") from None
         else:
-            context.load_default_certs()
+            _load_system(context)
         if self.client_cert:
             self._load_client(context, self.client_cert)
         elif self.client_key:
@@ -65,3 +67,21 @@ class Tls:
                 f"The client certificate {display(str(certificate))} or its key cannot be used.",
                 hint="Both must be PEM and belong together.",
             ) from None
+
+
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+"""Where systems keep their authorities, for a Python that was built elsewhere (as in Go's crypto/x509/root_linux.go)."""
+
+
+def _load_system(context: ssl.SSLContext) -> None:
+    """What `load_default_certs` loads, but not from SSL_CERT_FILE and SSL_CERT_DIR: whoever sets a variable vouches for
+    nobody."""
+    if sys.platform == "win32":
+        context.load_default_certs()
+        return
+    built_in = ssl.get_default_verify_paths()
+    file = next((each for each in (built_in.openssl_cafile, *_BUNDLES) if Path(each).is_file()), None)
+    folder = built_in.openssl_capath if Path(built_in.openssl_capath).is_dir() else None
+    if file or folder:
+        with suppress(OSError, ssl.SSLError):  # then nobody is trusted, and each refusal says how to name a file
+            context.load_verify_locations(file, folder)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from kvtui.backends.contract import missing, missing_version
-from kvtui.backends.http.client import Unanswered
+from kvtui.backends.http.client import Unanswered, Unreadable
 from kvtui.backends.vault import durations, labels, numbers
 from kvtui.backends.vault.api import CasMismatchError, Reply, moment, path_of, texts
 from kvtui.backends.vault.capabilities import KV2
@@ -40,6 +40,8 @@ from kvtui.domain.value import Fields
 _BEHIND = 2.0
 """Seconds to wait for a replica to have what was written through us."""
 _REMEMBERED = 200
+KEPT = 10
+"""Versions of a secret where neither it nor its mount says (path_data.go)."""
 _PAGE = 500
 """Entries of a detailed listing; a folder with more is listed by name alone, in one request."""
 _TRIES = 5
@@ -98,7 +100,7 @@ class Kv2(Engine):
         pairs = [("scan", "true")]
         try:
             reply = self.api.get(self._path("detailed-metadata", at) + "/", pairs=pairs, about=at.path)
-        except (PermissionDenied, Unsupported):
+        except (PermissionDenied, Unsupported, Unreadable):  # the last, where it is too long
             return None
         told = reply.data.get("key_info") if reply is not None else None
         if not isinstance(told, dict):
