@@ -1,19 +1,21 @@
-"""cp and mv: secrets and folders to another place in the same store, planned first."""
+"""cp and mv: secrets and folders to another place, in the same store or another one, planned first."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit, Usage, bulk_exit_code
 from kvtui.cli.output import Output, error_json
 from kvtui.domain import path as paths
-from kvtui.domain.errors import KvtuiError, NotFound, Unsupported
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import KvtuiError, NotFound
 from kvtui.domain.json_text import Json
 from kvtui.services.changes import Change, Op
 from kvtui.services.session import Session
-from kvtui.text import show
 
 
 def _arguments(parser: Parser) -> None:
@@ -21,45 +23,94 @@ def _arguments(parser: Parser) -> None:
     parser.add_argument("target", metavar="DST", help="the new path itself, not a folder to put it in")
     parser.add_argument("-r", "--recursive", action="store_true", help="everything at and below SRC")
     parser.add_argument("--overwrite", action="store_true", help="add a version to what is there")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument("--resume", action="store_true", help="go on with what a run that was ended has begun")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and what would be lost")
+
+
+def _move_arguments(parser: Parser) -> None:
+    _arguments(parser)
+    parser.add_argument("--lossy", action="store_true", help="move also what cannot arrive whole; SRC stays deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """From one session to another, which may be the same."""
+
+    source: Session
+    target: Session
+    op: Op
+    overwrite: bool
+    resume: bool
+    lossy: bool
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the store does it by itself, all at once."""
+        can = self.source.can
+        return self.source is self.target and not self.resume and can(Capability.MOVE) and can(Capability.HISTORY)
+
+    def do(self, path: str, to: str) -> Sequence[str]:
+        """One secret; what was lost on the way."""
+        if self.is_native:
+            self.source.apply(Change(self.op, path, to=to), overwrite=self.overwrite)
+            return ()
+        how = {"overwrite": self.overwrite, "resume": self.resume, "lossy": self.lossy}
+        carried = self.source.carry(path, self.target, to, move=self.op is Op.MOVE, **how)
+        return [loss.what for loss in carried.lost if not loss.slight]
+
+    def notes(self, path: str, to: str) -> list[str]:
+        """What is to be known before it is done."""
+        notes = [] if self.is_native else self._losses(path, to)
+        try:
+            there = self.target.backend.outline(to)
+        except NotFound:
+            return notes
+        if self.overwrite:
+            return [*notes, f"Adds version {there.current + 1} to what is there."]
+        if self.resume:
+            return [*notes, "Something is there: gone on with where it is the beginning of this."]
+        return [*notes, "Something is there; it will be left alone without --overwrite."]
+
+    def _losses(self, path: str, to: str) -> list[str]:
+        try:
+            return [loss.what for loss in self.source.losses(path, self.target, to)]
+        except KvtuiError as error:
+            return [f"It cannot be done: {error.message}"]
 
 
 def _copy(context: Context, args: Namespace) -> int:
-    return _relocate(context, args, Op.COPY)
+    return _relocate(context, args, Op.COPY, lossy=True)
 
 
 def _move(context: Context, args: Namespace) -> int:
-    return _relocate(context, args, Op.MOVE)
+    return _relocate(context, args, Op.MOVE, lossy=args.lossy)
 
 
-def _relocate(context: Context, args: Namespace, op: Op) -> int:
+def _relocate(context: Context, args: Namespace, op: Op, *, lossy: bool) -> int:
     session, source = context.at(args.source)
     other, target = context.at(args.target)
-    if other is not session:
-        raise Unsupported(
-            "SRC and DST are in different profiles.", capability="copy", hint="Use kvtui export and kvtui import."
-        )
-    if source == target:
+    if other is session and source == target:
         raise Usage("SRC and DST are the same.", hint="Name another place.", path=source)
+    run = _Run(session, other, op, args.overwrite, args.resume, lossy)
     found = _sources(session, source, recursive=args.recursive)
-    plan = [Change(op, path, to=paths.check_new(target + path[len(source) :])) for path in found]
+    plan = [(path, paths.check_new(target + path[len(source) :])) for path in found]
     if args.dry_run:
-        return _print_plan(context.out, session, plan, overwrite=args.overwrite)
-    if not args.recursive:
-        session.apply(plan[0], overwrite=args.overwrite)
-        current = session.backend.read(target).current
-        if context.out.json:
-            context.out.dump({"path": target, "version": current})
-        elif not context.out.quiet:
-            context.out.line(f"{context.out.name(source)} → {context.out.name(target)}")
-        return Exit.DONE
-    return _apply(context.out, session, plan, overwrite=args.overwrite)
+        return _print_plan(context.out, run, plan)
+    if args.recursive:
+        return _do_all(context.out, run, plan)
+    for lost in run.do(*plan[0]):
+        context.out.note(lost)
+    if context.out.json:
+        context.out.dump({"path": target, "version": other.backend.outline(target).current})
+    elif not context.out.quiet:
+        context.out.line(f"{context.out.name(source)} → {context.out.name(args.target)}")
+    return Exit.DONE
 
 
 def _sources(session: Session, source: str, *, recursive: bool) -> list[str]:
-    """The secrets meant. Raises NotFound."""
+    """The secrets meant. Raises NotFound, and what keeps a folder from being listed: nothing is left out unnoticed."""
     try:
-        session.backend.read(source)
+        session.backend.outline(source)
     except NotFound as missing:
         if not recursive:
             raise _maybe_folder(session, source, missing) from None
@@ -80,48 +131,41 @@ def _maybe_folder(session: Session, source: str, missing: NotFound) -> KvtuiErro
     return Usage("This is a folder.", hint="Add -r for everything in it.", path=source)
 
 
-def _print_plan(out: Output, session: Session, plan: list[Change], *, overwrite: bool) -> int:
+def _print_plan(out: Output, run: _Run, plan: list[tuple[str, str]]) -> int:
     rows: list[Json] = []
-    for change in plan:
-        notes = _notes(session, change, overwrite=overwrite)
-        rows.append({"op": change.op.value, "path": change.path, "to": change.to, "notes": [*notes]})
+    for path, to in plan:
+        notes = run.notes(path, to)
+        rows.append({"op": run.op.value, "path": path, "to": to, "notes": [*notes]})
         if not out.json:
             remark = f": {' '.join(notes)}" if notes else ""
-            out.line(f"{change.op.value} {out.name(change.path)} → {out.name(change.to or '')}{remark}")
+            out.line(f"{run.op.value} {out.name(path)} → {out.name(to)}{remark}")
     if out.json:
         out.dump({"plan": rows})
     return Exit.DONE
 
 
-def _notes(session: Session, change: Change, *, overwrite: bool) -> list[str]:
-    try:
-        there = session.backend.read(change.to or "")
-    except NotFound:
-        return []
-    if overwrite:
-        return [f"Adds version {there.current + 1} to what is there."]
-    return ["Something is there; it will be left alone without --overwrite."]
-
-
-def _apply(out: Output, session: Session, plan: list[Change], *, overwrite: bool) -> int:
+def _do_all(out: Output, run: _Run, plan: list[tuple[str, str]]) -> int:
     done: list[Json] = []
     failed: list[Json] = []
     errors: list[KvtuiError] = []
-    for change in plan:
+    for path, to in plan:
         try:
-            session.apply(change, overwrite=overwrite)
+            lost = run.do(path, to)
         except KvtuiError as error:
             errors.append(error)
-            failed.append({"path": change.path, "error": error_json(error)})
+            failed.append({"path": path, "error": error_json(error)})
             if not out.json:
                 out.error(error)
-        else:
-            done.append({"path": change.path, "to": change.to})
-            if not out.json and not out.quiet:
-                out.line(f"{show(change.op.value)} {out.name(change.path)} → {out.name(change.to or '')}")
+            continue
+        row: dict[str, Json] = {"path": path, "to": to}
+        done.append({**row, "lost": [*lost]} if lost else row)
+        if not out.json and not out.quiet:
+            out.line(f"{run.op.value} {out.name(path)} → {out.name(to)}")
+            for text in lost:
+                out.note(f"{out.name(path)}: {text}")
     if out.json:
         out.dump({"done": done, "failed": failed})
     return bulk_exit_code(len(done), errors)
 
 
-COMMANDS = {"cp": Command(_copy, _arguments), "mv": Command(_move, _arguments)}
+COMMANDS = {"cp": Command(_copy, _arguments), "mv": Command(_move, _move_arguments)}

@@ -108,5 +108,7 @@ class BackendInfo:
     max_value_bytes: int | None = None
     varies: bool = False
     """Whether what can be done differs from path to path; `Backend.limits` tells."""
+    keeps_versions: int | None = None
+    """How many versions of a secret are kept where nothing is set for it; None for all."""
     warning: str = ""
     """What must always be seen while this store is open, such as that its server is not checked."""

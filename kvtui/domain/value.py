@@ -46,6 +46,15 @@ class SecretValue:
             return False
         return hmac.compare_digest(self._comparable(), other._comparable())
 
+    def like(self, other: SecretValue) -> bool:
+        """The same, in whatever order the keys of maps are: some stores sort them."""
+        if self.type is not other.type or self.type not in {ValueType.MAP, ValueType.LIST}:
+            return self.same_as(other)
+        return hmac.compare_digest(self._in_order(), other._in_order())
+
+    def _in_order(self) -> bytes:
+        return json_text.dump(_ordered(self._value)).encode("ascii")
+
     def _comparable(self) -> bytes:
         if isinstance(self._value, bytes):
             return self._value
@@ -79,6 +88,14 @@ class SecretValue:
 
 Fields: TypeAlias = Mapping[str, SecretValue]
 """The fields of a secret by name, in the store's order where it has one."""
+
+
+def _ordered(value: Json | bytes) -> Json:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_ordered(each) for each in value]
+    return None if isinstance(value, bytes) else value
 
 
 _TYPES: Mapping[type, ValueType] = {str: ValueType.TEXT, bytes: ValueType.BYTES, int: ValueType.NUMBER}

@@ -169,8 +169,18 @@ def _move(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
         copied = _copy(backend, change, overwrite=True)
         backend.delete(change.path)
         return Applied(change, copied.version, None)
-    backend.move(change.path, target)
+    if backend.can(Capability.MOVE):
+        backend.move(change.path, target)
+    else:
+        _carry(backend, change, move=True)
     return Applied(change, None, Change(Op.MOVE, target, to=change.path))
+
+
+def _carry(backend: Backend, change: Change, *, move: bool) -> int:
+    """With all versions, as far as the store can: a move that would lose something is refused."""
+    from kvtui.services.carrying import carry  # noqa: PLC0415 - a store that moves by itself needs none of it
+
+    return carry(backend, change.path, backend, _target(change), move=move).version
 
 
 def _copy(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
@@ -184,6 +194,8 @@ def _copy(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
         backend.write_history(History(target, history.metadata, history.versions))
         last = history.versions[-1].version.number if history.versions else None
         return Applied(change, None, Change(Op.DESTROY, target, base_version=last))
+    if existing is None and backend.can(Capability.VERSIONS):
+        return Applied(change, None, Change(Op.DESTROY, target, base_version=_carry(backend, change, move=False)))
     secret = backend.read(change.path)
     if secret.version.state is not VersionState.LIVE:
         raise NotFound(

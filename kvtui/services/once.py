@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kvtui.domain.errors import KvtuiError, NotFound
 from kvtui.domain.secret import Secret, VersionState
-from kvtui.domain.value import Fields, SecretValue
+from kvtui.domain.value import Fields
 from kvtui.domain.wrapping import Wrapped
 from kvtui.services.journal import Act
 
@@ -60,9 +60,3 @@ def unwrap(session: Session, seen: Wrapped) -> tuple[Fields, str]:
     return kept(
         lambda: session.backend.unwrap(seen.token), lambda: session.journal.around(Act.UNWRAP, seen.creation_path)
     )
-
-
-def disclose(session: Session, act: Act, path: str, fields: Fields, field: str) -> SecretValue:
-    """One of these values for showing or copying: journaled first, and refused where it cannot be."""
-    session.journal.record(act, path, field=field)
-    return fields[field]

@@ -206,6 +206,9 @@ def _value(config: Config, written: ProfileConfig, setting: Setting, value: Any,
         return program(config, value, line, where)
     if type(value) is not setting.type:
         config.refuse(line, f"{where} must be {_KINDS_OF_VALUE[setting.type]}.", _help(setting))
+    if isinstance(value, dict):  # a map of the kind's own: its `check` knows the keys
+        for key in [key for key in value if key.endswith("_command")]:
+            program(config, value[key], line, f"{where}.{key}")
     if isinstance(value, int) and not 0 <= value <= _MAX_NUMBER:
         config.refuse(line, f"{where} must be from 0 to {_MAX_NUMBER}.", _help(setting))
     if setting.type is str and not value:

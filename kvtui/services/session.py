@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from kvtui.domain.backup import Restored
     from kvtui.domain.conversation import Conversation
+    from kvtui.services.carrying import Carried, Loss
 
 _ACTS = {
     Op.SET: Act.WRITE,
@@ -247,6 +248,25 @@ class Session:
             return Outcome(change, self.apply(change, overwrite=overwrite))
         except KvtuiError as error:
             return Outcome(change, error=error)
+
+    def carry(self, path: str, other: Session, to: str, *, move: bool = False, **how: bool) -> Carried:
+        """Copy or move one secret with its versions into another open session; see `kvtui.services.carrying.carry`.
+        Both journals tell; nothing of it is undone with one key."""
+        from kvtui.services.carrying import carry  # noqa: PLC0415 - few sessions do
+
+        act = Act.MOVE if move else Act.COPY_SECRET
+        where = to if other is self else f"{other.profile.name or other.info().location}:{to}"
+        arrives = other.journal.around(Act.WRITE, to) if other is not self else nullcontext()
+        with self._writing, self.journal.around(act, path, to=where), arrives:
+            carried = carry(self.backend, path, other.backend, to, move=move, **how)
+            self._undo.clear()
+            return carried
+
+    def losses(self, path: str, other: Session, to: str) -> Sequence[Loss]:
+        """What `carry` would lose, in words. Nothing is written. Raises what would keep it from being carried."""
+        from kvtui.services.carrying import fit, pack  # noqa: PLC0415
+
+        return fit(pack(self.backend, path), other.backend, to).lost
 
     def create_container(self, name: str) -> None:
         """A top-level folder that may be empty."""

@@ -77,7 +77,32 @@ def test_read_only_refuses_the_whole_with_7(filled: Cli) -> None:
     assert filled("ls", "-r").text == "app/api\napp/db\nnote\n"
 
 
-def test_onto_itself_and_across_profiles_is_refused(filled: Cli) -> None:
+def test_onto_itself_is_refused(filled: Cli) -> None:
     assert filled("mv", "note", "note").code == 2
-    assert filled("cp", "note", "other:note").code == 9
     assert filled("get", "note").out == b"remember"
+
+
+def test_a_folder_is_copied_and_moved_into_another_profile(filled: Cli) -> None:
+    filled("set", "app/api", stdin=b"newer")
+    assert filled("cp", "-r", "app", "other:from").code == 0
+    assert filled("-p", "other", "ls", "-r").text == "from/api\nfrom/db\n"
+    assert filled("-p", "other", "get", "from/api").out == b"newer"
+    assert len(filled("-p", "other", "versions", "from/api", "--json").json["versions"]) == 2
+    assert filled("cp", "app/api", "other:from/api").code == 5
+    assert filled("mv", "note", "other:note").code == 0
+    assert filled("get", "note").code == 3
+    assert filled("-p", "other", "get", "note").out == b"remember"
+
+
+def test_the_plan_of_a_copy_tells_what_is_there_already(filled: Cli) -> None:
+    filled("cp", "note", "other:note")
+    plan = filled("cp", "note", "other:note", "--dry-run", "--json").json["plan"]
+    assert plan == [
+        {
+            "op": "copy",
+            "path": "note",
+            "to": "note",
+            "notes": ["Something is there; it will be left alone without --overwrite."],
+        }
+    ]
+    assert filled("cp", "note", "other:note", "--resume").code == 0

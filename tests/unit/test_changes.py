@@ -154,8 +154,29 @@ def test_copying_carries_all_versions_and_is_undone(backend: MemoryBackend) -> N
         backend.read("other")
 
 
-def test_copying_without_history_carries_the_current_version() -> None:
+def test_copying_without_history_writes_the_versions_again() -> None:
     backend = MemoryBackend(capabilities=ALL - {Capability.HISTORY})
+    backend.write("a", fields(value="old"))
+    backend.write("a", fields(value="new"), metadata=MetadataPatch(owner="me"))
+    apply(backend, Change(Op.COPY, "a", to="b"))
+    assert state(backend, "b") == state(backend, "a")
+    assert [same_fields(backend.read("b", n).fields, backend.read("a", n).fields) for n in (1, 2)] == [True, True]
+
+
+def test_a_store_that_cannot_move_copies_checks_and_destroys() -> None:
+    backend = MemoryBackend(capabilities=ALL - {Capability.HISTORY, Capability.MOVE})
+    backend.write("a", fields(value="old"))
+    backend.write("a", fields(value="new"))
+    applied = apply(backend, Change(Op.MOVE, "a", to="b"))
+    assert [entry.path for entry in backend.walk()] == ["b"]
+    assert same_fields(backend.read("b", 1).fields, fields(value="old"))
+    assert applied.undo is not None
+    apply(backend, applied.undo)
+    assert [entry.path for entry in backend.walk()] == ["a"]
+
+
+def test_copying_without_versions_carries_the_current_one() -> None:
+    backend = MemoryBackend(capabilities=ALL - {Capability.HISTORY, Capability.VERSIONS})
     backend.write("a", fields(value="old"))
     backend.write("a", fields(value="new"), metadata=MetadataPatch(owner="me"))
     apply(backend, Change(Op.COPY, "a", to="b"))

@@ -12,7 +12,7 @@ from kvtui.backends.vault.api import VaultApi
 from kvtui.backends.vault.capabilities import AT_BEST, OF_THE_SERVER, ON_DETAILS
 from kvtui.backends.vault.engine import Engine, Known, Place, folder_entry, is_name, must_be_possible
 from kvtui.backends.vault.kv1 import Kv1
-from kvtui.backends.vault.kv2 import Kv2
+from kvtui.backends.vault.kv2 import KEPT, Kv2
 from kvtui.backends.vault.leases import Leasing
 from kvtui.backends.vault.mounts import Mount, Mounts
 from kvtui.backends.vault.token import Keeper
@@ -86,6 +86,7 @@ class VaultBackend(Leasing, Wrapping):
             capabilities=self._capabilities(),
             reasons=MappingProxyType({Capability.BYTES: _NO_BYTES}),
             varies=True,
+            keeps_versions=KEPT,
             warning=warning,
         )
 

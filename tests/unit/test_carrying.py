@@ -1,0 +1,244 @@
+"""Secrets carried from one store into another: whole where that can be, told before where it cannot, resumed."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kvtui.backends.memory import ALL, MemoryBackend
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, KvtuiError, NotFound, Unavailable
+from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
+from kvtui.domain.retention import Retention
+from kvtui.domain.secret import History, StoredVersion, Version, VersionState
+from kvtui.domain.value import Fields, SecretValue, same_fields
+from kvtui.services.carrying import carry, fit, pack
+
+LIVE, DELETED, DESTROYED = VersionState.LIVE, VersionState.DELETED, VersionState.DESTROYED
+C = Capability
+REPLAYED = ALL - {C.HISTORY, C.MOVE}
+"""A store like a server: versions are written one after the other, and read one by one."""
+DAY = datetime(2024, 2, 29, tzinfo=UTC)
+
+
+def fields(text: str) -> Fields:
+    return {"value": SecretValue(text), "map": SecretValue({"b": 1, "a": [text]})}
+
+
+def full(capabilities: frozenset[Capability] = ALL) -> MemoryBackend:
+    """A store with a secret that has a past."""
+    store = MemoryBackend(capabilities=capabilities)
+    patch = MetadataPatch(type=SecretType.TOKEN, description="d", tags=("t",), owner="o", custom={"k": "v"})
+    for text in "12345":
+        store.write("a", fields(text), metadata=patch)
+    store.destroy("a", [2])
+    store.delete("a", [4])
+    return store
+
+
+def states(store: MemoryBackend, path: str = "b") -> list[tuple[int, VersionState]]:
+    return [(version.number, version.state) for version in store.versions(path)]
+
+
+WHOLE = [(1, LIVE), (2, DESTROYED), (3, LIVE), (4, DELETED), (5, LIVE)]
+
+
+def words(lost: Any) -> str:
+    return " ".join(loss.what for loss in lost if not loss.slight)
+
+
+def test_a_store_of_histories_gets_everything_times_included() -> None:
+    source, target = full(), MemoryBackend()
+    carried = carry(source, "a", target, "b")
+    assert (carried.version, carried.lost) == (5, ())
+    assert states(target) == WHOLE
+    assert target.read_history("b").metadata == source.read_history("a").metadata
+    target.undelete("b", [4])
+    assert same_fields(target.read("b", 4).fields, fields("4"))
+
+
+def test_a_store_like_a_server_gets_all_versions_with_their_numbers_and_states() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    carried = carry(source, "a", target, "b")
+    assert states(target) == WHOLE
+    assert not words(carried.lost)
+    assert [loss.what for loss in carried.lost] == ["Times and authors of versions are set anew."]
+    for number in (1, 3, 5):
+        assert same_fields(target.read("b", number).fields, fields(str(number)))
+    told = target.metadata("b")
+    assert (told.type, told.description, told.tags, told.owner) == (SecretType.TOKEN, "d", ("t",), "o")
+    target.undelete("b", [4])
+    assert same_fields(target.read("b", 4).fields, fields("4"))
+
+
+def test_values_a_server_keeps_back_arrive_destroyed_and_that_is_told_before() -> None:
+    source, target = full(REPLAYED), MemoryBackend()
+    lost = fit(pack(source, "a"), target, "b").lost
+    assert "(4)" in words(lost)
+    carry(source, "a", target, "b")
+    assert states(target) == [(1, LIVE), (2, DESTROYED), (3, LIVE), (4, DESTROYED), (5, LIVE)]
+
+
+def test_a_store_of_one_version_gets_the_newest_and_says_what_it_does_not() -> None:
+    target = MemoryBackend(capabilities=ALL - {C.HISTORY, C.VERSIONS, C.EDIT_METADATA, C.METADATA})
+    carried = carry(full(), "a", target, "b")
+    assert same_fields(target.read("b").fields, fields("5"))
+    assert "4 older ones" in words(carried.lost)
+    assert "description" in words(carried.lost)
+
+
+def test_what_the_target_cannot_keep_is_refused_before_anything_is_written() -> None:
+    target = MemoryBackend(capabilities=REPLAYED - {C.TYPED_VALUES})
+    with pytest.raises(KvtuiError):
+        carry(full(), "a", target, "b")
+    assert not list(target.walk())
+
+
+def test_pruned_versions_leave_their_numbers_taken() -> None:
+    versions = tuple(StoredVersion(Version(number, LIVE, DAY), fields(str(number))) for number in (3, 5))
+    source = MemoryBackend()
+    source.write_history(History("a", Metadata(), versions))
+    target = MemoryBackend(capabilities=REPLAYED)
+    carry(source, "a", target, "b")
+    assert states(target) == [(1, DESTROYED), (2, DESTROYED), (3, LIVE), (4, DESTROYED), (5, LIVE)]
+
+
+def test_many_pruned_versions_are_not_made_up_the_numbers_change() -> None:
+    versions = tuple(StoredVersion(Version(number, LIVE, DAY), fields(str(number))) for number in (500, 501))
+    source = MemoryBackend()
+    source.write_history(History("a", Metadata(), versions))
+    target = MemoryBackend(capabilities=REPLAYED)
+    carried = carry(source, "a", target, "b")
+    assert states(target) == [(1, LIVE), (2, LIVE)]
+    assert any("new numbers" in loss.what for loss in carried.lost)
+
+
+def test_settings_are_carried_along() -> None:
+    source = full()
+    source.write_retention("a", Retention(max_versions=50, cas_required=True, delete_after=timedelta(days=2)))
+    target = MemoryBackend(capabilities=REPLAYED)
+    carry(source, "a", target, "b")
+    assert target.retention("b") == source.retention("a")
+
+
+def test_a_move_removes_the_source_once_the_copy_is_there() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    carry(source, "a", target, "b", move=True)
+    assert not list(source.walk())
+    assert states(target) == WHOLE
+
+
+def test_a_move_that_would_lose_something_is_refused_and_with_consent_leaves_it_restorable() -> None:
+    source = full()
+    target = MemoryBackend(capabilities=ALL - {C.HISTORY, C.VERSIONS})
+    with pytest.raises(InvalidInput, match="older ones"):
+        carry(source, "a", target, "b", move=True)
+    assert not list(target.walk())
+    assert source.read("a").version.state is LIVE
+    carry(source, "a", target, "b", move=True, lossy=True)
+    assert source.read("a").version.state is DELETED
+    source.undelete("a")
+    assert same_fields(source.read("a").fields, fields("5"))
+
+
+def test_what_is_there_stays_unless_overwritten() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    target.write("b", fields("theirs"), metadata=MetadataPatch(custom={"only": "there"}))
+    for how in ({}, {"resume": True}):
+        with pytest.raises(AlreadyExists):
+            carry(source, "a", target, "b", move=True, **how)
+    assert same_fields(target.read("b").fields, fields("theirs"))
+    assert source.read("a").current == 5
+    carried = carry(source, "a", target, "b", overwrite=True)
+    assert carried.version == 2
+    assert same_fields(target.read("b").fields, fields("5"))
+    assert same_fields(target.read("b", 1).fields, fields("theirs"))
+
+
+class Failing(MemoryBackend):
+    """Stops being there after so many changes; what was done before stays done."""
+
+    left = 10**9
+
+    def _change(self, call: Callable[[], Any]) -> Any:
+        if self.left == 0:
+            raise Unavailable("gone")
+        self.left -= 1
+        return call()
+
+    def write(self, *args: Any, **named: Any) -> Version:
+        found: Version = self._change(lambda: super(Failing, self).write(*args, **named))
+        return found
+
+    def delete(self, *args: Any) -> None:
+        self._change(lambda: super(Failing, self).delete(*args))
+
+    def destroy(self, *args: Any) -> None:
+        self._change(lambda: super(Failing, self).destroy(*args))
+
+    def write_retention(self, *args: Any) -> None:
+        self._change(lambda: super(Failing, self).write_retention(*args))
+
+
+@pytest.mark.parametrize("after", range(10))
+@pytest.mark.parametrize("move", [False, True])
+def test_a_run_that_ended_anywhere_is_resumed_without_anything_done_twice(after: int, move: bool) -> None:
+    source = full()
+    source.write_retention("a", Retention(max_versions=50))
+    target = Failing(capabilities=REPLAYED)
+    target.left = after
+    try:
+        carry(source, "a", target, "b", move=move)
+    except Unavailable:
+        assert source.read("a").current == 5, "the source is not touched before the copy is whole"
+        target.left = 10**9
+        carry(source, "a", target, "b", move=move, resume=True)
+    assert states(target) == WHOLE
+    assert target.retention("b").max_versions == 50
+    assert same_fields(target.read("b", 1).fields, fields("1"))
+    assert bool(list(source.walk())) is not move
+
+
+def test_a_run_is_not_resumed_onto_something_else() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    target.write("b", fields("1"))
+    target.write("b", fields("somebody's second"))
+    with pytest.raises(AlreadyExists, match="Something else"):
+        carry(source, "a", target, "b", resume=True)
+
+
+class Lying(MemoryBackend):
+    """Gives back another value than was written."""
+
+    def read(self, path: str, version: int | None = None) -> Any:
+        secret = super().read(path, version)
+        return type(secret)(secret.path, secret.version, fields("lie"), secret.metadata, secret.current)
+
+
+def test_a_copy_that_is_not_what_was_sent_leaves_the_source_alone() -> None:
+    source, target = full(), Lying(capabilities=REPLAYED)
+    with pytest.raises(Corrupt):
+        carry(source, "a", target, "b", move=True)
+    assert states(source, "a") == WHOLE
+
+
+def test_a_source_that_somebody_wrote_to_meanwhile_stays() -> None:
+    source = full()
+
+    class Meddling(MemoryBackend):
+        def destroy(self, *args: Any) -> None:
+            source.write("a", fields("6"))
+            super().destroy(*args)
+
+    target = Meddling(capabilities=REPLAYED)
+    with pytest.raises(Conflict):
+        carry(source, "a", target, "b", move=True)
+    assert source.read("a").current == 6
+
+
+def test_a_deleted_secret_is_not_carried_where_only_the_newest_arrives() -> None:
+    source = full()
+    source.delete("a", [5])
+    with pytest.raises(NotFound, match="deleted"):
+        carry(source, "a", MemoryBackend(capabilities=ALL - {C.HISTORY, C.VERSIONS}), "b")
