@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, TypeVar
 from textual.content import Content
 
 from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, InvalidInput, NotFound
 from kvtui.domain.secret import EntryKind, VersionState
 from kvtui.services.changes import Change, Op, Outcome
 from kvtui.ui.dialogs.confirm import ConfirmDialog, TypedConfirmDialog
-from kvtui.ui.screens.changing import Changing
+from kvtui.ui.screens.lending import Lending
 from kvtui.ui.screens.workbench import Place
 from kvtui.ui.show import say
 
 if TYPE_CHECKING:
+    from kvtui.ui.dialogs.goto import Target
     from kvtui.ui.dialogs.rotate_many import BatchRotation
 
 __all__ = ["MainScreen", "Place"]
@@ -26,7 +28,7 @@ __all__ = ["MainScreen", "Place"]
 T = TypeVar("T")
 
 
-class MainScreen(Changing):
+class MainScreen(Lending):
     """Tree and detail, with every action of the table that has a meaning here."""
 
     def on_mount(self) -> None:
@@ -168,6 +170,10 @@ class MainScreen(Changing):
             said += f" Cancelled: {planned - tried} left as they were."
         elif tried > len(failed):
             said += " u takes them back, the last one first."
+        self.report(said, failed)
+
+    def report(self, said: str, failed: list[tuple[str, str]]) -> None:
+        """What became of several things; those that failed are listed."""
         self.say(said, failed=bool(failed))
         if failed:
             from kvtui.ui.dialogs.pick import ReportDialog  # noqa: PLC0415
@@ -192,19 +198,40 @@ class MainScreen(Changing):
         source = one[0] if one else ""
         title = "Move or rename" if op is Op.MOVE else "Copy to…"
 
-        def decided(target: str | None) -> None:
+        def decided(target: Target | None) -> None:
             if target is None:
                 return
-            if one and one[1] is EntryKind.SECRET:
-                change = Change(op, source, to=target)
-                self.work(partial(self._transfer_one, change), "write", title, exclusive=False)
-                return
             roots = [path for path, kind in chosen if kind is EntryKind.FOLDER]
-            changes = [Change(op, path, to=_rebased(path, roots, target, rename=one is not None)) for path in targets]
-            self.work(partial(self._plan_transfer, op, changes), "form", title)
+            single = one is not None and one[1] is EntryKind.SECRET
+            goals = [
+                target.path if single else _rebased(p, roots, target.path, rename=one is not None) for p in targets
+            ]
+            can = self.session.can
+            if target.profile or not (can(Capability.MOVE) and can(Capability.HISTORY)):
+                pairs = list(zip(targets, goals, strict=True))
+                self.work(partial(self._carry, op, pairs, target.profile), "write", title, exclusive=False)
+            elif single:
+                change = Change(op, source, to=target.path)
+                self.work(partial(self._transfer_one, change), "write", title, exclusive=False)
+            else:
+                changes = [Change(op, path, to=goal) for path, goal in zip(targets, goals, strict=True)]
+                self.work(partial(self._plan_transfer, op, changes), "form", title)
 
-        folder = one is not None and one[1] is EntryKind.FOLDER
-        self.app.push_screen(TargetDialog(title, op.value.capitalize(), source, len(targets), folder=folder), decided)
+        dialog = TargetDialog(
+            title,
+            op.value.capitalize(),
+            source,
+            len(targets),
+            folder=one is not None and one[1] is EntryKind.FOLDER,
+            here=self.session.profile.label,
+            profiles=[name for name in self.kvtui.profiles.names if name != self.session.profile.name],
+        )
+        self.app.push_screen(dialog, decided)
+
+    async def _carry(self, op: Op, pairs: list[tuple[str, str]], profile: str) -> None:
+        from kvtui.ui.screens.carrying import carry  # noqa: PLC0415 - loaded when it is first asked for
+
+        await carry(self, op, pairs, self.kvtui.profiles.get(profile) if profile else None)
 
     async def _transfer_one(self, change: Change) -> None:
         try:
