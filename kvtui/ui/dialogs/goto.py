@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Label, Select, Static
 
 from kvtui.domain import path as paths
 from kvtui.domain.errors import InvalidInput
 from kvtui.ui.dialogs.base import Dialog
-from kvtui.ui.show import say
+from kvtui.ui.show import say, show_name
 
 
 class GotoDialog(Dialog[str]):
@@ -39,12 +40,32 @@ class GotoDialog(Dialog[str]):
         return path
 
 
-class TargetDialog(Dialog[str]):
-    """Where to move or copy: the new path of one secret, or the folder that several go into."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A path, in a profile by name; "" for the one that is open."""
 
-    def __init__(self, title: str, main: str, source: str, count: int, *, folder: bool = False) -> None:
+    path: str
+    profile: str = ""
+
+
+class TargetDialog(Dialog[Target]):
+    """Where to move or copy: the new path of one secret, or the folder that several go into. `profiles` are the names
+    of others it may go to."""
+
+    def __init__(
+        self,
+        title: str,
+        main: str,
+        source: str,
+        count: int,
+        *,
+        folder: bool = False,
+        here: str = "",
+        profiles: Sequence[str] = (),
+    ) -> None:
         super().__init__(title, main)
         self._source, self._count, self._folder = source, count, folder
+        self._here, self._profiles = here, profiles
 
     def body(self) -> Iterable[Widget]:
         count = f"{self._count} secret{'s' * (self._count != 1)}"
@@ -56,16 +77,26 @@ class TargetDialog(Dialog[str]):
             yield Static(say("$count, into the folder (empty: the top)", count=count))
         yield Label("Path", classes="label", markup=False)
         yield Input(self._source, id="path", select_on_focus=False)
+        if self._profiles:
+            yield Label("Profile", classes="label", markup=False)
+            rows = [(show_name(f"{self._here} (this one)"), "")]
+            rows += [(show_name(name), name) for name in self._profiles]
+            yield Select(rows, value="", allow_blank=False, id="profile", compact=True)
 
     def is_dirty(self) -> bool:
         return self.query_one("#path", Input).value != self._source
 
-    def result(self) -> str:
+    def result(self) -> Target:
+        chosen = self.query_one("#profile", Select).value if self._profiles else ""
+        profile = chosen if isinstance(chosen, str) else ""
+        return Target(self._path(elsewhere=bool(profile)), profile)
+
+    def _path(self, *, elsewhere: bool) -> str:
         typed = self.query_one("#path", Input).value
         path = typed.removesuffix("/")
         if typed.endswith("/") and path and self._source:  # into that folder, under its name
             path = paths.join(path, paths.name(self._source))
-        if path == self._source and path:
+        if path == self._source and path and not elsewhere:
             raise InvalidInput("That is where it is.", hint="Type another path.")
         if not path and not self._source:
             return ""

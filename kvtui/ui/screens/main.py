@@ -209,7 +209,7 @@ class MainScreen(Lending):
             can = self.session.can
             if target.profile or not (can(Capability.MOVE) and can(Capability.HISTORY)):
                 pairs = list(zip(targets, goals, strict=True))
-                self.work(partial(self._carry, op, pairs, target.profile), "write", title, exclusive=False)
+                self.work(partial(self._carry, op, pairs, target.profile), "beside", title)
             elif single:
                 change = Change(op, source, to=target.path)
                 self.work(partial(self._transfer_one, change), "write", title, exclusive=False)
@@ -229,9 +229,9 @@ class MainScreen(Lending):
         self.app.push_screen(dialog, decided)
 
     async def _carry(self, op: Op, pairs: list[tuple[str, str]], profile: str) -> None:
-        from kvtui.ui.screens.carrying import carry  # noqa: PLC0415 - loaded when it is first asked for
+        from kvtui.ui.screens.carrying import begin  # noqa: PLC0415 - loaded when it is first asked for
 
-        await carry(self, op, pairs, self.kvtui.profiles.get(profile) if profile else None)
+        await begin(self, op, pairs, self.kvtui.profiles.get(profile) if profile else None)
 
     async def _transfer_one(self, change: Change) -> None:
         try:
