@@ -34,8 +34,11 @@ def api(double: VaultDouble, token: str | None = None, *, timeout: float = 5.0, 
 def opened(
     double: VaultDouble, token: str | None = None, *, root: str = "", timeout: float = 5.0, width: int = 10
 ) -> Iterator[VaultBackend]:
-    with api(double, token, timeout=timeout) as made:
-        yield VaultBackend(made, Mounts(made), location="double", root=root, width=width)
+    with (
+        api(double, token, timeout=timeout) as made,
+        VaultBackend(made, Mounts(made), location="double", root=root, width=width) as backend,
+    ):
+        yield backend
 
 
 def answering(status: int, body: Any = None, *, times: int = 1, **headers: str) -> Fault:

@@ -191,7 +191,10 @@ class HttpClient:
             )
 
     def _request(self, method: str, path: str, json: Json, headers: Mapping[str, str | SecretValue]) -> httpx2.Request:
-        plain = {name: header_value(value) for name, value in headers.items()}
+        plain = {
+            name: header_value(value, "token" if isinstance(value, SecretValue) else "namespace")
+            for name, value in headers.items()
+        }
         content = None
         if json is not None:
             content = json_text.dump(json).encode("ascii")
@@ -254,7 +257,7 @@ class HttpClient:
         return True
 
 
-def header_value(value: str | SecretValue) -> str:
+def header_value(value: str | SecretValue, what: str = "token") -> str:
     """What a header can carry: printable ASCII, one newline at the end dropped. Raises InvalidInput, never with it."""
     plain = value.reveal() if isinstance(value, SecretValue) else value
     if isinstance(plain, bytes):
@@ -262,7 +265,7 @@ def header_value(value: str | SecretValue) -> str:
     text = str(plain).removesuffix("\n").removesuffix("\r")
     if not text.isascii() or not text.isprintable():
         raise InvalidInput(
-            "The token holds characters no token has.", hint="Check the file or variable it comes from."
+            f"The {what} holds characters no {what} has.", hint="Check the file or variable it comes from."
         ) from None
     return text
 

@@ -70,7 +70,7 @@ class Tls:
 
 
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-"""Where systems keep their authorities, for a Python that was built elsewhere (as in Go's crypto/x509/root_linux.go)."""
+"""Where systems keep their authorities, for a Python built elsewhere (as in Go's crypto/x509/root_linux.go)."""
 
 
 def _load_system(context: ssl.SSLContext) -> None:

@@ -61,12 +61,24 @@ class Call:
 
 
 class Calls:
-    """Calls that are ended together; one that begins after that is ended already."""
+    """Calls that are ended together; one that begins after that is ended already. Those `within` others end with
+    them."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: Calls | None = None) -> None:
         self._change = threading.Condition()
         self._under_way: set[Call] = set()
+        self._inside: list[Calls] = []
         self._over = False
+        if within is not None:
+            within.hold(self)
+
+    def hold(self, calls: Calls) -> None:
+        """End these too."""
+        with self._change:
+            self._inside.append(calls)
+            over = self._over
+        if over:
+            calls.end()
 
     @property
     def over(self) -> bool:
@@ -89,8 +101,14 @@ class Calls:
         """`wait`: seconds for those under way to be over."""
         with self._change:
             self._over = True
+            inside = list(self._inside)
+            for call in self._under_way:
+                call.ended.set()  # all of them before any lets go of a connection that another waits for
             for call in self._under_way:
                 call.end()
+        for calls in inside:
+            calls.end()
+        with self._change:
             self._change.wait_for(lambda: not self._under_way, wait)
 
 
@@ -112,6 +130,11 @@ def calling(call: Call) -> Iterator[None]:
                 yield
     finally:
         _current.reset(token)
+
+
+def company() -> Calls | None:
+    """What the calls of this thread are ended with."""
+    return _company.get()
 
 
 @contextmanager

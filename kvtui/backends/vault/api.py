@@ -5,6 +5,7 @@ Sources: API docs of Vault 1.21 and OpenBao 2.6, and OpenBao's http/ and sdk/log
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +34,11 @@ PREFIX = "/v1/"
 _SEALED = b"is sealed"
 _PREPARING = b"Upgrading from non-versioned"
 """What KV 2 answers to everything for a moment after it was mounted."""
+_ALL = 1_000_000
+"""More names than a folder has."""
 _PREPARING_TRIES, _PREPARING_PAUSE = 12, 0.25
+_GOOD_SECONDS = 1.0
+"""For so long a token that was good is taken for one: a folder of refusals costs one question, not one each."""
 _MERGE_PATCH = "application/merge-patch+json"
 _STANDBY = frozenset({472, 473, 474})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -64,7 +69,7 @@ class VaultApi:
         self._client = client
         self._token = token
         self._namespace = namespace
-        self._can_look_up = False
+        self._good_until = 0.0
 
     def with_token(self, token: SecretValue | None) -> VaultApi:
         """The same server and namespace under another token, or none, over the same connections; not to be closed."""
@@ -93,9 +98,27 @@ class VaultApi:
         """LIST: names, folders with a slash at their end, sorted by the server; none where there is no such folder.
         What is no text is an empty one.
 
+        A policy of OpenBao may have a pagination_limit. A listing without a limit is then cut there without a word, and
+        one with a larger limit refused: so all is asked for with a limit, and where that is refused page by page.
         As GET with list=true: proxies drop odd verbs.
         """
-        reply = self.call("GET", path, pairs=[("list", "true")], about=about, repeat=True, missing_ok=True)
+        try:
+            found = self._page(path, about, [("limit", str(_ALL))])
+        except PermissionDenied:
+            found = self._page(path, about)
+        else:
+            if len(found) != _ALL:
+                return found
+        while found:
+            more = self._page(path, about, [("after", found[-1])])
+            if not more or more[0] <= found[-1]:  # the end; or a server that knows no pages, and gave all at once
+                break
+            found += more
+        return found
+
+    def _page(self, path: str, about: str | None, pairs: Sequence[tuple[str, str]] = ()) -> list[str]:
+        pairs = [("list", "true"), *pairs]
+        reply = self.call("GET", path, pairs=pairs, about=about, repeat=True, missing_ok=True)
         return texts(reply.data.get("keys"))
 
     def scan(self, path: str, *, about: str | None = None) -> Sequence[str] | None:
@@ -155,11 +178,7 @@ class VaultApi:
         Raises CasMismatchError, and our errors: PermissionDenied, AuthenticationRequired, NotFound, InvalidInput,
         Unavailable, Unsupported, RateLimited.
         """
-        sent: dict[str, str | SecretValue] = {"X-Vault-Request": "true"}
-        if self._namespace:
-            sent["X-Vault-Namespace"] = self._namespace
-        if self._token is not None:
-            sent["X-Vault-Token"] = self._token
+        sent = self._headers
         if method == "PATCH":
             sent["Content-Type"] = _MERGE_PATCH
         target, sent = PREFIX + path + query(pairs), {**sent, **(headers or {})}
@@ -184,7 +203,6 @@ class VaultApi:
     def look_up_self(self) -> Mapping[str, Any]:
         """auth/token/lookup-self of this token. Its `id` is the token itself and is left out."""
         reply = self.call("GET", "auth/token/lookup-self", repeat=True)
-        self._can_look_up = True
         return {key: value for key, value in reply.data.items() if key != "id"}
 
     def _failure(self, answer: Answer, about: str | None) -> Exception:
@@ -219,24 +237,35 @@ class VaultApi:
                 )
 
     def _denied(self, about: str | None) -> KvtuiError:
-        """403 is a refusal and an expired token alike; looking oneself up tells which. Where that never worked, and
-        the default policy was taken away, it is a refusal."""
+        """403 is a refusal and an expired token alike. What mounts there are is told to any good token, whatever its
+        policies, so asking for them tells which."""
         if self._token is None:
             return _signed_out()
-        if self._can_look_up:
+        if time.monotonic() >= self._good_until:
             try:
-                self.look_up_self()
-            except AuthenticationRequired as error:
-                return error
-            except PermissionDenied:
-                return _signed_out()
+                answer = self._client.send("GET", f"{PREFIX}sys/internal/ui/mounts", headers=self._headers, repeat=True)
             except Locked as error:
                 return error
             except KvtuiError:
                 pass  # the server went away meanwhile: what it said first holds
+            else:
+                if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+                    return _signed_out()
+                if is_final(answer):
+                    return sealed(self.host)
+                self._good_until = time.monotonic() + _GOOD_SECONDS
         return PermissionDenied(
             "The token's policies do not allow this.", hint="Ask for the right, or use another token.", path=about
         )
+
+    @property
+    def _headers(self) -> dict[str, str | SecretValue]:
+        sent: dict[str, str | SecretValue] = {"X-Vault-Request": "true"}
+        if self._namespace:
+            sent["X-Vault-Namespace"] = self._namespace
+        if self._token is not None:
+            sent["X-Vault-Token"] = self._token
+        return sent
 
 
 def path_of(*parts: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kvtui.backends.vault.api import VaultApi
+from kvtui.backends.vault.api import VaultApi, texts
 from kvtui.backends.vault.engine import Right
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, NotFound, PermissionDenied, Unsupported
@@ -22,7 +22,7 @@ def ask(api: VaultApi, wanted: Sequence[Mapping[Capability, Right]]) -> Sequence
     except (PermissionDenied, NotFound, Unsupported, InvalidInput):
         return [{} for _ in wanted]
     told = reply.data or reply.envelope
-    has = {path: frozenset(verbs) for path, verbs in told.items() if isinstance(verbs, list)}
+    has = {path: frozenset(texts(verbs)) for path, verbs in told.items() if isinstance(verbs, list)}
     return [
         {capability: _reason(right) for capability, right in each.items() if not _may(right, has.get(right.path))}
         for each in wanted
