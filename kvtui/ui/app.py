@@ -233,6 +233,8 @@ class KvtuiApp(TypeAheadApp[int]):
     def on_problem_screen_retry(self) -> None:
         self.enter()
 
+    on_locked_screen_open = on_problem_screen_retry
+
     async def on_problem_screen_rescue(self) -> None:
         profile = self.session.profile
         await self._close_session()
@@ -295,7 +297,12 @@ class KvtuiApp(TypeAheadApp[int]):
         await asyncio.to_thread(self.session.lock, draft)
         gc.unfreeze()  # or what was frozen at the start would keep old screens, and what they hold, for good
         gc.collect()
-        self.enter()
+        if self.session.profile.factory.signs_in:  # a token at hand would open it again by itself
+            from kvtui.ui.screens.locked import LockedScreen  # noqa: PLC0415
+
+            await self._show(LockedScreen(self.session.profile.label, note))
+        else:
+            self.enter()
 
     def _remember_place(self) -> None:
         main = self._main

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from kvtui.domain.value import SecretValue
 from kvtui.services.profiles import Profile, Profiles
 from kvtui.services.session import Session
 from kvtui.ui.app import KvtuiApp
+from tests.doubles.vault import VaultDouble
 from tests.support.screens import screen_text, wait_for_idle
 
 SENTINEL = "SENTINEL-hunter2-value"
@@ -97,6 +99,15 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(folder))
     monkeypatch.delenv("TMUX", raising=False)
     monkeypatch.delenv("KVTUI_CONFIG", raising=False)
+    for name in [name for name in os.environ if name.startswith(("BAO_", "VAULT_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def server() -> Iterator[VaultDouble]:
+    with VaultDouble() as double:
+        yield double
+        assert not double.broken
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from kvtui.backends.vault.auth import lifetime
 from kvtui.backends.vault.auth.lifetime import Signed
 from kvtui.backends.vault.auth.login import LoginApi
-from kvtui.domain.errors import KvtuiError, PermissionDenied, Unavailable, Unsupported
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Unavailable, Unsupported
 from kvtui.domain.value import SecretValue
 from tests.doubles.server import Fault, Reply
 from tests.vault_auth.double import TOKEN, Server, token
@@ -59,7 +59,7 @@ def test_a_token_that_is_not_renewable_is_not_sent(server: Server, api: LoginApi
 
 def test_renewing_an_ended_token_is_refused(server: Server, api: LoginApi) -> None:
     del server.tokens[TOKEN]
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(AuthenticationRequired):
         lifetime.renew(api.signed_in(SecretValue(TOKEN)), signed())
 
 

@@ -6,6 +6,7 @@ the policy names only a path deep inside, is found by asking for that path (pref
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from kvtui.domain.errors import NotFound, PermissionDenied
 
 _KV_TYPES = frozenset({"kv", "generic"})
 CUBBYHOLE = "cubbyhole"
+_FRESH = 1.0
+"""Seconds; opening lists them, and so does the tree right after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +30,22 @@ class Mount:
 
 
 class Mounts:
-    """The mounts of one namespace, remembered until `forget`."""
+    """The mounts of one namespace, remembered until `renew`."""
 
     def __init__(self, api: VaultApi, named: Sequence[str] = ()) -> None:
         self._api = api
         self._named = tuple(name.strip("/") for name in named)
         self._known: dict[str, Mount] | None = None
+        self._found: dict[str, Mount] = {}
+        self._listed_at = 0.0
         self._asked: set[str] = set()
 
-    def forget(self) -> None:
-        self._known = None
-        self._asked.clear()
+    def renew(self) -> None:
+        """Ask again which there are when they are needed next, unless that was done a moment ago. What was found by
+        asking for a path stays known."""
+        if time.monotonic() - self._listed_at >= _FRESH:
+            self._known = None
+            self._asked.clear()
 
     def all(self) -> Sequence[Mount]:
         """By path. With mounts named in the profile just those."""
@@ -55,13 +63,15 @@ class Mounts:
         return self._preflight(path)
 
     def _load(self) -> dict[str, Mount]:
-        if self._known is None:
-            found = {mount.path: mount for mount in self._listed()}
+        known = self._known
+        if known is None:
+            found = {**self._found, **{mount.path: mount for mount in self._listed()}}
             if self._named:
                 asked = {name: found.get(name) or self._ask(name) for name in self._named}
                 found = {name: mount for name, mount in asked.items() if mount is not None}
-            self._known = found
-        return self._known
+            self._listed_at = time.monotonic()
+            self._known = known = found
+        return known
 
     def _listed(self) -> list[Mount]:
         try:
@@ -80,7 +90,7 @@ class Mounts:
         mount = self._ask(path)
         self._asked.add(path)  # once it is answered
         if mount is not None and (path == mount.path or path.startswith(f"{mount.path}/")):
-            self._load()[mount.path] = mount
+            self._found[mount.path] = self._load()[mount.path] = mount
             return mount
         return None
 

@@ -44,7 +44,7 @@ class _Asking:
         return answer
 
     def tell(self, message: str) -> None:
-        self._on_screen(self._dialog.show_news, message)
+        self._on_screen(self._dialog.show_told, message)
 
     def visit(self, url: str, message: str) -> None:
         from kvtui.browser import open_page  # noqa: PLC0415 - few sign in by a page
@@ -80,7 +80,7 @@ class SignInDialog(Dialog[bool]):
         super().__init__("Sign in", "Sign in")
         self._session, self._note = session, note
         self._asking: _Asking | None = None
-        self._url = ""
+        self._url = self._told = ""
         self._delay = 0.0
 
     def body(self) -> Iterable[Widget]:
@@ -114,6 +114,7 @@ class SignInDialog(Dialog[bool]):
         """Sign in; after something wrong was typed, from the start again."""
         while True:
             self._asking = asking = _Asking(self)
+            self._told = ""
             self.show_news("Signing in…")
             try:
                 await asyncio.to_thread(self._session.unlock, None, asking)
@@ -143,10 +144,16 @@ class SignInDialog(Dialog[bool]):
             found.display = wanted
             if wanted:
                 found.focus()
-        self.show_news("")
+        self.show_news(self._told)
+        self._told = ""
 
     def show_news(self, message: str) -> None:
         self.query_one("#sign-in-news", Static).update(show(message))
+
+    def show_told(self, message: str) -> None:
+        """It stays beside the next question, which may be asked because of it."""
+        self._told = message
+        self.show_news(message)
 
     def show_page(self, url: str, message: str) -> None:
         self._url = url

@@ -48,7 +48,7 @@ class ProblemScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = "This vault cannot be opened"
+            box.border_title = "This profile cannot be opened"
             yield Static(say("Profile [b]$name[/b]", name=self._profile))
             yield Static(show(self._error.message), id="problem-message", markup=False)
             yield Static(show(self._error.hint), id="problem-hint", markup=False)

@@ -5,6 +5,7 @@ Sources: OpenBao 2.6's builtin/credential/jwt/path_oidc.go; RFC 8252 for the por
 
 from __future__ import annotations
 
+import errno
 import hmac
 import queue
 import secrets
@@ -31,6 +32,7 @@ PATIENCE = 300.0
 SLOWER = 5.0
 """Seconds added to the pause between polls when the server asks for that (RFC 8628, section 3.5)."""
 _LONGEST_PAUSE = 60.0
+_LETTING_GO = 1.0
 _STEP = 0.1
 """Seconds between two looks whether it was cancelled."""
 _HEADERS = {
@@ -204,17 +206,26 @@ class _Listener(ThreadingHTTPServer):
         self.hosts = {f"localhost:{port}", f"127.0.0.1:{port}"}
         self._state = state.encode()
         self._first = threading.Lock()
-        try:
-            super().__init__(("127.0.0.1", port), _Handler)
-        except OSError as error:
-            raise Unavailable(
-                f"Port {port} of this machine, where the browser comes back to, cannot be used: {error.strerror}.",
-                hint="End what uses it, or set another port that the role allows in the profile's auth.",
-                retryable=False,
-            ) from None
+        self._listen(port)
         self._thread = threading.Thread(
             target=self.serve_forever, kwargs={"poll_interval": _STEP}, name="oidc", daemon=True
         )
+
+    def _listen(self, port: int) -> None:
+        """An attempt of ours that was just cancelled may still be letting go of the port."""
+        until = time.monotonic() + _LETTING_GO
+        while True:
+            try:
+                return super().__init__(("127.0.0.1", port), _Handler)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                    raise Unavailable(
+                        f"Port {port} of this machine, where the browser comes back to, cannot be used: "
+                        f"{error.strerror}.",
+                        hint="End what uses it, or set another port that the role allows in the profile's auth.",
+                        retryable=False,
+                    ) from None
+            time.sleep(_STEP)
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)  # HTTPServer's would ask the name service who we are
