@@ -67,6 +67,7 @@ if TYPE_CHECKING:
 
 
 _NONE: Mapping[Capability, str] = MappingProxyType({})
+_NO_CAVEATS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +190,11 @@ class Backend(ABC):
         """METADATA. Without reading a value. Raises NotFound."""
         self._lacks(Capability.METADATA, path)
 
-    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
-        """EDIT_METADATA. Adds no version. Returns the metadata as it is then. Raises NotFound."""
-        self._lacks(Capability.EDIT_METADATA, path)
+    def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
+        """EDIT_METADATA, and RETENTION where that is to be changed too: both at once where the store can. Adds no
+        version. Returns the metadata as it is then. Raises NotFound, InvalidInput."""
+        lacks_it = retention is not None and not self.can(Capability.RETENTION)
+        self._lacks(Capability.RETENTION if lacks_it else Capability.EDIT_METADATA, path)
 
     def retention(self, path: str) -> Retention:
         """RETENTION. Raises NotFound."""
@@ -407,8 +410,14 @@ class Backend(ABC):
         self.info()
         return ()
 
-    def can(self, capability: Capability) -> bool:
+    def can(self, capability: Capability, path: str | None = None) -> bool:
+        """Whether this store can do something, with a path: there, as far as that is no matter of rights."""
         return capability in self.info().capabilities
+
+    def caveats(self, secret: Secret) -> Mapping[str, str]:
+        """By field: why its value may not be what was once written, such as a number that this store rounds. No I/O."""
+        self.info()
+        return _NO_CAVEATS
 
     @property
     def checks_writes(self) -> bool:

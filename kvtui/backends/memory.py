@@ -191,9 +191,13 @@ class MemoryBackend(Lending):
         with self._using(Capability.METADATA, path):
             return self._find(path).metadata
 
-    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
-        with self._using(Capability.EDIT_METADATA, path):
+    def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
+        with self._using(Capability.EDIT_METADATA if retention is None else Capability.RETENTION, path):
+            if not self.can(Capability.EDIT_METADATA):
+                self._lacks(Capability.EDIT_METADATA, path)
             secret = self._find(path)
+            if retention is not None:
+                self.write_retention(path, retention)
             secret.metadata = replace(patch.apply(secret.metadata), updated_at=self._clock())
             self._store.changes += 1
             return secret.metadata
@@ -267,6 +271,8 @@ class MemoryBackend(Lending):
             self._find(source)
             self._check_free(target)
             held[target] = held.pop(source)
+            if source in self._store.retention:
+                self._store.retention[target] = self._store.retention.pop(source)
             self._store.changes += 1
 
     def read_history(self, path: str) -> History:
@@ -361,6 +367,7 @@ class MemoryBackend(Lending):
                 kept.data = None
         else:
             del self._store.secrets[path]
+            self._store.retention.pop(path, None)
         self._store.changes += 1
 
     def _check_free(self, path: str) -> None:
@@ -430,7 +437,9 @@ def _from_history(history: History) -> _Held:
     if any((one.fields is None) != (one.version.state is VersionState.DESTROYED) for one in history.versions):
         raise InvalidInput("Just a destroyed version has no fields.", hint="Restore it as destroyed.")
     versions = {
-        stored.version.number: _Kept(stored.version, None if stored.fields is None else encode_fields(stored.fields))
+        stored.version.number: _Kept(
+            replace(stored.version, expires_at=None), None if stored.fields is None else encode_fields(stored.fields)
+        )
         for stored in history.versions
     }
     return _Held(replace(history.metadata, custom=MappingProxyType(dict(history.metadata.custom))), versions)

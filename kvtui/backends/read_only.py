@@ -71,6 +71,12 @@ class ReadOnlyBackend(Backend):
             {each: why for each, why in found.items() if each not in WRITING} for found in self._inner.limits(places)
         ]
 
+    def can(self, capability: Capability, path: str | None = None) -> bool:
+        return super().can(capability) and self._inner.can(capability, path)
+
+    def caveats(self, secret: Secret) -> Mapping[str, str]:
+        return self._inner.caveats(secret)
+
     def metadata(self, path: str) -> Metadata:
         return self._inner.metadata(path)
 
@@ -166,7 +172,7 @@ class ReadOnlyBackend(Backend):
     def write_histories(self, histories: Iterable[History]) -> Iterator[Written]:
         self._refuse()
 
-    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
+    def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
         self._refuse(path)
 
     def write_history(self, history: History) -> None:

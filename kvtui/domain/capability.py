@@ -110,5 +110,7 @@ class BackendInfo:
     """Whether what can be done differs from path to path; `Backend.limits` tells."""
     keeps_versions: int | None = None
     """How many versions of a secret are kept where nothing is set for it; None for all."""
+    keeps_order: bool = True
+    """Whether fields, and the keys of a map, come back in the order they were written in."""
     warning: str = ""
     """What must always be seen while this store is open, such as that its server is not checked."""

@@ -18,6 +18,21 @@ class Retention:
     cas_required: bool | None = None
     delete_after: timedelta | None = None
 
+    def __bool__(self) -> bool:
+        """Whether anything is named."""
+        return self != Retention()
+
+    def back(self, change: Retention) -> Retention:
+        """The change that takes a change of these settings back."""
+        named = {f.name: getattr(self, f.name) for f in fields(self) if getattr(change, f.name) is not None}
+        return Retention(**named)
+
+    @classmethod
+    def replacing(cls, retention: Retention, base: Retention) -> Retention:
+        """The change that turns `base` into `retention`; only what differs is named."""
+        differing = (f.name for f in fields(cls) if getattr(retention, f.name) != getattr(base, f.name))
+        return cls(**{name: getattr(retention, name) for name in differing})
+
     def changed(self, change: Retention) -> Retention:
         """These settings after a change."""
         named = ((f.name, getattr(change, f.name)) for f in fields(change))

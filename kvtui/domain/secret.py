@@ -30,6 +30,8 @@ class Version:
     created_by: str | None = None
     deleted_at: datetime | None = None
     deleted_by: str | None = None
+    expires_at: datetime | None = None
+    """When the store will delete a live one by itself; None where it will not."""
 
 
 @dataclass(frozen=True, slots=True)

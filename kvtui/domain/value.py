@@ -126,6 +126,11 @@ def same_fields(one: Fields, other: Fields) -> bool:
     return list(one) == list(other) and all(one[name].same_as(other[name]) for name in one)
 
 
+def like_fields(one: Fields, other: Fields) -> bool:
+    """Whether both hold the same names and values, in whatever order."""
+    return set(one) == set(other) and all(one[name].like(other[name]) for name in one)
+
+
 def decode_input(data: bytes) -> SecretValue:
     """Bytes from outside as a value: text where they are valid UTF-8, else bytes. Nothing is stripped."""
     try:

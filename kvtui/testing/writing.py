@@ -203,6 +203,32 @@ class WritingConformance(Suite):
         with pytest.raises(NotFound):
             store.retention("nothing")
 
+    def test_metadata_and_retention_are_changed_together_or_not_at_all(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.RETENTION, Capability.METADATA, Capability.EDIT_METADATA)
+        store.write("app/db", one("x"), metadata=MetadataPatch(owner="me"))
+        before = store.retention("app/db")
+        returned = store.write_metadata("app/db", MetadataPatch(description="d"), Retention(max_versions=4))
+        assert returned == store.metadata("app/db")
+        assert (returned.description, returned.owner) == ("d", "me")
+        assert store.retention("app/db") == before.changed(Retention(max_versions=4))
+        store.write_metadata("app/db", MetadataPatch(), Retention(delete_after=timedelta(days=2)))
+        assert store.metadata("app/db").description == "d"
+        assert store.retention("app/db").delete_after == timedelta(days=2)
+        with pytest.raises(InvalidInput):
+            store.write_metadata("app/db", MetadataPatch(description="lost"), Retention(max_versions=-1))
+        assert store.metadata("app/db").description == "d"
+        with pytest.raises(NotFound):
+            store.write_metadata("nothing", MetadataPatch(), Retention(max_versions=4))
+
+    def test_a_secret_made_anew_has_nothing_of_the_settings_of_the_one_before(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.RETENTION, Capability.DESTROY)
+        store.write("app/db", one("x"))
+        fresh = store.retention("app/db")
+        store.write_retention("app/db", Retention(max_versions=4))
+        store.destroy("app/db")
+        store.write("app/db", one("x"))
+        assert store.retention("app/db") == fresh
+
     def test_what_cannot_be_written_is_told_without_writing(self, store: Backend) -> None:
         need(store, Capability.WRITE, Capability.READ)
         store.check("app/db", one("x"))

@@ -15,6 +15,7 @@ from kvtui.backends.read_only import ReadOnlyBackend
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.errors import KvtuiError, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing import BackendConformance, BackendMachine
@@ -119,9 +120,9 @@ class MovesOver(MemoryBackend):
 
 
 class AddsVersionsForMetadata(MemoryBackend):
-    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
+    def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
         self.write(path, self.read(path).fields)
-        return super().write_metadata(path, patch)
+        return super().write_metadata(path, patch, retention)
 
 
 class StopsBulkAtTheFirstError(MemoryBackend):

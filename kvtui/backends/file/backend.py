@@ -20,6 +20,7 @@ from kvtui.backends.file.transaction import Transaction
 from kvtui.backends.file.vault import Vault
 from kvtui.clock import utc_now
 from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound
@@ -29,6 +30,8 @@ from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
     import apsw
+
+    from kvtui.domain.retention import Retention
 
 _COMMIT_WRITES = 4000
 _COMMIT_BYTES = 8 * 1024 * 1024
@@ -59,7 +62,9 @@ class FileBackend(VaultReading):
         self._database.check()
         return self._write_chunks(iter(writes))
 
-    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
+    def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
+        if retention is not None:
+            self._lacks(Capability.RETENTION, path)
         with self._vault.change() as transaction:
             old = found(transaction.connection, path)
             current = reads.version(transaction.connection, old.id, old.current)

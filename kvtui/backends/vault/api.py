@@ -41,6 +41,11 @@ _GOOD_SECONDS = 1.0
 """For so long a token that was good is taken for one: a folder of refusals costs one question, not one each."""
 _MERGE_PATCH = "application/merge-patch+json"
 _STANDBY = frozenset({472, 473, 474})
+_MISMATCHES = (
+    b"check-and-set parameter did not match",
+    b"metadata check-and-set parameter does not match",
+    b"metadata_cas must be 0",
+)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -322,7 +327,7 @@ def _reply(answer: Answer) -> Reply:
 def _bad_request(answer: Answer, about: str | None) -> Exception:
     """The few texts that mean something to us; any other is not quoted, as it may hold what was sent."""
     body = answer.body
-    if b"check-and-set parameter did not match" in body:
+    if any(text in body for text in _MISMATCHES):
         return CasMismatchError()
     if _PREPARING in body:
         return Unavailable("The server is still preparing this mount.", hint="Try again in a moment.", path=about)

@@ -87,6 +87,7 @@ class VaultBackend(Leasing, Wrapping):
             reasons=MappingProxyType({Capability.BYTES: _NO_BYTES}),
             varies=True,
             keeps_versions=KEPT,
+            keeps_order=False,
             warning=warning,
         )
 
@@ -314,7 +315,17 @@ class VaultBackend(Leasing, Wrapping):
 
     def _lacked_by(self, engine: Engine) -> Mapping[Capability, str]:
         lacking = self._info.capabilities - engine.capabilities - _OF_ALL
-        return dict.fromkeys(lacking, engine.lacking)
+        return {capability: engine.why(capability) for capability in lacking}
+
+    def can(self, capability: Capability, path: str | None = None) -> bool:
+        """By the engine of a path, for which a mount that is not known yet is asked for once."""
+        if path is None or not super().can(capability) or capability in _OF_ALL:
+            return super().can(capability)
+        engine, _ = self._engine_or_none(path)
+        return engine is None or capability in engine.capabilities
+
+    def caveats(self, secret: Secret) -> Mapping[str, str]:
+        return self._engine(secret.path)[0].caveats(secret.fields)
 
     # Writing
 
@@ -369,8 +380,10 @@ class VaultBackend(Leasing, Wrapping):
             if name not in siblings and name in {unicodedata.normalize("NFC", each) for each in siblings}:
                 raise AlreadyExists("A name that looks the same is already there.", hint="Use that one.", path=path)
 
-    def write_metadata(self, path: str, patch: MetadataPatch) -> Metadata:
-        return self._with(path, Capability.EDIT_METADATA).write_metadata(self._at(path), patch)
+    def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
+        if retention is not None:
+            self._with(path, Capability.RETENTION)
+        return self._with(path, Capability.EDIT_METADATA).write_metadata(self._at(path), patch, retention)
 
     def delete(self, path: str, versions: Sequence[int] = ()) -> None:
         self._with(path, Capability.DELETE).delete(self._at(path), versions)
@@ -419,7 +432,7 @@ class VaultBackend(Leasing, Wrapping):
         return any(mount.path == whole for mount in self._mounts.all())
 
     def _unsupported(self, engine: Engine, capability: Capability, path: str) -> Unsupported:
-        return Unsupported(engine.lacking, capability=capability.value, hint="See kvtui backends.", path=path)
+        return Unsupported(engine.why(capability), capability=capability.value, hint="See kvtui backends.", path=path)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar
 
 from kvtui.backends.contract import missing
@@ -48,6 +49,11 @@ class Known:
     current: int
     versions: Sequence[Version]
     metadata: Metadata
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Its metadata as the server has it, with what other tools wrote."""
+    revision: int | None = None
+    """How often the metadata was changed, where the server checks that number."""
+    retention: Retention = field(default_factory=Retention)
 
 
 class Engine(ABC):
@@ -55,6 +61,8 @@ class Engine(ABC):
 
     capabilities: ClassVar[frozenset[Capability]]
     lacking: ClassVar[str]
+    reasons: ClassVar[Mapping[Capability, str]] = MappingProxyType({})
+    """In place of `lacking`, where there is more to say of one capability."""
 
     def __init__(self, api: VaultApi, mount: str) -> None:
         self.api = api
@@ -78,6 +86,14 @@ class Engine(ABC):
         """Raise InvalidInput for what the server would change, or refuse, without asking it."""
         to_map(fields, path)
 
+    def why(self, capability: Capability) -> str:
+        """Why this engine lacks it."""
+        return self.reasons.get(capability, self.lacking)
+
+    def caveats(self, fields: Fields) -> Mapping[str, str]:  # noqa: ARG002 - KV 1 keeps every digit
+        """See Backend.caveats."""
+        return {}
+
     def retention(self, at: Place) -> Retention:
         raise NotImplementedError
 
@@ -99,7 +115,7 @@ class Engine(ABC):
     def known(self, at: Place) -> Known:
         raise NotImplementedError
 
-    def write_metadata(self, at: Place, patch: MetadataPatch) -> Metadata:
+    def write_metadata(self, at: Place, patch: MetadataPatch, retention: Retention | None) -> Metadata:
         raise NotImplementedError
 
     @abstractmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from kvtui.backends.contract import missing, missing_version
@@ -33,6 +34,14 @@ _NOTHING = b""
 class Kv1(Engine):
     capabilities: ClassVar[frozenset[Capability]] = KV1
     lacking: ClassVar[str] = "This mount is KV version 1: one value per path, no versions, nothing known about it."
+    reasons: ClassVar[Mapping[Capability, str]] = MappingProxyType(
+        {
+            Capability.VERSIONS: "KV version 1 keeps no versions.",
+            Capability.UNDELETE: "KV version 1 keeps nothing of what is deleted.",
+            Capability.RETENTION: "KV version 1 keeps one value, for as long as it is there.",
+            Capability.EDIT_METADATA: "KV version 1 keeps values alone: no type, description, tags or owner.",
+        }
+    )
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

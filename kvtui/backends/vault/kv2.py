@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
@@ -196,11 +197,12 @@ class Kv2(Engine):
 
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version:
         data = to_map(fields, at.path)
-        described = labels.to_labels(patch.apply(self._described(at))) if patch else None
+        if patch:
+            labels.patched(self._known_or_new(at, patch).labels, patch)  # refused before anything is sent
         version = self._put(at, data, fields, expected)
-        if described is not None:
+        if patch:
             try:
-                self._put_labels(at, described)
+                self._describe(at, patch, None)
             except KvtuiError as error:
                 unknown = isinstance(error, Unanswered) and error.may_have_arrived
                 raise Unavailable(
@@ -215,7 +217,10 @@ class Kv2(Engine):
     def check(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:
         super().check(path, fields, metadata)
         numbers.check_exact(fields, path)
-        labels.to_labels(metadata.apply(Metadata()))
+        labels.patched({}, metadata)
+
+    def caveats(self, fields: Fields) -> Mapping[str, str]:
+        return numbers.rounded(fields)
 
     def _put(self, at: Place, data: Mapping[str, Json], fields: Fields, expected: int | None) -> Version:
         if expected is not None:
@@ -292,60 +297,68 @@ class Kv2(Engine):
             path=at.path,
         )
 
-    def write_metadata(self, at: Place, patch: MetadataPatch) -> Metadata:
-        wanted = patch.apply(self.known(at).metadata)
-        self._put_labels(at, labels.to_labels(wanted))
+    def write_metadata(self, at: Place, patch: MetadataPatch, retention: Retention | None) -> Metadata:
+        before = self.known(at).metadata
+        self._describe(at, patch, retention)
         try:
             return self.known(at).metadata
         except KvtuiError:
-            return wanted  # it is written, whatever became of the server then
+            return patch.apply(before)  # it is written, whatever became of the server then
 
     def retention(self, at: Place) -> Retention:
         reply = self.api.get(self._path("metadata", at), about=at.path)
         if reply is None:
             raise missing(at.path)
-        most, required = reply.data.get("max_versions"), reply.data.get("cas_required")
-        return Retention(
-            most if isinstance(most, int) else None,
-            required if isinstance(required, bool) else None,
-            durations.parse(reply.data.get("delete_version_after")),
-        )
+        return _retention(reply.data)
 
     def write_retention(self, at: Place, change: Retention) -> None:
-        body: dict[str, Json] = {}
-        if change.max_versions is not None:
-            if not 0 <= change.max_versions < 2**31:
-                raise InvalidInput("That is no number of versions.", hint="0 is the mount's own.", path=at.path)
-            body["max_versions"] = change.max_versions
-        if change.cas_required is not None:
-            body["cas_required"] = change.cas_required
-        if change.delete_after is not None:
-            body["delete_version_after"] = durations.seconds(change.delete_after)
-        if not body:
+        self._describe(at, MetadataPatch(), change)
+
+    def _describe(self, at: Place, patch: MetadataPatch, retention: Retention | None) -> None:
+        """Labels and settings in one request, over what others change meanwhile: as a patch, whose labels the server
+        takes only as a whole. OpenBao checks that they are still those it was made of."""
+        settings = {} if retention is None else _settings(retention, at.path)
+        if not patch and not settings:
             return
-        try:
-            self.api.change("POST", self._path("metadata", at), body, about=at.path)
-        except Unanswered as error:
-            settle(error, lambda: self._retains(at, change), at.path)
+        for _ in range(_TRIES):
+            known = self._known_or_new(at, patch)
+            body: dict[str, Json] = {**settings}
+            described = labels.patched(known.labels, patch) if patch else known.labels
+            if patch:
+                body["custom_metadata"] = {**described}
+            if known.revision is not None:
+                body["metadata_cas"] = known.revision
+            try:
+                self.api.change("POST", self._path("metadata", at), body, about=at.path)
+            except CasMismatchError:
+                continue
+            except Unanswered as error:
+                settle(error, partial(self._is_described, at, patch, described, retention), at.path)
+            return
+        raise Conflict(
+            "Others keep changing what is known about it.",
+            expected=known.current,
+            actual=known.current,
+            hint="Try again.",
+            path=at.path,
+        )
 
-    def _retains(self, at: Place, wanted: Retention) -> bool:
-        try:
-            now = self.retention(at)
-        except NotFound:
-            return False
-        return now.changed(wanted) == now
+    def _is_described(
+        self, at: Place, patch: MetadataPatch, described: Mapping[str, str], retention: Retention | None
+    ) -> bool:
+        now = self._known_or_new(at, patch)
+        kept = retention is None or now.retention.changed(retention) == now.retention
+        return kept and (not patch or now.labels == described)
 
-    def _described(self, at: Place) -> Metadata:
+    def _known_or_new(self, at: Place, patch: MetadataPatch) -> Known:
+        """Also of a path that has no version yet. A token that may not look can only change settings."""
         try:
-            return self.known(at).metadata
-        except NotFound:
-            return Metadata()
-
-    def _put_labels(self, at: Place, described: Mapping[str, str]) -> None:
-        try:
-            self.api.change("POST", self._path("metadata", at), {"custom_metadata": dict(described)}, about=at.path)
-        except Unanswered as error:
-            settle(error, lambda: labels.to_labels(self._described(at)) == described, at.path)
+            reply = self.api.get(self._path("metadata", at), about=at.path)
+        except PermissionDenied:
+            if patch:
+                raise
+            reply = None
+        return Known(0, (), Metadata()) if reply is None else _told_by(reply.data)
 
     # Deleting. All of it may be done twice without harm: a lost answer is settled by looking.
 
@@ -448,7 +461,7 @@ def _numbered(known: Known, at: Place, number: int) -> Version:
 def _told(reply: Reply, found: Version) -> Metadata:
     """What a read tells of the metadata: the labels, and when this version was made."""
     about: Any = reply.data.get("metadata")
-    return labels.from_labels(about.get("custom_metadata"), updated_at=found.created_at)
+    return labels.from_labels(labels.texts(about.get("custom_metadata")), updated_at=found.created_at)
 
 
 def _entry(path: str, about: Mapping[str, Any]) -> Entry:
@@ -460,15 +473,50 @@ def _entry(path: str, about: Mapping[str, Any]) -> Entry:
 
 def _known(data: Mapping[str, Any]) -> Known | None:
     """What metadata/P says of a secret; None where nothing was written there yet."""
+    known = _told_by(data)
+    return known if known.versions and known.current >= 1 else None
+
+
+def _told_by(data: Mapping[str, Any]) -> Known:
+    """The same, also where there are only settings."""
     listed = data.get("versions")
     told = listed.items() if isinstance(listed, dict) else ()
     numbered = {int(number): one for number, one in told if _is_version(number, one)}
     versions = [_version(number, numbered[number]) for number in sorted(numbered)]
-    current = data.get("current_version")
-    if not versions or not isinstance(current, int) or current < 1:
-        return None
+    current, revision = data.get("current_version"), data.get("current_metadata_version")
     times = {"created_at": moment(data.get("created_time")), "updated_at": moment(data.get("updated_time"))}
-    return Known(current, versions, labels.from_labels(data.get("custom_metadata"), **times))
+    raw = labels.texts(data.get("custom_metadata"))
+    return Known(
+        current if isinstance(current, int) else 0,
+        versions,
+        labels.from_labels(raw, **times),
+        raw,
+        revision if isinstance(revision, int) else None,
+        _retention(data),
+    )
+
+
+def _retention(data: Mapping[str, Any]) -> Retention:
+    most, required = data.get("max_versions"), data.get("cas_required")
+    return Retention(
+        most if isinstance(most, int) else None,
+        required if isinstance(required, bool) else None,
+        durations.parse(data.get("delete_version_after")),
+    )
+
+
+def _settings(change: Retention, path: str) -> dict[str, Json]:
+    """The members of metadata/P for a change. Raises InvalidInput."""
+    settings: dict[str, Json] = {}
+    if change.max_versions is not None:
+        if not 0 <= change.max_versions < 2**31:
+            raise InvalidInput("That is no number of versions.", hint="0 is the mount's own.", path=path)
+        settings["max_versions"] = change.max_versions
+    if change.cas_required is not None:
+        settings["cas_required"] = change.cas_required
+    if change.delete_after is not None:
+        settings["delete_version_after"] = durations.seconds(change.delete_after)
+    return settings
 
 
 def _is_version(number: str, about: object) -> bool:
@@ -486,7 +534,7 @@ def _version(number: object, about: Mapping[str, Any]) -> Version:
         return Version(number, VersionState.DESTROYED, created, _actor(by))
     if deleted is not None and deleted <= datetime.now(UTC):
         return Version(number, VersionState.DELETED, created, _actor(by), deleted, _actor(about.get("deleted_by")))
-    return Version(number, VersionState.LIVE, created, _actor(by))
+    return Version(number, VersionState.LIVE, created, _actor(by), expires_at=deleted)
 
 
 def _actor(about: object) -> str | None:

@@ -2,6 +2,7 @@
 
 `type`, `description`, `tags` (joined by commas, a comma or backslash in a tag after a backslash), `owner`, `rotation`
 (`90d`), `created_by`; every other key is a custom pair, as is what does not read as ours, such as a type nobody knows.
+A change touches the keys it is about: what other tools wrote stays as they wrote it.
 """
 
 from __future__ import annotations
@@ -12,37 +13,79 @@ from types import MappingProxyType
 from typing import Any
 
 from kvtui.domain.errors import InvalidInput
-from kvtui.domain.metadata import Metadata, SecretType, check_tags, format_duration, parse_duration
+from kvtui.domain.metadata import (
+    UNSET,
+    Metadata,
+    MetadataPatch,
+    SecretType,
+    check_tags,
+    format_duration,
+    parse_duration,
+)
 
 _TAG = re.compile(r"((?:[^\\,]|\\.)*)(?:,|$)", re.DOTALL)
 _MAX_PAIRS, _MAX_KEY, _MAX_VALUE = 64, 128, 512
 OURS = frozenset({"type", "description", "tags", "owner", "rotation", "created_by"})
 
 
-def to_labels(metadata: Metadata) -> dict[str, str]:
-    """custom_metadata for this. Raises InvalidInput for what the server would refuse, in our words."""
-    labels = dict(metadata.custom)
-    if clash := OURS.intersection(labels):
-        raise InvalidInput(f"A custom pair may not be called {min(clash)} here.", hint="That name has a meaning.")
-    if metadata.type is not SecretType.SECRET:
-        labels["type"] = metadata.type.value
-    if metadata.description:
-        labels["description"] = metadata.description
-    if metadata.tags:
-        labels["tags"] = ",".join(re.sub(r"[\\,]", r"\\\g<0>", tag) for tag in check_tags(metadata.tags))
-    if metadata.owner is not None:
-        labels["owner"] = metadata.owner
-    if metadata.created_by is not None:
-        labels["created_by"] = metadata.created_by
-    if metadata.rotation is not None:
-        labels["rotation"] = format_duration(metadata.rotation)
-    _check(labels)
-    return labels
+def texts(labels: object) -> Mapping[str, str]:
+    """custom_metadata as the server gives it: null for none."""
+    pairs = labels.items() if isinstance(labels, dict) else ()
+    return MappingProxyType({key: value for key, value in pairs if isinstance(value, str)})
 
 
-def from_labels(labels: object, **times: Any) -> Metadata:
+def patched(labels: Mapping[str, str], patch: MetadataPatch) -> dict[str, str]:
+    """custom_metadata after a change. Raises InvalidInput for what the server would refuse, in our words."""
+    changed = dict(labels)
+    for key, text in ({} if patch.custom is UNSET else patch.custom).items():
+        _put_custom(changed, key, text)
+    for key, text in _ours(patch).items():
+        if key in changed and not _is_ours(key, changed[key]):
+            if text is None:
+                continue  # there is none of ours
+            raise InvalidInput(f"A custom pair is called {key}, by another tool.", hint="Remove that pair first.")
+        if text is None:
+            changed.pop(key, None)
+        else:
+            changed[key] = text
+    _check(changed)
+    return changed
+
+
+def _ours(patch: MetadataPatch) -> dict[str, str | None]:
+    """What a change makes of the keys that have a meaning here; None drops one."""
+    found: dict[str, str | None] = {}
+    if patch.type is not UNSET:
+        found["type"] = None if patch.type is SecretType.SECRET else patch.type.value
+    if patch.description is not UNSET:
+        found["description"] = patch.description or None
+    if patch.tags is not UNSET:
+        escaped = (re.sub(r"[\\,]", r"\\\g<0>", tag) for tag in check_tags(patch.tags))
+        found["tags"] = ",".join(escaped) or None
+    if patch.owner is not UNSET:
+        found["owner"] = patch.owner
+    if patch.rotation is not UNSET:
+        found["rotation"] = None if patch.rotation is None else format_duration(patch.rotation)
+    return found
+
+
+def _put_custom(labels: dict[str, str], key: str, text: str | None) -> None:
+    if _is_ours(key, labels.get(key, "")) or (text is not None and _is_ours(key, text)):
+        raise InvalidInput(f"A custom pair may not be called {key} here.", hint="That name has a meaning.")
+    if text is None:
+        labels.pop(key, None)
+    else:
+        labels[key] = text
+
+
+def _is_ours(key: str, text: str) -> bool:
+    """Whether a pair reads as ours: not a type nobody knows, not a rotation that is no interval."""
+    return key in OURS and key not in from_labels({key: text}).custom
+
+
+def from_labels(labels: Mapping[str, str], **times: Any) -> Metadata:
     """The reverse; `times` are created_at, updated_at."""
-    left = {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
+    left = dict(labels)
     found: dict[str, Any] = {}
     try:
         found["type"] = SecretType(left["type"])
@@ -76,4 +119,7 @@ def _check(labels: Mapping[str, str]) -> None:
                 hint="Shorten it, or leave line breaks out.",
             )
     if len(labels) > _MAX_PAIRS:
-        raise InvalidInput(f"This server takes at most {_MAX_PAIRS} pairs of metadata.", hint="Drop some.")
+        raise InvalidInput(
+            f"This server takes at most {_MAX_PAIRS} pairs of metadata, and these would be {len(labels)}.",
+            hint="Drop some.",
+        )

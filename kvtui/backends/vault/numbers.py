@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from decimal import Decimal
 
 from kvtui.domain import json_text
@@ -10,6 +11,7 @@ from kvtui.domain.errors import InvalidInput
 from kvtui.domain.value import Fields
 
 _LARGEST = sys.float_info.max
+_TOLD_APART = 2**53
 _SMALL, _LARGE = 1e-6, 1e21
 """Outside of these Go's encoding/json writes an exponent."""
 
@@ -34,6 +36,20 @@ def check_finite(fields: Fields, path: str) -> None:
                 hint="Store it as text, in quotes.",
                 path=path,
             )
+
+
+def rounded(fields: Fields) -> Mapping[str, str]:
+    """By field: what to know of a number that may have been rounded, as float64 tells not all integers from 2^53 on."""
+    note = "This server rounds large numbers: what was written may have had other digits."
+    return {name: note for name, value in fields.items() if _is_large(value.reveal())}
+
+
+def _is_large(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_large, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_large, value))
+    return isinstance(value, (int, float)) and abs(value) >= _TOLD_APART
 
 
 def _is_finite(value: object) -> bool:
