@@ -11,7 +11,9 @@ What a store cannot keep
     a text its metadata may not hold, a name it cannot have.
 Listing
     `list` gives the direct children, sorted by code point, folders before secrets of the same name. A listing is
-    complete or says in `note` why it is not. A folder exists because of its children (or as an empty container).
+    complete or says in `note` why it is not. What goes through many folders ends with the error of the first it cannot
+    list, so that nothing is left out unnoticed; with `skipped` that is told each of them instead, and the rest comes.
+    A folder exists because of its children (or as an empty container).
     Listing a path that is no folder, such as a leaf, raises NotFound. The root always exists. A secret whose current
     version is deleted is still listed, with that state; one that was destroyed as a whole is not.
 Deleted, missing, empty
@@ -42,6 +44,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -53,10 +56,10 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.credential import Credential, KeySlot, SignedIn
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unsupported
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
+from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skip, Skipped, Version
 from kvtui.domain.value import Fields, SecretValue, ValueType
 
 if TYPE_CHECKING:
@@ -139,18 +142,34 @@ class Backend(ABC):
             if is_needed and capability not in info.capabilities:
                 self._lacks(capability, path)
 
+    def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
+        """PATCH. Adds a version in which these fields have these values and the others are as they were; none is read.
+
+        Raises NotFound where nothing live is, Conflict, InvalidInput, Unsupported for a value that can only be written
+        together with the others."""
+        self._lacks(Capability.PATCH, path)
+
     @abstractmethod
     def close(self) -> None:
         """Forget keys and connections. Any later call but close raises Locked."""
 
-    def walk(self, folder: str = "", *, skipped: Callable[[Skipped], None] | None = None) -> Iterator[Entry]:
+    def interruptible(self) -> AbstractContextManager[Callable[[], None]]:
+        """What this thread asks of the store in here fails at once, with Locked, when the function that this gives is
+        called from any thread. Does nothing where no call can take long."""
+        return nullcontext(_nothing)
+
+    def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
         """Every secret (no folder entries) below a folder, sorted by path. Streams.
 
-        Raises NotFound, and what listing a folder below raises, so that nothing is left out unnoticed; with `skipped`
-        such a folder is told to it instead, and the walk goes on."""
+        Raises NotFound, and without `skipped` what listing a folder below raises."""
         yield from self._walk_below(self.list(folder), skipped)
 
-    def _walk_below(self, listing: Listing, skipped: Callable[[Skipped], None] | None) -> Iterator[Entry]:
+    def _walk_below(self, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
+        if not listing.complete:
+            error = Unavailable(listing.note, path=listing.path, retryable=False)
+            if skipped is None:
+                raise error
+            skipped(Skipped(listing.path, error))
         for entry in sorted(listing.entries, key=lambda entry: entry.path + "/" * entry.is_folder):
             if not entry.is_folder:
                 yield entry
@@ -166,15 +185,17 @@ class Backend(ABC):
             else:
                 yield from self._walk_below(below, skipped)
 
-    def index(self, folder: str = "") -> Iterator[Indexed]:
-        """INDEX. What may be searched of every secret below a folder, sorted by path, never a value. Streams."""
+    def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
+        """INDEX. What may be searched of every secret below a folder, sorted by path, never a value. Streams. Raises as
+        `walk`; `skipped` is told of a secret too, of which only the path is known then."""
         self._lacks(Capability.INDEX)
 
-    def find(self, text: str, limit: int) -> Sequence[Indexed]:
+    def find(self, text: str, limit: int, *, skipped: Skip | None = None) -> Sequence[Indexed]:
         """INDEX. Secrets with this text, in any case, in their path, description or a tag, sorted by path. Where more
-        than `limit` have it, which of them is the store's choice. A store with a text index overrides this."""
+        than `limit` have it, which of them is the store's choice. A store with a text index overrides this. Raises as
+        `index`."""
         needle = text.casefold()
-        return tuple(islice((entry for entry in self.index() if mentions(entry, needle)), limit))
+        return tuple(islice((entry for entry in self.index(skipped=skipped) if mentions(entry, needle)), limit))
 
     def outline(self, path: str, version: int | None = None) -> Outline:
         """READ, without values where the store can tell the names of fields alone. Raises as `read`."""
@@ -220,8 +241,8 @@ class Backend(ABC):
         """DESTROY. For good. Raises NotFound."""
         self._lacks(Capability.DESTROY, path)
 
-    def trash(self) -> Iterator[Deleted]:
-        """TRASH. Every secret with restorable versions, sorted by path."""
+    def trash(self, *, skipped: Skip | None = None) -> Iterator[Deleted]:
+        """TRASH. Every secret with restorable versions, sorted by path. Raises as `index`."""
         self._lacks(Capability.TRASH)
 
     def move(self, source: str, target: str) -> None:
@@ -436,6 +457,10 @@ class Backend(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _nothing() -> None:
+    """What ends nothing."""
 
 
 def mentions(entry: Indexed, needle: str) -> bool:

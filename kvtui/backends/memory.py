@@ -25,7 +25,7 @@ from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.conversation import Conversation
 from kvtui.domain.credential import Credential
-from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound, PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import UNLIMITED, Retention
 from kvtui.domain.secret import (
@@ -36,6 +36,8 @@ from kvtui.domain.secret import (
     Indexed,
     Listing,
     Secret,
+    Skip,
+    Skipped,
     StoredVersion,
     Version,
     VersionState,
@@ -79,6 +81,8 @@ class MemoryStore:
         self.lock = RLock()
         self.secrets: dict[str, _Held] = {}
         self.containers: set[str] = set()
+        self.denied: set[str] = set()
+        """Folders that may not be listed, with all below them; what is in them may be read."""
         self.changes = 0
         self.retention: dict[str, Retention] = {}
         self.lent = Lent()
@@ -126,6 +130,7 @@ class MemoryBackend(Lending):
     def list(self, folder: str = "") -> Listing:
         folder = paths.check_folder(folder)
         with self._using(Capability.LIST, folder) as held:
+            self._must_be_listed(folder)
             below = self._below(folder)
             children: dict[tuple[str, bool], Entry] = {}
             if not folder:
@@ -139,15 +144,13 @@ class MemoryBackend(Lending):
                     children[child, True] = _entry(path, held[path])
         return Listing(folder, tuple(children[key] for key in sorted(children)))
 
-    def walk(self, folder: str = "", *, skipped: object = None) -> Iterator[Entry]:
-        folder = paths.check_folder(folder)
+    def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
         with self._using(Capability.LIST, folder) as held:
-            return iter([_entry(path, held[path]) for path in sorted(self._below(folder))])
+            return iter([_entry(path, held[path]) for path in self._listed_below(folder, skipped)])
 
-    def index(self, folder: str = "") -> Iterator[Indexed]:
-        folder = paths.check_folder(folder)
+    def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
         with self._using(Capability.INDEX, folder) as held:
-            return iter([_indexed(path, held[path]) for path in sorted(self._below(folder))])
+            return iter([_indexed(path, held[path]) for path in self._listed_below(folder, skipped)])
 
     def read(self, path: str, version: int | None = None) -> Secret:
         with self._using(Capability.READ, path):
@@ -186,6 +189,13 @@ class MemoryBackend(Lending):
     def _changed_since_read(self, path: str, current: int) -> bool:
         """What a store without version numbers goes by."""
         return not self.can(Capability.CHECK_AND_SET) and self._seen.get(path, current) != current
+
+    def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
+        with self._using(Capability.PATCH, path):
+            secret = self.read(path)
+            if secret.version.state is not VersionState.LIVE:
+                raise missing(path)
+            return self.write(path, {**secret.fields, **fields}, expected=expected)
 
     def metadata(self, path: str) -> Metadata:
         with self._using(Capability.METADATA, path):
@@ -254,10 +264,10 @@ class MemoryBackend(Lending):
         with self._using(Capability.DESTROY, path):
             self._destroy(path, versions)
 
-    def trash(self) -> Iterator[Deleted]:
+    def trash(self, *, skipped: Skip | None = None) -> Iterator[Deleted]:
         with self._using(Capability.TRASH) as held:
             found = []
-            for path in sorted(held):
+            for path in self._listed_below("", skipped):
                 versions = [kept.version for kept in held[path].versions.values()]
                 deleted = [version for version in versions if version.state is VersionState.DELETED]
                 if deleted:
@@ -348,6 +358,25 @@ class MemoryBackend(Lending):
         if secret is None:
             raise missing(path)
         return secret
+
+    def _must_be_listed(self, folder: str) -> None:
+        if folder in self._store.denied or not self._store.denied.isdisjoint(paths.ancestors(folder)):
+            raise PermissionDenied("This folder may not be listed.", hint="Ask for the right.", path=folder)
+
+    def _listed_below(self, folder: str, skipped: Skip | None) -> Sequence[str]:
+        """The paths below a folder, sorted, without those in folders that may not be listed."""
+        folder = paths.check_folder(folder)
+        self._must_be_listed(folder)
+        found, denied = sorted(self._below(folder)), set[str]()
+        for path in found:
+            outermost = next((each for each in paths.ancestors(path) if each in self._store.denied), None)
+            if outermost is not None and outermost not in denied:
+                denied.add(outermost)
+                error = PermissionDenied("This folder may not be listed.", hint="Ask for the right.", path=outermost)
+                if skipped is None:
+                    raise error
+                skipped(Skipped(outermost, error))
+        return [path for path in found if denied.isdisjoint(paths.ancestors(path))] if denied else found
 
     def _below(self, folder: str) -> Sequence[str]:
         found = [path for path in self._store.secrets if paths.is_under(path, folder)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skipped, Version
+from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skip, Version
 from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
@@ -51,14 +52,17 @@ class ReadOnlyBackend(Backend):
     def list(self, folder: str = "") -> Listing:
         return self._inner.list(folder)
 
-    def walk(self, folder: str = "", *, skipped: Callable[[Skipped], None] | None = None) -> Iterator[Entry]:
+    def interruptible(self) -> AbstractContextManager[Callable[[], None]]:
+        return self._inner.interruptible()
+
+    def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
         return self._inner.walk(folder, skipped=skipped)
 
-    def index(self, folder: str = "") -> Iterator[Indexed]:
-        return self._inner.index(folder)
+    def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
+        return self._inner.index(folder, skipped=skipped)
 
-    def find(self, text: str, limit: int) -> Sequence[Indexed]:
-        return self._inner.find(text, limit)
+    def find(self, text: str, limit: int, *, skipped: Skip | None = None) -> Sequence[Indexed]:
+        return self._inner.find(text, limit, skipped=skipped)
 
     def read(self, path: str, version: int | None = None) -> Secret:
         return self._inner.read(path, version)
@@ -92,8 +96,8 @@ class ReadOnlyBackend(Backend):
     def versions(self, path: str) -> Sequence[Version]:
         return self._inner.versions(path)
 
-    def trash(self) -> Iterator[Deleted]:
-        return self._inner.trash()
+    def trash(self, *, skipped: Skip | None = None) -> Iterator[Deleted]:
+        return self._inner.trash(skipped=skipped)
 
     def read_history(self, path: str) -> History:
         return self._inner.read_history(path)
@@ -171,6 +175,9 @@ class ReadOnlyBackend(Backend):
 
     def write_histories(self, histories: Iterable[History]) -> Iterator[Written]:
         self._refuse()
+
+    def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
+        self._refuse(path)
 
     def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
         self._refuse(path)

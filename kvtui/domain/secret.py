@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from kvtui.domain.errors import KvtuiError
 from kvtui.domain.metadata import Metadata, SecretType
@@ -118,10 +119,15 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A folder that a walk could not list, and why."""
+    """A folder that could not be listed, or a secret that could not be looked at, and why."""
 
     path: str
     error: KvtuiError
+    kind: EntryKind = EntryKind.FOLDER
+
+
+Skip: TypeAlias = Callable[[Skipped], None]
+"""Told what is left out."""
 
 
 @dataclass(frozen=True, slots=True)

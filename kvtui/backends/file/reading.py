@@ -78,10 +78,10 @@ class VaultReading(Backend):
     def walk(self, folder: str = "", *, skipped: object = None) -> Iterator[Entry]:  # noqa: ARG002 - nothing is
         return (records.entry(row.path, row.type, row.state) for row in self._stream(folder))
 
-    def index(self, folder: str = "") -> Iterator[Indexed]:
+    def index(self, folder: str = "", *, skipped: object = None) -> Iterator[Indexed]:  # noqa: ARG002
         return map(records.indexed, self._stream(folder))
 
-    def find(self, text: str, limit: int) -> Sequence[Indexed]:
+    def find(self, text: str, limit: int, *, skipped: object = None) -> Sequence[Indexed]:  # noqa: ARG002
         """By the trigram index where it can tell; less than three characters, or others than printable ASCII, need all
         rows. The index does not know that `ß` may be searched as `ss`, nor other letters that fold to several."""
         if len(text) < 3 or not (text.isascii() and text.isprintable()):
@@ -127,7 +127,7 @@ class VaultReading(Backend):
         versions = tuple(StoredVersion(records.version(one), self._fields(one)) for one in kept)
         return History(path, records.metadata(row), versions)
 
-    def trash(self) -> Iterator[Deleted]:
+    def trash(self, *, skipped: object = None) -> Iterator[Deleted]:  # noqa: ARG002
         with self._database.reading() as connection:
             rows = reads.deleted(connection)
         return iter(records.trash(rows))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from kvtui.backends.contract import missing, missing_folder
-from kvtui.backends.vault import rights
+from kvtui.backends.vault import health, rights
 from kvtui.backends.vault.api import VaultApi
 from kvtui.backends.vault.capabilities import AT_BEST, OF_THE_SERVER, ON_DETAILS
 from kvtui.backends.vault.engine import Engine, Known, Place, folder_entry, is_name, must_be_possible
@@ -15,38 +15,30 @@ from kvtui.backends.vault.kv1 import Kv1
 from kvtui.backends.vault.kv2 import KEPT, Kv2
 from kvtui.backends.vault.leases import Leasing
 from kvtui.backends.vault.mounts import Mount, Mounts
+from kvtui.backends.vault.surveying import Surveying, left_out
 from kvtui.backends.vault.token import Keeper
-from kvtui.backends.vault.walk import Walk, each_in_order
 from kvtui.backends.vault.wrapping import Wrapping
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import SignedIn
 from kvtui.domain.errors import (
     AlreadyExists,
-    AuthenticationRequired,
     InvalidInput,
     InvalidPath,
     KvtuiError,
     Locked,
     NotFound,
     PermissionDenied,
-    Unavailable,
     Unsupported,
 )
 from kvtui.domain.lease import Lease
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import (
-    Deleted,
-    Entry,
-    EntryKind,
-    Indexed,
     Listing,
     Outline,
     Secret,
-    Skipped,
     Version,
-    VersionState,
 )
 from kvtui.domain.value import Fields
 
@@ -55,10 +47,8 @@ _OF_ALL = OF_THE_SERVER | {Capability.INDEX, Capability.TRASH}
 """What does not differ from one path to another."""
 _NO_BYTES = "The server keeps JSON, and bytes are none: store them as base64 text."
 
-Skip = Callable[[Skipped], None]
 
-
-class VaultBackend(Leasing, Wrapping):
+class VaultBackend(Surveying, Leasing, Wrapping):
     """`root` is a folder of the server that is the root here; "" for all of its mounts. `width` requests at a time."""
 
     def __init__(
@@ -137,6 +127,11 @@ class VaultBackend(Leasing, Wrapping):
         if self._keeper is not None:
             self._keeper.keep()
 
+    def condition(self) -> str:
+        self._check_open()
+        found = health.look(self._api)
+        return "" if found.state.serves or found.state is health.State.UNKNOWN else found.state.brief
+
     @property
     def notes(self) -> Sequence[str]:
         return self._keeper.notes if self._keeper is not None else ()
@@ -155,20 +150,25 @@ class VaultBackend(Leasing, Wrapping):
     # Listing
 
     def list(self, folder: str = "") -> Listing:
+        return self._listed(folder)
+
+    def _listed(self, folder: str, noted: dict[str, Known] | None = None) -> Listing:
         self._check_open()
         folder = paths.check_folder(folder)
         must_be_possible_folder(folder)
-        found = self._children(folder)
+        if not folder:
+            self._mounts.renew()
+        found = self._children(folder, noted)
         if not found.entries and folder and not self._is_mount(folder):
             raise missing_folder(folder)
         return found
 
-    def _children(self, folder: str) -> Listing:
+    def _children(self, folder: str, noted: dict[str, Known] | None = None) -> Listing:
         odd = 0
         whole = self._whole(folder)
         mount = self._mounts.of(whole) if whole else None
         if mount is not None:
-            entries = self._engine_of(mount).entries(self._place(mount, folder))
+            entries = self._engine_of(mount).entries(self._place(mount, folder), noted)
             known = [entry for entry in entries if is_name(paths.relative(entry.path, folder))]
             odd = len(entries) - len(known)
             found = {(entry.path, entry.is_folder): entry for entry in known}
@@ -177,98 +177,7 @@ class VaultBackend(Leasing, Wrapping):
             names = {paths.relative(path, whole).partition("/")[0] for path in below}
             found = {(path, True): folder_entry(path) for path in (paths.join(folder, name) for name in names)}
         rows = tuple(found[key] for key in sorted(found, key=lambda key: (key[0], not key[1])))
-        return Listing(folder, rows, complete=not odd, note=_left_out(odd) if odd else "")
-
-    def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
-        """One SCAN for each mount where the server has that; else folders are listed several at a time."""
-        listing = self.list(folder)
-        whole = self._whole(listing.path)
-        mount = self._mounts.of(whole) if whole else None
-        if mount is not None:
-            return self._walk_mount(mount, listing, skipped)
-        return self._walk_mounts(listing, skipped)
-
-    def _walk_mounts(self, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
-        for entry in sorted(listing.entries, key=lambda entry: f"{entry.path}/"):
-            try:
-                yield from self.walk(entry.path, skipped=skipped)
-            except NotFound:
-                continue  # an empty mount
-            except (Locked, AuthenticationRequired):
-                raise
-            except KvtuiError as error:
-                if skipped is None:
-                    raise
-                skipped(Skipped(entry.path, error))
-
-    def _walk_mount(self, mount: Mount, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
-        at = self._place(mount, listing.path)
-        keys = self._engine_of(mount).scan(at)
-        if keys is None:
-            yield from Walk(self._children, width=self._width, skipped=skipped).below(listing)
-        else:
-            found = {key for key in keys if all(map(is_name, key.split("/")))}
-            if odd := len({*keys}) - len(found):
-                error = Unavailable(_left_out(odd), path=listing.path, retryable=False)
-                if skipped is None:
-                    raise error
-                skipped(Skipped(listing.path, error))
-            for path in sorted(map(at.below, found)):
-                yield Entry(path, EntryKind.SECRET)
-
-    def index(self, folder: str = "") -> Iterator[Indexed]:
-        if not self.can(Capability.INDEX):
-            self._lacks(Capability.INDEX, folder)
-        for path, known in self._known_below(folder):
-            if known is None:
-                yield Indexed(path)
-            else:
-                told = known.metadata
-                state = known.versions[-1].state
-                yield Indexed(path, told.type, told.description, told.tags, told.owner, state)
-
-    def trash(self) -> Iterator[Deleted]:
-        if not self.can(Capability.TRASH):
-            self._lacks(Capability.TRASH)
-        for path, known in self._known_below(""):
-            gone = [version for version in known.versions if version.state is VersionState.DELETED] if known else []
-            if gone:
-                latest = max(gone, key=lambda version: str(version.deleted_at))
-                yield Deleted(path, tuple(version.number for version in gone), latest.deleted_at, latest.deleted_by)
-
-    def _known_below(self, folder: str) -> Iterator[tuple[str, Known | None]]:
-        """What is known of every secret below a folder, by path; None on a mount that keeps nothing of the kind.
-
-        In one request where the server has that, else one for each secret, several at a time."""
-        self._check_open()
-        whole = self._whole(paths.check_folder(folder))
-        mount = self._mounts.of(whole) if whole else None
-        if mount is None:
-            for entry in sorted(self.list(folder).entries, key=lambda entry: f"{entry.path}/"):
-                yield from self._known_below(entry.path)
-            return
-        engine, at = self._engine_of(mount), self._place(mount, folder)
-        if isinstance(engine, Kv2):
-            found = engine.known_below(at)
-            if found is not None:
-                yield from sorted((at.below(key), known) for key, known in found.items())
-                return
-            yield from each_in_order(self._known_if_any, self._names_below(folder), width=self._width)
-        else:
-            yield from ((path, None) for path in self._names_below(folder))
-
-    def _names_below(self, folder: str) -> Iterator[str]:
-        try:
-            yield from (entry.path for entry in self.walk(folder))
-        except NotFound:
-            if not self._is_mount(folder):
-                raise
-
-    def _known_if_any(self, path: str) -> tuple[str, Known | None]:
-        try:
-            return path, self._with(path, Capability.METADATA).known(self._at(path))
-        except NotFound:
-            return path, None
+        return Listing(folder, rows, complete=not odd, note=left_out(odd) if odd else "")
 
     # Reading
 
@@ -380,6 +289,9 @@ class VaultBackend(Leasing, Wrapping):
             if name not in siblings and name in {unicodedata.normalize("NFC", each) for each in siblings}:
                 raise AlreadyExists("A name that looks the same is already there.", hint="Use that one.", path=path)
 
+    def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
+        return self._with(path, Capability.PATCH).patch(self._at(path), fields, expected)
+
     def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
         if retention is not None:
             self._with(path, Capability.RETENTION)
@@ -437,10 +349,6 @@ class VaultBackend(Leasing, Wrapping):
     def _check_open(self) -> None:
         if self._closed:
             raise Locked("The connection is closed.", hint="Open the profile again.")
-
-
-def _left_out(count: int) -> str:
-    return f"The server lists {count} name{'s' * (count > 1)} that no path can have, which are left out."
 
 
 def must_be_possible_folder(folder: str) -> None:

@@ -69,8 +69,9 @@ class Engine(ABC):
         self.mount = mount
 
     @abstractmethod
-    def entries(self, at: Place) -> Sequence[Entry]:
-        """The direct children of a folder, in any order. None where there is no such folder."""
+    def entries(self, at: Place, noted: dict[str, Known] | None = None) -> Sequence[Entry]:
+        """The direct children of a folder, in any order. None where there is no such folder. `noted` takes by path
+        what is known of them where the listing can tell it."""
 
     @abstractmethod
     def scan(self, at: Place) -> Sequence[str] | None:
@@ -102,6 +103,9 @@ class Engine(ABC):
 
     @abstractmethod
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version: ...
+
+    def patch(self, at: Place, fields: Fields, expected: int | None) -> Version:
+        raise NotImplementedError
 
     @abstractmethod
     def delete(self, at: Place, versions: Sequence[int]) -> None: ...

@@ -17,7 +17,7 @@ from kvtui.backends.http.client import Unanswered
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
 from kvtui.backends.vault.capabilities import KV1
-from kvtui.backends.vault.engine import Engine, Place, Right, canonical, named, to_fields, to_map
+from kvtui.backends.vault.engine import Engine, Known, Place, Right, canonical, named, to_fields, to_map
 from kvtui.backends.vault.settle import settle
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput
@@ -48,7 +48,7 @@ class Kv1(Engine):
         self._key = secrets.token_bytes(32)
         self._seen: dict[str, bytes] = {}
 
-    def entries(self, at: Place) -> Sequence[Entry]:
+    def entries(self, at: Place, noted: dict[str, Known] | None = None) -> Sequence[Entry]:  # noqa: ARG002
         return named(at, self.api.keys(self._path(at) + "/", about=at.path))
 
     def scan(self, at: Place) -> Sequence[str] | None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from kvtui.backends.contract import missing, missing_version
 from kvtui.backends.http.client import Unanswered, Unreadable
-from kvtui.backends.vault import durations, labels, numbers
+from kvtui.backends.vault import durations, labels, numbers, patching
 from kvtui.backends.vault.api import CasMismatchError, Reply, moment, path_of, texts
 from kvtui.backends.vault.capabilities import KV2
 from kvtui.backends.vault.engine import (
@@ -62,32 +62,47 @@ class Kv2(Engine):
 
     # Listing
 
-    def entries(self, at: Place) -> Sequence[Entry]:
-        found = self._detailed(at)
+    def entries(self, at: Place, noted: dict[str, Known] | None = None) -> Sequence[Entry]:
+        found = self._detailed(at, to_the_end=noted is not None)
         if found is None:
             return named(at, self.api.keys(self._path("metadata", at) + "/", about=at.path))
+        if noted is not None:
+            known = ((at.below(name), _known(about)) for name, about in found.items())
+            noted.update((path, each) for path, each in known if each is not None)
         return [
             folder_entry(at.below(name[:-1])) if name.endswith("/") else _entry(at.below(name), about)
             for name, about in found.items()
         ]
 
-    def _detailed(self, at: Place) -> Mapping[str, Mapping[str, Any]] | None:
-        """OpenBao's listing with what is known of each; None where there is none, or it is a long one."""
+    def _detailed(self, at: Place, *, to_the_end: bool) -> Mapping[str, Mapping[str, Any]] | None:
+        """OpenBao's listing with what is known of each, page by page; None where there is none, or it is longer than
+        one page without `to_the_end`."""
+        found: dict[str, Mapping[str, Any]] = {}
+        while True:
+            page = self._page(at, next(reversed(found), ""))
+            if page is None or (len(page) >= _PAGE and not to_the_end):
+                return None
+            before = len(found)
+            found |= page
+            if len(page) < _PAGE:
+                return found
+            if len(found) == before:
+                return None  # the same page again: only the plain listing is sure to have all
+
+    def _page(self, at: Place, after: str) -> Mapping[str, Mapping[str, Any]] | None:
         if self._without_details:
             return None
-        pairs = [("list", "true"), ("limit", str(_PAGE))]
+        pairs = [("list", "true"), ("limit", str(_PAGE)), *([("after", after)] if after else [])]
         try:
             reply = self.api.get(self._path("detailed-metadata", at) + "/", pairs=pairs, about=at.path)
         except (PermissionDenied, Unsupported):
             self._without_details = True  # it is allowed for all of a mount or, most often, not at all
             return None
         if reply is None:
-            return None  # an empty folder, or a server that does not know this: the plain listing tells
+            return {} if after else None  # an empty folder, or a server that does not know this: a plain listing tells
         keys, told = reply.data.get("keys"), reply.data.get("key_info")
         if not isinstance(keys, list) or not isinstance(told, dict):
             self._without_details = True
-            return None
-        if len(keys) >= _PAGE:
             return None
         return {name: about if isinstance(about := told.get(name), dict) else {} for name in texts(keys)}
 
@@ -234,6 +249,23 @@ class Kv2(Engine):
             except CasMismatchError:
                 continue
         raise self._conflict(at, base or 0)
+
+    def patch(self, at: Place, fields: Fields, expected: int | None) -> Version:
+        patching.check(fields, at.path)
+        base = self._base(at) if expected is None else expected
+        if base == 0 or (base is not None and base < 0):
+            raise self._conflict(at, base) if expected is not None else missing(at.path)
+        try:
+            reply = patching.send(self.api, self._path("data", at), at, fields, base)
+        except CasMismatchError:
+            raise self._conflict(at, base or 0) from None
+        except Unanswered as error:
+            outline = partial(self.outline, at, None)
+            number = patching.settled(error, at, fields, base, outline, partial(self.read, at))
+            return self.read(at, number).version
+        version = _version(reply.data.get("version"), reply.data)
+        self._remember(at, version.number)
+        return version
 
     def _base(self, at: Place) -> int | None:
         """The current version's number, 0 for none; None where this token may only write."""
@@ -430,6 +462,7 @@ class Kv2(Engine):
             {
                 Capability.READ: at_path("data", "read"),
                 Capability.WRITE: Right(f"{self.mount}/data/{at.key}", _UPDATING),
+                Capability.PATCH: at_path("data", "patch"),
                 Capability.METADATA: metadata,
                 Capability.VERSIONS: metadata,
                 Capability.RETENTION: Right(f"{self.mount}/metadata/{at.key}", _UPDATING),

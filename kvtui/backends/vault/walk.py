@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from kvtui.backends.http.transport import Calls, together
+from kvtui.backends.http.transport import Calls, company, together
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable
 from kvtui.domain.secret import Entry, Listing, Skipped
 
@@ -38,7 +38,7 @@ class Walk:
         self._change = threading.Condition()
         self._waiting: list[str] = []
         self._listed: dict[str, Listing | Exception] = {}
-        self._calls = Calls()
+        self._calls = Calls(company())
         self._over = False
 
     def below(self, first: Listing) -> Iterator[Entry]:
@@ -114,7 +114,7 @@ _ENDING = (Locked, AuthenticationRequired)
 
 def each_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, width: int) -> Iterator[Result]:
     """`map`, with up to `width` calls under way and no more items taken than that. Closing it ends their requests."""
-    calls = Calls()
+    calls = Calls(company())
 
     def one(item: Item) -> Result:
         with together(calls):
