@@ -18,12 +18,14 @@ import itertools
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
-from kvtui.domain.secret import Indexed
+from kvtui.domain.secret import Indexed, Skip, Skipped
 from kvtui.services.matcher import Hit, Word, fold, word
 
 _TOKEN = re.compile(r'(?:(?P<field>type|tag|owner|desc|path):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))')
@@ -85,54 +87,118 @@ def search(
 
 
 class NamesIndex:
-    """What may be searched of one store, held while somebody types. Searching and refreshing may run side by side."""
+    """What may be searched of one store. Searching and reading may run side by side.
+
+    Names are read in one go by `refresh`, or as they come: `begin`, `add` and `end` or `abandon`. What was there before
+    is found as well until the reading ends; after one that did not get to its end both are.
+    """
 
     def __init__(self, names: Iterable[Indexed] = (), *, complete: bool = True) -> None:
-        self._columns = _Columns(names)
+        self._parts = _Parts((_Columns(names),))
         self._complete = complete
         self._token: int | None = None
+        self.as_of: datetime | None = None
+        """When the reading began that last got to its end, where it was told."""
 
     def __len__(self) -> int:
-        return len(self._columns.paths)
+        """How many names are known; while they are read again, how many were before or are by now."""
+        parts = self._parts
+        return max(sum(len(part.paths) for part in some) for some in (parts.before, parts.coming))
 
-    def refresh(self, backend: Backend) -> bool:
+    def refresh(self, backend: Backend, *, skipped: Skip | None = None) -> bool:
         """Read the names again, unless the store says that nothing changed. Whether they were read. Raises as `index`,
         or as `walk` on stores without an index."""
         token = backend.change_token() if backend.can(Capability.CHANGE_SIGNAL) else None
         if token is not None and token == self._token:
             return False
-        if backend.can(Capability.INDEX):
-            self._columns, self._complete = _Columns(backend.index()), True
-        else:
-            entries = (Indexed(entry.path, entry.type, state=entry.state) for entry in backend.walk())
-            self._columns, self._complete = _Columns(entries), backend.list().complete
+        left_out = False
+
+        def leave_out(what: Skipped) -> None:
+            nonlocal left_out
+            left_out = True
+            if skipped is None:
+                raise what.error
+            skipped(what)
+
+        columns = _Columns(names_of(backend, leave_out))
+        self._parts, self._complete = _Parts((columns,)), not left_out
         self._token = token
         return True
 
+    def begin(self) -> None:
+        """Names are going to be added, all there are."""
+        before = self._parts.before
+        if len(before) > 1:  # left from readings that were abandoned
+            known = {row.path: row for part in before for row in part.rows()}
+            before = (_Columns(known.values()),)
+        self._parts = _Parts(before)
+
+    def add(self, names: Iterable[Indexed]) -> None:
+        """Names that were read. Few large parts are faster to search than many small ones, so parts are put together
+        as soon as one is not much larger than the next."""
+        before, coming = self._parts
+        joined = _Columns(names)
+        while coming and len(coming[-1].paths) < 2 * len(joined.paths):
+            joined, coming = _Columns(itertools.chain(coming[-1].rows(), joined.rows())), coming[:-1]
+        self._parts = _Parts(before, (*coming, joined))
+
+    def end(self, *, complete: bool, as_of: datetime) -> None:
+        """All were added; what was there before is forgotten."""
+        self._parts, self._complete, self.as_of = _Parts(self._parts.coming), complete, as_of
+
+    def abandon(self) -> None:
+        """No more are added. What was is kept beside what was there before."""
+        self._parts = _Parts((*self._parts.before, *self._parts.coming))
+        self._complete = self._complete and self.as_of is not None
+
     def clear(self) -> None:
         """Forget all names."""
-        self._columns, self._token = _Columns(()), None
+        self._parts, self._token, self.as_of = _Parts((_Columns(()),)), None, None
 
     def query(self, text: str, limit: int | None = None, *, exact: bool = False) -> SearchResult:
         """Search. With a limit, the best class of matches is ranked first and the rest need not be looked at."""
-        columns = self._columns
+        parts = [part for some in self._parts for part in some]
+        most = None if limit is None else limit + 1
         if exact:
-            found: Iterator[Match] = (Match(path, positions=span) for path, span in _containing(columns.paths, text))
-            wanted = None if limit is None else limit + 1
-            matches = [match for match, _ in zip(found, range(wanted or len(columns.paths)), strict=False)]
+            matches = _merged([list(itertools.islice(part.containing(text), most)) for part in parts], _by_path)
         else:
-            hits = columns.matches(Query.parse(text))
-            if limit is not None:
-                hits = (hit for hit, _ in zip(hits, range(max(_RANKED, limit + 1)), strict=False))
-            matches = sorted(hits, key=_order) if limit is None else heapq.nsmallest(limit + 1, hits, key=_order)
+            query = Query.parse(text)
+            matches = _merged([_best(part.matches(query), most) for part in parts], _order)
         more = limit is not None and len(matches) > limit
         return SearchResult(text, matches[:limit], complete=self._complete and not more)
 
 
-def search_exact(backend: Backend, text: str, limit: int | None = None) -> SearchResult:
+class _Parts(NamedTuple):
+    """Swapped as a whole, so that a search sees one state."""
+
+    before: tuple[_Columns, ...]
+    coming: tuple[_Columns, ...] = ()
+
+
+def names_of(backend: Backend, skipped: Skip | None = None) -> Iterator[Indexed]:
+    """What may be searched of a store, as far as it tells. Raises as `index`, or as `walk`."""
+    if backend.can(Capability.INDEX):
+        return backend.index(skipped=skipped)
+    return (Indexed(entry.path, entry.type, state=entry.state) for entry in backend.walk(skipped=skipped))
+
+
+def _best(hits: Iterator[Match], most: int | None) -> list[Match]:
+    if most is None:
+        return sorted(hits, key=_order)
+    return heapq.nsmallest(most, itertools.islice(hits, max(_RANKED, most)), key=_order)
+
+
+def _merged(found: Sequence[list[Match]], order: Callable[[Match], Any]) -> list[Match]:
+    """The matches of all parts in order, each path once."""
+    if len(found) == 1:
+        return found[0]
+    return sorted({match.path: match for matches in found for match in matches}.values(), key=order)
+
+
+def search_exact(backend: Backend, text: str, limit: int | None = None, *, skipped: Skip | None = None) -> SearchResult:
     """An exact query by the store's own text index, without reading all names. Raises as `Backend.find`."""
-    candidates = backend.find(text, _MOST)
-    found = [Match(path, positions=span) for path, span in _containing([row.path for row in candidates], text)]
+    candidates = backend.find(text, _MOST, skipped=skipped)
+    found = list(_containing([row.path for row in candidates], text))
     more = limit is not None and len(found) > limit
     return SearchResult(text, found[:limit], complete=len(candidates) < _MOST and not more)
 
@@ -141,11 +207,15 @@ def _order(match: Match) -> tuple[int, str]:
     return -match.score, match.path
 
 
-def _containing(paths: Sequence[str], text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _by_path(match: Match) -> str:
+    return match.path
+
+
+def _containing(paths: Sequence[str], text: str) -> Iterator[Match]:
     for path in paths:
         if text in path:
             at = path.index(text)
-            yield path, tuple(range(at, at + len(text)))
+            yield Match(path, positions=tuple(range(at, at + len(text))))
 
 
 class _Text:
@@ -177,6 +247,16 @@ class _Columns:
         self._text = _Text(self._folded)
         self._words = _Text(["\x00".join((fold(row.description), *map(fold, row.tags))) for row in self._told.values()])
         self._having: dict[str, int] = {}
+
+    def rows(self) -> Iterator[Indexed]:
+        """The names again."""
+        for at, path in enumerate(self.paths):
+            told = self._told.get(at)
+            yield Indexed(path, self._types[at]) if told is None else told
+
+    def containing(self, text: str) -> Iterator[Match]:
+        """The paths with a literal text in them."""
+        return _containing(self.paths, text)
 
     def matches(self, query: Query) -> Iterator[Match]:
         """What fits, in classes: the words as a name, at a segment's start, in the path, in order, in what is told."""
