@@ -134,7 +134,7 @@ def test_no_repr_tells_a_token_or_a_value(double: VaultDouble) -> None:
         answer = client.send("GET", "/v1/kv/data/a", headers={"X-Vault-Token": SecretValue(TOKEN)})
         reply = backend._api.get("kv/data/a")
         assert VALUE.encode() in answer.body
-        holders = [backend, backend._api, client, client._client, client._client._transport, answer, reply, secret]
+        holders = [backend, backend._api, client, client._transport, client._transport._pool, answer, reply, secret]
         for holder in holders:
             told = repr(holder) + str(holder)
             told += repr(getattr(holder, "__dict__", {}) if holder not in (answer, reply) else "")
@@ -150,6 +150,14 @@ def test_after_closing_no_connection_object_holds_the_token(double: VaultDouble)
     held = [repr(each) for each in gc.get_referents(made, made.__dict__, client.__dict__)]
     assert made._token is None
     assert not any(TOKEN in each for each in held)
+
+
+def test_no_cookie_is_kept(double: VaultDouble) -> None:
+    with opened(double, TOKEN) as backend:
+        double.break_next(answering(200, {"data": {}}, set_cookie="session=1; Path=/"))
+        backend.namespaces()
+        backend.write("kv/a", fields())
+        assert not any("cookie" in seen.headers for seen in double.requests)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -51,7 +51,7 @@ _REPEATABLE = frozenset({412, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """What a server said, values and all. `headers` have lower-case names. Nothing of it is shown unless through show()."""
+    """What a server said, values and all. `headers` have lower-case names. All of it is shown through show() only."""
 
     status: int
     headers: Mapping[str, str]
@@ -122,19 +122,21 @@ class HttpClient:
         tls = tls or Tls()
         context = None if address.is_plain else tls.context()
         self._extensions = {} if tls.server_name is None else {"sni_hostname": tls.server_name}
-        self._client = httpx2.Client(
-            transport=DeadlineTransport(context, connections=connections, proxy=proxy),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})},
-            trust_env=False,
-            follow_redirects=False,
-            timeout=None,
-        )
+        # Not a httpx.Client: that keeps cookies, reads the environment, and prepares to follow a redirect whether it
+        # does or not, which a hostile Location breaks.
+        self._transport = DeadlineTransport(context, connections=connections, proxy=proxy)
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "kvtui",
+            **(headers or {}),
+        }
 
     def close(self) -> None:
         """Anything under way ends with Locked, as does every later call. Waits a moment for it, so that each socket is
         closed by the thread that uses it."""
         self._calls.end(_LONGEST_END)
-        self._client.close()
+        self._transport.close()
 
     def send(
         self,
@@ -201,8 +203,8 @@ class HttpClient:
             plain.setdefault("Content-Type", "application/json")
         # The target is ours byte for byte: httpx would fold `..` and leave `%41` as it is.
         extensions = {**self._extensions, "target": (self.address.prefix + path).encode("ascii")}
-        return self._client.build_request(
-            method, self.address.origin, headers=plain, content=content, extensions=extensions
+        return httpx2.Request(
+            method, self.address.origin, headers={**self._headers, **plain}, content=content, extensions=extensions
         )
 
     def _once(self, call: Call, request: httpx2.Request) -> Answer:
@@ -211,12 +213,12 @@ class HttpClient:
         call.sent = False
         request.extensions["timeout"] = {"pool": max(0.0, call.deadline - time.monotonic())}
         try:
-            response = self._client.send(request, stream=True)
+            response = self._transport.handle_request(request)
             try:
                 body = self._body(response)
             finally:
                 response.close()
-        except (httpx2.HTTPError, *_NETWORK, OSError, RuntimeError) as error:  # RuntimeError: closed by another thread
+        except (*_NETWORK, OSError) as error:
             raise self._failure(call, error) from None
         return Answer(response.status_code, _headers(response.headers.items()), body)
 

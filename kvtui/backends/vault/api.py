@@ -242,26 +242,30 @@ class VaultApi:
                 )
 
     def _denied(self, about: str | None) -> KvtuiError:
-        """403 is a refusal and an expired token alike. What mounts there are is told to any good token, whatever its
-        policies, so asking for them tells which."""
+        """403 is a refusal and an expired token alike. Who one is, and which mounts there are, is told to any good
+        token (the first by the default policy, the second whatever its policies), so asking tells which."""
         if self._token is None:
             return _signed_out()
         if time.monotonic() >= self._good_until:
-            try:
-                answer = self._client.send("GET", f"{PREFIX}sys/internal/ui/mounts", headers=self._headers, repeat=True)
-            except Locked as error:
+            if (error := self._ended()) is not None:
                 return error
-            except KvtuiError:
-                pass  # the server went away meanwhile: what it said first holds
-            else:
-                if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-                    return _signed_out()
-                if is_final(answer):
-                    return sealed(self.host)
-                self._good_until = time.monotonic() + _GOOD_SECONDS
+            self._good_until = time.monotonic() + _GOOD_SECONDS
         return PermissionDenied(
             "The token's policies do not allow this.", hint="Ask for the right, or use another token.", path=about
         )
+
+    def _ended(self) -> KvtuiError | None:
+        """Why nothing is answered to this token at all; None where it is good, or that cannot be told."""
+        for path in ("auth/token/lookup-self", "sys/internal/ui/mounts"):
+            try:
+                answer = self._client.send("GET", PREFIX + path, headers=self._headers, repeat=True)
+            except KvtuiError:
+                return None  # the server went away meanwhile: what it said first holds
+            if is_final(answer):
+                return sealed(self.host)
+            if answer.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+                return None
+        return _signed_out()
 
     @property
     def _headers(self) -> dict[str, str | SecretValue]:
@@ -351,7 +355,8 @@ def _signed_out() -> AuthenticationRequired:
 def _elsewhere(answer: Answer) -> Unavailable:
     try:
         where = urlsplit(answer.headers.get("location", ""))
-        named = f"{where.scheme}://{where.netloc.rpartition('@')[2]}" if where.netloc else ""
+        port = "" if where.port is None else f":{where.port}"
+        named = f"{where.scheme}://{where.hostname}{port}" if where.hostname else ""
     except ValueError:
         named = ""
     return Unavailable(
