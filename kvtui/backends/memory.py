@@ -122,7 +122,7 @@ class MemoryBackend(Lending):
     def info(self) -> BackendInfo:
         if self._closed:
             raise Locked("This store is closed.", hint="Open it again.")
-        return self._info
+        return replace(self._info, varies=True) if self._store.denied else self._info
 
     def close(self) -> None:
         self._closed = True

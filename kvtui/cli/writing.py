@@ -15,10 +15,10 @@ from kvtui.cli.records import metadata_json, time_json
 from kvtui.domain import json_text
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import Conflict, InvalidInput, NotFound
+from kvtui.domain.errors import Conflict, InvalidInput, NotFound, Unsupported
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import Secret, VersionState
-from kvtui.domain.value import SecretValue, decode_input
+from kvtui.domain.value import Fields, SecretValue, decode_input
 from kvtui.services.changes import Applied, Change, Op
 from kvtui.services.diff import metadata_rows
 from kvtui.services.session import Session
@@ -89,6 +89,8 @@ def write_field(
 
     Without `cas` a write that lost a race is prepared again on what is there then. Raises Conflict.
     """
+    if field is not None and not patch and (applied := _patched(session, path, {field: value}, cas)) is not None:
+        return applied
     for _ in range(_TRIES):
         change = _prepare(session, path, field, value, patch, cas=cas)
         try:
@@ -98,6 +100,21 @@ def write_field(
                 raise
             last = conflict
     raise last
+
+
+def _patched(session: Session, path: str, fields: Fields, cas: int | None) -> Applied | None:
+    """One field alone, where the store can and the token may: no other value comes to this machine. None where all of
+    the secret has to be written."""
+    if not session.can(Capability.PATCH):
+        return None
+    (limits,) = session.backend.limits([path])
+    if Capability.PATCH in limits:
+        return None
+    try:
+        version = session.patch(path, fields, expected=cas)
+    except (NotFound, Unsupported):
+        return None
+    return Applied(Change(Op.SET, path, fields=fields, base_version=cas), version, None)
 
 
 def _prepare(

@@ -14,6 +14,7 @@ class Capability(StrEnum):
     LIST = "list"
     READ = "read"
     WRITE = "write"
+    PATCH = "patch"
     FIELDS = "fields"
     TYPED_VALUES = "typed_values"
     BYTES = "bytes"
@@ -48,6 +49,7 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.LIST: "list folders",
         Capability.READ: "read values",
         Capability.WRITE: "write and create",
+        Capability.PATCH: "change one field without reading the others",
         Capability.FIELDS: "many fields per path",
         Capability.TYPED_VALUES: "numbers, lists and maps as values",
         Capability.BYTES: "bytes as values",
@@ -75,13 +77,21 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
 )
 
 ON_SERVERS = frozenset(
-    {Capability.REREAD, Capability.RETENTION, Capability.NAMESPACES, Capability.LEASES, Capability.SHARE}
+    {
+        Capability.PATCH,
+        Capability.REREAD,
+        Capability.RETENTION,
+        Capability.NAMESPACES,
+        Capability.LEASES,
+        Capability.SHARE,
+    }
 )
 """What a store on this machine has no use for."""
 
 WRITING = frozenset(
     {
         Capability.WRITE,
+        Capability.PATCH,
         Capability.EDIT_METADATA,
         Capability.RETENTION,
         Capability.DELETE,

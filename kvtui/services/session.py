@@ -19,8 +19,8 @@ from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Secret
-from kvtui.domain.value import SecretValue
+from kvtui.domain.secret import Secret, Version
+from kvtui.domain.value import Fields, SecretValue
 from kvtui.services import changes
 from kvtui.services.changes import Applied, Change, ChangeSet, Op, Outcome
 from kvtui.services.journal import Act, Journal, JournalEntry
@@ -248,6 +248,13 @@ class Session:
             return Outcome(change, self.apply(change, overwrite=overwrite))
         except KvtuiError as error:
             return Outcome(change, error=error)
+
+    def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
+        """Write some fields of a secret without reading the others; see Backend.patch. One key does not take it back."""
+        with self._writing, self.journal.around(Act.WRITE, path):
+            version = self.backend.patch(path, fields, expected=expected)
+            self._undo.clear()
+            return version
 
     def carry(self, path: str, other: Session, to: str, *, move: bool = False, **how: bool) -> Carried:
         """Copy or move one secret with its versions into another open session; see `kvtui.services.carrying.carry`.

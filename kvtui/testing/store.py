@@ -75,6 +75,7 @@ WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPr
             lambda store: store.write_retention("app/db", Retention(max_versions=3)),
             lambda store: store.write_metadata("app/db", _PATCH, Retention(max_versions=3)),
         ),
+        Capability.PATCH: (lambda store: store.patch("app/db", one("y")),),
         Capability.CHECK_AND_SET: (lambda store: store.write("app/db", one("x"), expected=1),),
         Capability.DELETE: (lambda store: store.delete("app/db"),),
         Capability.UNDELETE: (lambda store: store.undelete("app/db"),),

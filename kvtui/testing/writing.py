@@ -186,6 +186,49 @@ class WritingConformance(Suite):
             with pytest.raises(NotFound):
                 store.write_metadata("app", EVERYTHING)
 
+    # One field alone
+
+    def test_a_patched_field_leaves_the_others_as_they_are(self, store: Backend) -> None:
+        need(store, Capability.PATCH, Capability.READ, Capability.VERSIONS, Capability.TYPED_VALUES)
+        before = {"user": SecretValue("u"), "port": SecretValue(5432), "map": SecretValue({"a": [1]})}
+        store.write("app/db", before)
+        version = store.patch("app/db", {"user": SecretValue("v"), "new": SecretValue("n")})
+        assert version.number == 2
+        assert store.versions("app/db")[1] == version
+        assert holds(store.read("app/db"), {**before, "user": SecretValue("v"), "new": SecretValue("n")})
+        assert holds(store.read("app/db", 1), before)
+
+    def test_a_patch_is_exact_or_refused(self, store: Backend) -> None:
+        need(store, Capability.PATCH, Capability.READ, Capability.TYPED_VALUES)
+        before = {"kept": SecretValue("k"), "value": SecretValue({"old": 1})}
+        for literal in JSON_LITERALS:
+            store.write("app/db", before)
+            value = SecretValue(json_text.parse(literal))
+            try:
+                store.patch("app/db", {"value": value})
+            except (InvalidInput, Unsupported):
+                assert holds(store.read("app/db"), before)
+            else:
+                assert self.alike(store.read("app/db").fields["value"], value), literal
+                assert holds(store.read("app/db"), {**before, "value": value}) or not self.keeps_field_order
+
+    def test_a_patch_checks_the_version_and_needs_something_live(self, store: Backend) -> None:
+        need(store, Capability.PATCH, Capability.READ, Capability.CHECK_AND_SET, Capability.DELETE, Capability.UNDELETE)
+        with pytest.raises(NotFound):
+            store.patch("app/db", one("x"))
+        store.write("app/db", one("first"))
+        store.write("app/db", one("second"))
+        for stale in (0, 1, 3, -1):
+            with pytest.raises(Conflict) as caught:
+                store.patch("app/db", one("lost"), expected=stale)
+            assert (caught.value.expected, caught.value.actual) == (stale, 2)
+        assert holds(store.read("app/db"), one("second"))
+        assert store.patch("app/db", one("third"), expected=2).number == 3
+        store.delete("app/db")
+        with pytest.raises(NotFound):
+            store.patch("app/db", one("lost"))
+        assert store.read("app/db").current == 3
+
     # Retention
 
     def test_what_is_not_named_of_retention_stays(self, store: Backend) -> None:

@@ -201,9 +201,27 @@ def test_a_field_somebody_else_writes_in_between_is_kept(filled: Cli, monkeypatc
         return plain(self, path, fields, **options)
 
     monkeypatch.setattr(MemoryBackend, "write", meddling)
-    assert filled("set", "app/db", "-f", "user", stdin=b"me").code == 0
+    assert filled("set", "app/db", "-f", "user", "--owner", "me", stdin=b"me").code == 0
     fields = filled("get", "app/db", "--json").json["fields"]
     assert fields == {"user": "me", "password": "hunter2", "theirs": "t"}
+
+
+def test_one_field_is_written_without_reading_the_others_where_the_store_can(
+    filled: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    plain = MemoryBackend.patch
+
+    def patch(self: MemoryBackend, path: str, fields: Any, **options: Any) -> Any:
+        asked.extend(fields)
+        return plain(self, path, fields, **options)
+
+    monkeypatch.setattr(MemoryBackend, "patch", patch)
+    assert filled("set", "app/db", "-f", "user", "--json", stdin=b"me").json["path"] == "app/db"
+    assert asked == ["user"]
+    assert filled("get", "app/db", "--json").json["fields"] == {"user": "me", "password": "hunter2"}
+    assert filled("set", "app/made", "-f", "user", stdin=b"me").code == 0
+    assert filled("get", "app/made").out == b"me"
 
 
 def test_with_cas_a_lost_race_is_a_conflict(filled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

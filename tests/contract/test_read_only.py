@@ -18,6 +18,7 @@ REFUSED = {
     "write",
     "write_many",
     "write_metadata",
+    "patch",
     "write_retention",
     "check",
     "write_histories",

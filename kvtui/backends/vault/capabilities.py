@@ -20,6 +20,7 @@ KV2 = frozenset(
         Capability.LIST,
         Capability.READ,
         Capability.WRITE,
+        Capability.PATCH,
         Capability.FIELDS,
         Capability.TYPED_VALUES,
         Capability.METADATA,

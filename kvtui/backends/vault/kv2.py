@@ -260,8 +260,8 @@ class Kv2(Engine):
         except CasMismatchError:
             raise self._conflict(at, base or 0) from None
         except Unanswered as error:
-            outline = partial(self.outline, at, None)
-            number = patching.settled(error, at, fields, base, outline, partial(self.read, at))
+            outline, read = partial(self.outline, at, None), partial(self.read, at)
+            number = patching.settled(error, at, fields, base, outline=outline, read=read)
             return self.read(at, number).version
         version = _version(reply.data.get("version"), reply.data)
         self._remember(at, version.number)

@@ -1,0 +1,67 @@
+"""Changing fields of a KV 2 secret without reading the others: PATCH, a merge patch (RFC 7396) the server applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from kvtui.backends.contract import missing
+from kvtui.backends.http.client import Unanswered
+from kvtui.backends.vault import numbers
+from kvtui.backends.vault.api import Reply, VaultApi
+from kvtui.backends.vault.engine import Place, same_values, to_map
+from kvtui.backends.vault.settle import settle
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import NotFound, PermissionDenied, Unsupported
+from kvtui.domain.json_text import Json
+from kvtui.domain.secret import Outline, Secret
+from kvtui.domain.value import Fields, ValueType
+
+
+def check(fields: Fields, path: str) -> None:
+    """Raise Unsupported for what a merge patch cannot say: null removes a field, and a map is merged into the old one.
+    InvalidInput for what the server would change."""
+    if any(value.type in {ValueType.NULL, ValueType.MAP} for value in fields.values()):
+        raise Unsupported(
+            "A null or a map cannot be written without the other fields.", capability=Capability.PATCH.value, path=path
+        )
+    numbers.check_exact(fields, path)
+    to_map(fields, path)
+
+
+def send(api: VaultApi, where: str, at: Place, fields: Fields, expected: int | None) -> Reply:
+    """One request. Raises CasMismatchError, NotFound where nothing live is, Unanswered."""
+    body: dict[str, Json] = {"data": to_map(fields, at.path)}
+    if expected is not None:
+        body["options"] = {"cas": expected}
+    try:
+        return api.change("PATCH", where, body, about=at.path)
+    except NotFound:
+        raise missing(at.path) from None
+
+
+def settled(
+    error: Unanswered,
+    at: Place,
+    fields: Fields,
+    expected: int | None,
+    *,
+    outline: Callable[[], Outline],
+    read: Callable[[int], Secret],
+) -> int:
+    """The version an unanswered patch has made. Raises Unavailable where it made none, else `error`."""
+
+    def look() -> int | Literal[False] | None:
+        current = outline().current
+        if expected is None or current == expected:
+            return False if current == expected else None
+        try:
+            made = read(expected + 1)
+        except PermissionDenied:
+            return None
+        found: Mapping[str, object] = made.fields
+        if not set(fields) <= set(found):
+            return None
+        return expected + 1 if same_values({name: made.fields[name] for name in fields}, fields) else None
+
+    return settle(error, look, at.path)
