@@ -104,13 +104,6 @@ HERE = (
     *("/v1/kv/", "/v1/old/", "/v1/cubbyhole/", "/v1/sys/internal/ui/mounts/", "/v1/sys/capabilities-self/"),
     "/v1/auth/token/lookup-self/",
 )
-    "/v1/kv/",
-    "/v1/old/",
-    "/v1/cubbyhole/",
-    "/v1/sys/internal/ui/mounts/",
-    "/v1/sys/capabilities-self/",
-    "/v1/auth/token/lookup-self/",
-)
 
 
 def outside(double: VaultDouble) -> list[str]:
