@@ -12,7 +12,7 @@ from kvtui.cli.context import Context, location
 from kvtui.cli.exits import Exit
 from kvtui.cli.output import ProgressLine
 from kvtui.domain.codec import to_text
-from kvtui.domain.errors import Corrupt, KvtuiError, PermissionDenied, Unsupported
+from kvtui.domain.errors import AuthenticationRequired, Corrupt, KvtuiError, PermissionDenied, Unavailable, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.services.doctor import Finding, Level, checkup, examine
 from kvtui.services.session import Session
@@ -97,6 +97,10 @@ def _examined(context: Context, *, ask: bool) -> list[Finding]:
             return examine(profile, context.session().backend, progress)
     except (Corrupt, Unsupported) as error:
         return [Finding(Level.PROBLEM, "vault", error.message, error.hint)]
+    except (Unavailable, AuthenticationRequired, PermissionDenied) as error:
+        if not profile.factory.signs_in:
+            raise
+        return [Finding(Level.PROBLEM, f"profile {profile.name}", error.message, error.hint)]
 
 
 COMMANDS = {"doctor": Command(_doctor, _arguments)}

@@ -18,6 +18,7 @@ from kvtui.backends.contract import Backend
 from kvtui.backends.factory import StoreState
 from kvtui.clipboard import tools
 from kvtui.config import Config
+from kvtui.domain.credential import SignedIn
 from kvtui.domain.errors import KvtuiError
 from kvtui.domain.progress import Progress, silent
 from kvtui.services.profiles import Profile, Profiles
@@ -79,10 +80,21 @@ def checkup(
 def examine(profile: Profile, backend: Backend, progress: Progress = silent) -> list[Finding]:
     """Check everything an open store holds, which may take long. Raises what the store raises."""
     subject = f"profile {profile.name}" if profile.name else "vault"
+    who = backend.signed_in
+    if who is not None:
+        return [_server(subject, backend, who)]
     wrong = [
         Finding(Level.PROBLEM, subject, message, "Restore a backup.") for message in backend.verify(progress=progress)
     ]
     return wrong or [Finding(Level.OK, subject, "What is stored is whole.")]
+
+
+def _server(subject: str, backend: Backend, who: SignedIn) -> Finding:
+    trouble = backend.condition()
+    if trouble:
+        return Finding(Level.PROBLEM, subject, f"The server is {trouble}.", "Ask whoever runs it.")
+    until = f", until {who.expires_at:%Y-%m-%d %H:%M} UTC" if who.expires_at else ""
+    return Finding(Level.OK, subject, f"The server answers, and takes us for {who.name or 'somebody'}{until}.")
 
 
 def _configuration(config: Config) -> Iterator[Finding]:
@@ -141,7 +153,8 @@ def _profile(profile: Profile) -> Iterator[Finding]:
     if state is StoreState.MISSING:
         yield Finding(Level.NOTE, subject, "There is nothing yet.", "Create it with kvtui init, or open kvtui.")
     else:
-        yield Finding(Level.OK, subject, "It is there." if state is StoreState.READY else "It is there, locked.")
+        told = "It is on a server, which was not asked." if profile.factory.signs_in else "It is there."
+        yield Finding(Level.OK, subject, told if state is StoreState.READY else "It is there, locked.")
 
 
 def _environment(environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -322,8 +322,9 @@ class VaultBackend(Surveying, Leasing, Wrapping):
         return Place(path, "" if whole == mount.path else paths.relative(whole, mount.path))
 
     def _engine(self, path: str) -> tuple[Engine, Place]:
-        """The engine a secret's path is in. Raises NotFound where no mount is."""
-        self._check_open()
+        """The engine a secret's path is in, asked for on the way to the server: the time to renew the token, so that
+        long work does not outlive it. Raises NotFound where no mount is."""
+        self.keep_alive()
         mount = self._mounts.of(self._whole(path))
         if mount is None or mount.path == self._whole(path):
             raise missing(path)
