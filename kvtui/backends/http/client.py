@@ -40,6 +40,8 @@ TIMEOUT = 15.0
 """Seconds for a whole call where a profile says nothing."""
 MAX_BODY = 64 * 1024 * 1024
 MAX_JSON_DEPTH = 250
+MAX_PARTS = 2_000_000
+"""Values in one answer. Each takes a hundred bytes here, and as few as two on the way."""
 _ATTEMPTS = 3
 _LONGEST_WAIT = 60.0
 """A server that asks for more is told to the user instead of waited for."""
@@ -63,6 +65,11 @@ class Answer:
 
     def json(self) -> Json:
         """The body as JSON, number literals kept. Raises Unreadable for anything else."""
+        if len(self.body) > MAX_PARTS and sum(map(self.body.count, (b",", b"{", b"["))) > MAX_PARTS:
+            raise Unreadable(
+                f"The server's answer has more than {MAX_PARTS // 1_000_000} million parts.",
+                hint="Ask for less, or check the address.",
+            )
         try:
             return json_text.parse(self.body.decode("utf-8"), max_depth=MAX_JSON_DEPTH)
         except (UnicodeDecodeError, InvalidInput):
