@@ -10,6 +10,7 @@ from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit, Usage
 from kvtui.cli.output import Output
 from kvtui.cli.records import entry_json, refuse_dead, secret_json
+from kvtui.cli.skipping import skipped_json, tell_skipped
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_bytes, to_text
@@ -18,6 +19,7 @@ from kvtui.domain.json_text import Json
 from kvtui.domain.secret import Entry, EntryKind, Secret, VersionState
 from kvtui.domain.value import Fields, SecretValue, ValueType
 from kvtui.services.journal import Act
+from kvtui.services.left_out import LeftOut
 from kvtui.services.session import Session
 from kvtui.text import show
 
@@ -33,22 +35,24 @@ def _ls_arguments(parser: Parser) -> None:
 
 def _ls(context: Context, args: Namespace) -> int:
     session, path = context.at_folder(args.path)
+    left_out = LeftOut()
     complete, note = True, ""
     entries: Iterable[Entry]
     if args.recursive:
-        entries = session.backend.walk(path)
+        entries = session.backend.walk(path, skipped=left_out)
     else:
         listing = session.backend.list(path)
         entries, complete, note = listing.entries, listing.complete, listing.note
     out = context.out
     if out.json:
-        out.dump({"path": path, "entries": [entry_json(entry) for entry in entries], "complete": complete})
+        rows: list[Json] = [entry_json(entry) for entry in entries]
+        out.dump({"path": path, "entries": rows, "complete": complete, **skipped_json(left_out)})
     else:
         for entry in entries:
             out.line(_row(out, entry, entry.path if args.recursive else entry.name))
     if note:
         out.note(note)
-    return Exit.DONE
+    return tell_skipped(out, left_out)
 
 
 def _row(out: Output, entry: Entry, name: str) -> str:
@@ -59,21 +63,26 @@ def _row(out: Output, entry: Entry, name: str) -> str:
 
 def _tree(context: Context, args: Namespace) -> int:
     session, path = context.at_folder(args.path)
-    rows = _unfold(session, path)
+    left_out = LeftOut()
+    rows = _unfold(session, path, left_out)
     out = context.out
     if out.json:
-        out.dump({"path": path, "entries": [entry_json(entry) for entry in rows], "complete": True})
-        return Exit.DONE
+        entries: list[Json] = [entry_json(entry) for entry in rows]
+        out.dump({"path": path, "entries": entries, "complete": True, **skipped_json(left_out)})
+        return tell_skipped(out, left_out)
+    unlisted = {what.path for what in left_out.places if what.path != path}
     out.line(out.name(path) + "/")
     for entry, branch in zip(rows, _branches([paths.relative(entry.path, path) for entry in rows]), strict=True):
-        out.line(branch + _row(out, entry, entry.name))
-    return Exit.DONE
+        remark = "  (not listed)" * (entry.is_folder and entry.path in unlisted)
+        out.line(branch + _row(out, entry, entry.name) + remark)
+    return tell_skipped(out, left_out)
 
 
-def _unfold(session: Session, path: str) -> list[Entry]:
+def _unfold(session: Session, path: str, left_out: LeftOut) -> list[Entry]:
     """Everything below a folder, each folder right before what is in it, else in the order of a listing."""
-    found = list(session.backend.walk(path))
-    folders = {folder for entry in found for folder in paths.ancestors(entry.path) if paths.is_under(folder, path)}
+    found = list(session.backend.walk(path, skipped=left_out))
+    known = [*(entry.path for entry in found), *(f"{what.path}/" for what in left_out.places)]
+    folders = {folder for place in known for folder in paths.ancestors(place) if paths.is_under(folder, path)}
     if not path and session.can(Capability.CONTAINERS):
         folders.update(session.backend.containers())
     found += [Entry(folder, EntryKind.FOLDER) for folder in folders]
@@ -108,22 +117,23 @@ def _search(context: Context, args: Namespace) -> int:
     from kvtui.services.search import NamesIndex, search_exact  # noqa: PLC0415
 
     backend = context.session().backend
+    left_out = LeftOut()
     if args.exact and backend.can(Capability.INDEX):
-        result = search_exact(backend, args.query, args.limit)
+        result = search_exact(backend, args.query, args.limit, skipped=left_out)
     else:
         index = NamesIndex()
-        index.refresh(backend)
+        index.refresh(backend, skipped=left_out)
         result = index.query(args.query, args.limit, exact=args.exact)
     out = context.out
     if out.json:
         matches: list[Json] = [{"path": match.path} for match in result.matches]
-        out.dump({"query": result.query, "matches": matches, "complete": result.complete})
-        return Exit.DONE
+        out.dump({"query": result.query, "matches": matches, "complete": result.complete, **skipped_json(left_out)})
+        return tell_skipped(out, left_out)
     for match in result.matches:
         out.line(out.name(match.path))
-    if not result.complete:
+    if result.more:
         out.note("There are more.")
-    return Exit.DONE
+    return tell_skipped(out, left_out)
 
 
 def _get_arguments(parser: Parser) -> None:

@@ -8,8 +8,10 @@ from kvtui.cli.arguments import Command, Parser, version_numbers
 from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit, Usage
 from kvtui.cli.records import numbers_json, time_json
+from kvtui.cli.skipping import skipped_json, tell_skipped
 from kvtui.domain.json_text import Json
 from kvtui.services.changes import Change, Op
+from kvtui.services.left_out import LeftOut
 from kvtui.text import show, show_name
 
 
@@ -72,7 +74,8 @@ def _report(context: Context, change: Change, current: int, what: str) -> int:
 
 
 def _trash(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes none
-    deleted = list(context.session().backend.trash())
+    left_out = LeftOut()
+    deleted = list(context.session().backend.trash(skipped=left_out))
     out = context.out
     if out.json:
         rows: list[Json] = [
@@ -84,7 +87,7 @@ def _trash(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes no
             }
             for one in deleted
         ]
-        out.dump({"entries": rows})
+        out.dump({"entries": rows, **skipped_json(left_out)})
     elif deleted:
         out.table(
             [
@@ -97,7 +100,7 @@ def _trash(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes no
                 for one in deleted
             ]
         )
-    return Exit.DONE
+    return tell_skipped(out, left_out)
 
 
 COMMANDS = {

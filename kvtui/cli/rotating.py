@@ -13,12 +13,13 @@ from kvtui.cli.exits import Exit, Usage, bulk_exit_code, exit_code
 from kvtui.cli.inputs import read_stream
 from kvtui.cli.output import Output, error_json
 from kvtui.cli.records import time_json
+from kvtui.cli.skipping import skipped_json, tell_skipped
 from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_text
-from kvtui.domain.errors import KvtuiError
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import format_duration
-from kvtui.domain.secret import VersionState
+from kvtui.domain.secret import EntryKind, Skipped, VersionState
 from kvtui.services.generator import (
     CLASSES,
     DEFAULT_LENGTH,
@@ -29,6 +30,7 @@ from kvtui.services.generator import (
     formula,
     generate,
 )
+from kvtui.services.left_out import LeftOut
 from kvtui.services.rotation import (
     Due,
     DueState,
@@ -158,9 +160,10 @@ def _due_arguments(parser: Parser) -> None:
 
 def _due(context: Context, args: Namespace) -> int:
     session, folder = context.at_folder(args.path)
+    left_out = LeftOut()
     found = [
         (path, interval, when)
-        for path, interval, when in _with_dates(session, folder)
+        for path, interval, when in _with_dates(session, folder, left_out)
         if args.all or when.state is not DueState.FRESH
     ]
     found.sort(key=lambda row: row[2].at)
@@ -170,22 +173,36 @@ def _due(context: Context, args: Namespace) -> int:
             {"path": path, "state": when.state.value, "at": time_json(when.at), "rotation": interval}
             for path, interval, when in found
         ]
-        out.dump({"entries": rows})
+        out.dump({"entries": rows, **skipped_json(left_out)})
     elif found:
         out.table(
             [(when.state.value, f"{when.at:%Y-%m-%d}", interval, out.name(path)) for path, interval, when in found]
         )
-    return Exit.DONE
+    return tell_skipped(out, left_out)
 
 
-def _with_dates(session: Session, folder: str) -> Iterator[tuple[str, str, Due]]:
+def _with_dates(session: Session, folder: str, left_out: LeftOut) -> Iterator[tuple[str, str, Due]]:
     """Every live secret below a folder that has an interval: path, interval, when."""
     backend, now = session.backend, datetime.now(UTC)
-    for entry in backend.walk(folder):
-        metadata = backend.metadata(entry.path)
-        if metadata.rotation is None or entry.state not in {None, VersionState.LIVE}:
+    for entry in backend.walk(folder, skipped=left_out):
+        if entry.state not in {None, VersionState.LIVE}:
             continue
-        made = backend.versions(entry.path)[-1].created_at if backend.can(Capability.VERSIONS) else None
+        try:
+            metadata = backend.metadata(entry.path)
+            if metadata.rotation is None:
+                continue
+            made = backend.versions(entry.path)[-1].created_at if backend.can(Capability.VERSIONS) else None
+        except NotFound:
+            continue  # gone since it was listed
+        except (Locked, AuthenticationRequired):
+            raise
+        except Unsupported:
+            if not backend.can(Capability.METADATA):
+                raise
+            continue  # its mount keeps none, so it has no interval
+        except KvtuiError as error:
+            left_out(Skipped(entry.path, error, EntryKind.SECRET))
+            continue
         when = due(metadata, now, rotated_at=made)
         if when is not None:
             yield entry.path, format_duration(metadata.rotation), when

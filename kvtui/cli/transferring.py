@@ -223,6 +223,7 @@ def _export_arguments(parser: Parser) -> None:
     parser.add_argument("--format", metavar="F", help=f"one of: {_FORMATS}; else by the file's name, else json")
     parser.add_argument("-o", "--output", metavar="FILE", help="a file for its owner only; else standard output")
     parser.add_argument("--all-versions", action="store_true", help="all versions and metadata (json)")
+    parser.add_argument("--partial", action="store_true", help="go on without folders that cannot be listed")
 
 
 def _format_of(file: str) -> Format:
@@ -249,6 +250,7 @@ def _export(context: Context, args: Namespace) -> int:
                 path,
                 format_,
                 all_versions=args.all_versions,
+                partial=args.partial,
                 journal=session.journal,
                 progress=silent if file is None else progress,
             )

@@ -10,6 +10,7 @@ from kvtui.domain.secret import Entry, EntryKind, Skipped
 
 _NAMED = 3
 """How many are named in a sentence. All are in `places`."""
+_HINT = "Nothing was changed. Act on folders that you may list, or ask for the right to list these."
 
 
 class LeftOut:
@@ -44,10 +45,9 @@ class LeftOut:
         more = " …" if len(places) > _NAMED else ""
         return f"{' and '.join(filter(None, parts))}: {self.counts} ({' '.join(named)}{more})"
 
-    def refusal(self) -> KvtuiError:
+    def refusal(self, hint: str = _HINT) -> KvtuiError:
         """Why nothing is changed or carried away. PermissionDenied where all of it was, else Unavailable."""
         errors = [what.error for what in self.places]
-        hint = "Nothing was changed. Act on the folders you may list, or ask for the right to list all of them."
         path = self.places[0].path or None
         if all(isinstance(error, PermissionDenied) for error in errors):
             return PermissionDenied(f"{self.told}.", hint=hint, path=path)

@@ -72,11 +72,12 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Matches, the best first, then by code point. Not complete: there are more, or the store cannot list all."""
+    """Matches, the best first, then by code point. Not complete: there are `more`, or the store cannot list all."""
 
     query: str
     matches: Sequence[Match]
     complete: bool
+    more: bool = False
 
 
 def search(
@@ -111,17 +112,9 @@ class NamesIndex:
         token = backend.change_token() if backend.can(Capability.CHANGE_SIGNAL) else None
         if token is not None and token == self._token:
             return False
-        left_out = False
-
-        def leave_out(what: Skipped) -> None:
-            nonlocal left_out
-            left_out = True
-            if skipped is None:
-                raise what.error
-            skipped(what)
-
-        columns = _Columns(names_of(backend, leave_out))
-        self._parts, self._complete = _Parts((columns,)), not left_out
+        noticing = _Noticing(skipped)
+        columns = _Columns(names_of(backend, noticing))
+        self._parts, self._complete = _Parts((columns,)), noticing.is_complete
         self._token = token
         return True
 
@@ -165,7 +158,7 @@ class NamesIndex:
             query = Query.parse(text)
             matches = _merged([_best(part.matches(query), most) for part in parts], _order)
         more = limit is not None and len(matches) > limit
-        return SearchResult(text, matches[:limit], complete=self._complete and not more)
+        return SearchResult(text, matches[:limit], complete=self._complete and not more, more=more)
 
 
 class _Parts(NamedTuple):
@@ -173,6 +166,20 @@ class _Parts(NamedTuple):
 
     before: tuple[_Columns, ...]
     coming: tuple[_Columns, ...] = ()
+
+
+class _Noticing:
+    """Hands on what is left out, or raises its error where nobody is told; and remembers."""
+
+    def __init__(self, skipped: Skip | None) -> None:
+        self._skipped = skipped
+        self.is_complete = True
+
+    def __call__(self, what: Skipped) -> None:
+        if self._skipped is None:
+            raise what.error
+        self.is_complete = False
+        self._skipped(what)
 
 
 def names_of(backend: Backend, skipped: Skip | None = None) -> Iterator[Indexed]:
@@ -197,10 +204,11 @@ def _merged(found: Sequence[list[Match]], order: Callable[[Match], Any]) -> list
 
 def search_exact(backend: Backend, text: str, limit: int | None = None, *, skipped: Skip | None = None) -> SearchResult:
     """An exact query by the store's own text index, without reading all names. Raises as `Backend.find`."""
-    candidates = backend.find(text, _MOST, skipped=skipped)
+    noticing = _Noticing(skipped)
+    candidates = backend.find(text, _MOST, skipped=noticing)
     found = list(_containing([row.path for row in candidates], text))
-    more = limit is not None and len(found) > limit
-    return SearchResult(text, found[:limit], complete=len(candidates) < _MOST and not more)
+    more = len(candidates) >= _MOST or (limit is not None and len(found) > limit)
+    return SearchResult(text, found[:limit], complete=noticing.is_complete and not more, more=more)
 
 
 def _order(match: Match) -> tuple[int, str]:

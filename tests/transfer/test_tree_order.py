@@ -25,7 +25,7 @@ class Counting(MemoryBackend):
 
     walks = 0
 
-    def walk(self, folder: str = "") -> Iterator[Entry]:
+    def walk(self, folder: str = "", *, skipped: object = None) -> Iterator[Entry]:
         self.walks += 1
         return super().walk(folder)
 

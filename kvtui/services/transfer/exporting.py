@@ -17,6 +17,7 @@ from kvtui.domain.value import Fields
 from kvtui.services.journal import Act
 from kvtui.services.transfer import dotenv, json_tree, kv_json, yaml_tree
 from kvtui.services.transfer.guess import guess_type
+from kvtui.services.transfer.listed import Listed, listed
 from kvtui.services.transfer.model import Exported, Format, Problem, Report
 from kvtui.services.transfer.names import Names
 from kvtui.services.transfer.tree import unfit
@@ -36,11 +37,14 @@ def export(
     format: Format,  # noqa: A002 - the word for it
     *,
     all_versions: bool = False,
+    partial: bool = False,
     journal: Journal | None = None,
 ) -> Exported:
     """An export as a whole; see `export_to`."""
     pieces: list[str] = []
-    report = export_to(pieces.append, backend, folder, format, all_versions=all_versions, journal=journal)
+    report = export_to(
+        pieces.append, backend, folder, format, all_versions=all_versions, partial=partial, journal=journal
+    )
     return Exported(report.problems, report.notes, "".join(pieces).encode("utf-8"))
 
 
@@ -51,18 +55,23 @@ def export_to(
     format: Format,  # noqa: A002
     *,
     all_versions: bool = False,
+    partial: bool = False,
     journal: Journal | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Everything at and below a path ("" for all). Paths in the file are whole; dotenv names are relative.
 
     Streams, with a bounded number of secrets in memory; progress counts them. Each is journaled before it is read. One
-    that cannot be read is a problem and does not stop the others. Raises NotFound where nothing is, InvalidInput for
-    all versions in another format than json, Unsupported, Locked.
+    that cannot be read is a problem and does not stop the others. Folders that cannot be listed refuse all of it before
+    anything is written, as PermissionDenied or Unavailable; with `partial` they are problems too. Raises NotFound where
+    nothing is, InvalidInput for all versions in another format than json, Unsupported, Locked.
     """
     folder = paths.check_folder(folder)
-    reading = _Reading(backend, journal, progress)
-    found = _paths(backend, folder)
+    reading = _Reading(backend, listed(backend, folder, partial=partial), journal, progress)
+    found = reading.names.all()
+    reading.problems += (
+        Problem(what.path, f"What is in it is missing: {what.error.message}") for what in reading.names.left_out
+    )
     if all_versions:
         if format is not Format.JSON:
             raise InvalidInput("Only json holds all versions.", hint="Use --format json.")
@@ -82,26 +91,6 @@ def export_to(
     return Report(tuple(reading.problems), (*reading.notes, *reading.summary(), *reading.empty_containers(folder)))
 
 
-def _paths(backend: Backend, folder: str) -> Iterator[str]:
-    """What is to be exported, sorted. Raises NotFound where there is neither a folder nor a secret."""
-    try:
-        below = (entry.path for entry in backend.walk(folder))
-        first = next(below, None)
-    except NotFound:
-        backend.read(folder)
-        return iter([folder])
-    if first is None:
-        return iter(())
-    if folder:
-        try:
-            backend.read(folder)
-        except NotFound:
-            pass
-        else:
-            return chain([folder, first], below)
-    return chain([first], below)
-
-
 _Refuses = Callable[[str, Fields], str | None]
 """Why a format cannot hold a secret, None if it can."""
 
@@ -109,8 +98,9 @@ _Refuses = Callable[[str, Fields], str | None]
 class _Reading:
     """Reads secrets in bulk and remembers what could not be read or is left behind."""
 
-    def __init__(self, backend: Backend, journal: Journal | None, progress: Progress) -> None:
+    def __init__(self, backend: Backend, names: Listed, journal: Journal | None, progress: Progress) -> None:
         self.backend = backend
+        self.names = names
         self._journal = journal
         self._progress = progress
         self._done = self._deleted = self._described = 0
@@ -120,7 +110,7 @@ class _Reading:
 
     def quiet(self, *, journaled: bool) -> _Reading:
         """One that reads the same again, of which nothing is told."""
-        return _Reading(self.backend, None if journaled else self._journal, silent)
+        return _Reading(self.backend, self.names, None if journaled else self._journal, silent)
 
     def secrets(self, found: Iterator[str]) -> Iterator[tuple[str, Fields]]:
         """The live ones with their fields."""
@@ -192,7 +182,7 @@ class _Nested:
         self._format_refuses = refuses
 
     def secrets(self, found: Iterator[str]) -> Iterator[tuple[str, Fields]]:
-        rest = self._reading.fitting(in_tree_order(found, self._below), self._refuses)
+        rest = self._reading.fitting(in_tree_order(found, self._reading.names.below), self._refuses)
         held = next(rest, None)
         while held is not None:
             following = next(rest, None)
@@ -214,17 +204,11 @@ class _Nested:
     def _is_any_at(self, path: str) -> bool:
         """Whether anything at or below a path is going to be in the document."""
         try:
-            found = chain([paths.check(path)], self._below(path))
+            found = chain([paths.check(path)], self._reading.names.below(path))
         except KvtuiError:  # a field's name need not be one of a path
             return False
         again = self._reading.quiet(journaled=False)
         return any(True for _ in again.fitting(found, self._refuses))
-
-    def _below(self, path: str) -> Iterator[str]:
-        try:
-            return (entry.path for entry in self._reading.backend.walk(path))
-        except NotFound:
-            return iter(())
 
     def _refuses(self, path: str, fields: Fields) -> str | None:
         return unfit(path, fields) or self._format_refuses(path, fields)
@@ -240,7 +224,7 @@ def _write_dotenv(reading: _Reading, found: Iterator[str], folder: str, sink: Si
                 clashing.add(name)
     names = Names()
     again = reading.quiet(journaled=True)
-    for path, fields in again.fitting(_paths(reading.backend, folder), refuses):
+    for path, fields in again.fitting(reading.names.all(), refuses):
         variables = _variables(path, folder, fields)
         # Not even a secret written since the first time may be in the way of another.
         clash = next((name for name in variables.values() if name in clashing or not names.add(name)), None)
