@@ -548,7 +548,7 @@ def _settings(change: Retention, path: str) -> dict[str, Json]:
     if change.cas_required is not None:
         settings["cas_required"] = change.cas_required
     if change.delete_after is not None:
-        settings["delete_version_after"] = durations.seconds(change.delete_after)
+        settings["delete_version_after"] = durations.written(change.delete_after)
     return settings
 
 

@@ -82,7 +82,7 @@ class Leasing(Backend):
     def issue(self, role: str, ttl: timedelta | None = None) -> Issued:
         self._check_open()
         path = self._role_path(role)
-        asked = [] if ttl is None else [("ttl", durations.seconds(ttl))]
+        asked = [] if ttl is None else [("ttl", durations.written(ttl))]
         try:
             reply = self._api.change("GET", path_of(path), pairs=asked, about=path)
         except Unanswered as error:
@@ -161,7 +161,7 @@ class Leasing(Backend):
         self._check_open()
         body: dict[str, Json] = {"lease_id": lease_id}
         if increment is not None:
-            body["increment"] = durations.seconds(increment)
+            body["increment"] = durations.written(increment)
         try:
             reply = self._api.change("POST", "sys/leases/renew", body)
         except InvalidInput:

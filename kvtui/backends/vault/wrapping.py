@@ -43,7 +43,12 @@ class Wrapping(Backend):
             self._lacks(Capability.BYTES)
         data = to_map(fields, _WRAP)
         numbers.check_finite(fields, _WRAP)
-        reply = self._api.change("POST", _WRAP, data, headers={"X-Vault-Wrap-TTL": durations.seconds(ttl)})
+        try:
+            reply = self._api.change("POST", _WRAP, data, headers={"X-Vault-Wrap-TTL": durations.written(ttl)})
+        except Unanswered as error:
+            raise _lost(
+                error, "If it was shared, nobody has the token; it ends by itself.", "Share it again."
+            ) from None
         told = reply.envelope.get("wrap_info")
         token = told.get("token") if isinstance(told, dict) else None
         if not isinstance(told, dict) or not isinstance(token, str) or not token:
@@ -66,7 +71,8 @@ class Wrapping(Backend):
         try:
             reply = self._api.with_token(token).change("POST", "sys/wrapping/unwrap")
         except Unanswered as error:
-            raise _lost(error) from None
+            what = "The wrapping token may be used up, and what it held lost."
+            raise _lost(error, what, "Look at the token; where it is gone, ask for another share.") from None
         except _REFUSALS:
             raise used_up() from None
         signed_in = reply.envelope.get("auth")
@@ -87,11 +93,7 @@ def _check(token: SecretValue) -> None:
         raise used_up()
 
 
-def _lost(error: Unanswered) -> Unavailable:
+def _lost(error: Unanswered, what: str, hint: str) -> Unavailable:
     if not error.may_have_arrived:
         return error
-    return Unavailable(
-        "No answer came. The wrapping token may be used up, and what it held lost.",
-        hint="Look at the token (unwrap --look); where it is gone, ask for another share.",
-        retryable=False,
-    )
+    return Unavailable(f"No answer came. {what}", hint=hint, retryable=False)

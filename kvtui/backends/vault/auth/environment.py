@@ -15,6 +15,7 @@ from typing import NoReturn, TypeVar
 
 from kvtui.backends.http import address
 from kvtui.backends.http.client import header_value
+from kvtui.backends.vault.durations import seconds_of
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.value import SecretValue
 
@@ -22,8 +23,6 @@ PREFIXES = ("BAO_", "VAULT_")
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 """strconv.ParseBool of Go."""
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SPAN = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)")
 _LONGEST = 366 * 86400.0
 _RATE = re.compile(r"(?:\d+\.?\d*|\.\d+)(?::\d+)?")
 _T = TypeVar("_T")
@@ -114,14 +113,8 @@ def passcodes(environ: Mapping[str, str]) -> Mapping[str, SecretValue | None]:
 
 
 def seconds(text: str) -> float:
-    """Whole seconds, or a Go duration such as `1m30s`. Raises ValueError."""
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        found = float(text)
-    else:
-        parts = _SPAN.findall(text)
-        if not parts or "".join(number + unit for number, unit in parts) != text:
-            raise ValueError
-        found = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    """Whole seconds, or a Go duration such as `1m30s`, up to a year. Raises ValueError."""
+    found = seconds_of(text)
     if found > _LONGEST:
         raise ValueError
     return found
