@@ -93,7 +93,9 @@ def server(talk: Talk) -> Iterator[str]:
     thread.join(10)
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if "small maps" in name else name for name in BODIES]
+)
 def test_a_bad_body_is_an_error_by_the_deadline_in_bounded_memory(name: str) -> None:
     talk, words = BODIES[name]
     timeout = DEADLINE if "drip" in talk.__name__ else 15.0

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -139,6 +140,20 @@ def test_locking_while_a_lost_write_is_looked_at_says_that_nobody_knows(double: 
         (error,) = calls.results
         assert isinstance(error, Locked)
         assert "not known" in str(error)
+
+
+def test_locking_while_a_refusal_is_looked_into_is_no_refusal(double: VaultDouble) -> None:
+    with opened(double, timeout=30) as backend:
+        backend.write("kv/a", fields())
+        seen = len(double.requests)
+        double.break_next(
+            replace(answering(403), when=lambda seen: "/data/" in seen.path), Fault("hang", seconds=30, times=10)
+        )
+        calls = UnderWay(lambda: backend.read("kv/a"))
+        wait_until(lambda: len(double.requests) == seen + 2)
+        backend.close()
+        calls.join(SOON)
+        assert isinstance(calls.results[0], Locked)
 
 
 def test_calls_that_wait_for_a_connection_end_too(double: VaultDouble) -> None:

@@ -79,9 +79,10 @@ def test_no_byte_of_a_hostile_status_line_or_header_is_in_an_error(double: Vault
 
 
 def test_the_server_a_redirect_names_is_shown_harmlessly(double: VaultDouble) -> None:
-    for entry in HOSTILE:
+    for number, entry in enumerate(HOSTILE):
         text = as_bytes(entry).decode("latin-1").replace("\r", "").replace("\n", "")[:5000]
-        for location in (f"http://{text}/", f"http://user:pw-{text}@evil.example/{text}", f"//{text}", f"{text}:"):
+        forms = [f"http://{text}/", f"http://user:pw-{text}@evil.example/{text}", f"//{text}", f"{text}:"]
+        for location in forms if entry.category in THOROUGH else forms[number % len(forms) :][:1]:
             shown = told(double, entry, Reply(307, b"", {"Location": location}))
             assert bad_tokens(shown.encode("utf-8", "surrogatepass")) == [], entry
             assert len(shown) <= LONGEST, entry

@@ -18,7 +18,7 @@ from kvtui.domain.errors import KvtuiError
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import silent
 from kvtui.domain.retention import Retention
-from kvtui.domain.secret import History, StoredVersion, Version
+from kvtui.domain.secret import History, Secret, StoredVersion, Version
 from kvtui.domain.value import SecretValue
 from tests.doubles.vault import VaultDouble
 from tests.vault_faults.places import MOUNTS, fields, opened
@@ -39,8 +39,8 @@ def double() -> Iterator[VaultDouble]:
         yield made
 
 
-def plausible(name: str, tmp_path: Path, path: str) -> Any:
-    """Something for a parameter of this name. Raises KeyError for one nobody has thought of yet."""
+def plausible(name: str, tmp_path: Path, path: str, default: object) -> Any:
+    """Something for a parameter of this name. Raises KeyError for a new one that has no default: think of something."""
     history = History(path, Metadata(), (StoredVersion(Version(1), fields()),))
     values: dict[str, Any] = {
         "path": path,
@@ -57,7 +57,9 @@ def plausible(name: str, tmp_path: Path, path: str) -> Any:
         "patch": MetadataPatch(description="d"),
         "expected": None,
         "change": Retention(max_versions=3),
+        "retention": Retention(max_versions=3),
         "history": history,
+        "secret": Secret(path, Version(1), fields(), Metadata(), 1),
         "histories": [history],
         "writes": [Write(path, fields("3"))],
         "text": "a",
@@ -80,6 +82,8 @@ def plausible(name: str, tmp_path: Path, path: str) -> Any:
         "known": [],
         "token": SecretValue("hvs.wrapping"),
     }
+    if name not in values and default is not inspect.Parameter.empty:
+        return default
     return values[name]
 
 
@@ -97,12 +101,12 @@ def use(backend: Backend, name: str, tmp_path: Path, path: str) -> None:
     parameters = inspect.signature(method).parameters.values()
     for chosen in (parameters, [each for each in parameters if each.default is inspect.Parameter.empty]):
         positional = [
-            plausible(each.name, tmp_path, path)
+            plausible(each.name, tmp_path, path, each.default)
             for each in chosen
             if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
         ]
         named = {
-            each.name: plausible(each.name, tmp_path, path)
+            each.name: plausible(each.name, tmp_path, path, each.default)
             for each in chosen
             if each.kind is inspect.Parameter.KEYWORD_ONLY
         }

@@ -259,6 +259,8 @@ class VaultApi:
         for path in ("auth/token/lookup-self", "sys/internal/ui/mounts"):
             try:
                 answer = self._client.send("GET", PREFIX + path, headers=self._headers, repeat=True)
+            except Locked as error:
+                return error
             except KvtuiError:
                 return None  # the server went away meanwhile: what it said first holds
             if is_final(answer):
