@@ -215,6 +215,23 @@ def test_a_tls_handshake_that_never_ends_is_cut_off(tmp_path: object) -> None:
         assert isinstance(calls.results[0], Locked)
 
 
+def test_a_body_that_is_read_slowly_is_cut_off_at_the_deadline() -> None:
+    """Each part that is taken in time is no reason to go on for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        client = HttpClient(address.parse(f"http://127.0.0.1:{slow.getsockname()[1]}"), timeout=0.6)
+        started = time.monotonic()
+        calls = UnderWay(lambda: client.send("POST", "/x", json={"a": "x" * 50_000_000}))
+        accepted, _ = slow.accept()
+        with accepted, suppress(OSError):
+            while time.monotonic() < started + 4 and not calls.results:
+                accepted.recv(1 << 20)
+                time.sleep(0.05)
+        calls.join(5)
+        assert time.monotonic() - started < 2
+        assert isinstance(calls.results[0], KvtuiError)
+        client.close()
+
+
 def test_a_body_nobody_reads_is_cut_off_at_the_deadline_and_by_closing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for timeout, close in ((0.5, False), (30, True)):
