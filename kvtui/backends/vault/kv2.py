@@ -96,8 +96,9 @@ class Kv2(Kv2Reading):
             raise self._conflict(at, base or 0) from None
         except Unanswered as error:
             outline, read = partial(self.outline, at, None), partial(self.read, at)
-            number = patching.settled(error, at, fields, base, outline=outline, read=read)
-            return self.read(at, number).version
+            made = patching.settled(error, at, fields, base, outline=outline, read=read)
+            self.remember(at, made.number)
+            return made
         version = version_of(reply.data.get("version"), reply.data)
         self.remember(at, version.number)
         return version

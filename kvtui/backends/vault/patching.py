@@ -14,7 +14,7 @@ from kvtui.backends.vault.settle import settle
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import NotFound, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
-from kvtui.domain.secret import Outline, Secret
+from kvtui.domain.secret import Outline, Secret, Version
 from kvtui.domain.value import Fields, ValueType
 
 
@@ -48,10 +48,10 @@ def settled(
     *,
     outline: Callable[[], Outline],
     read: Callable[[int], Secret],
-) -> int:
+) -> Version:
     """The version an unanswered patch has made. Raises Unavailable where it made none, else `error`."""
 
-    def look() -> int | Literal[False] | None:
+    def look() -> Version | Literal[False] | None:
         current = outline().current
         if expected is None or current == expected:
             return False if current == expected else None
@@ -62,6 +62,6 @@ def settled(
         found: Mapping[str, object] = made.fields
         if not set(fields) <= set(found):
             return None
-        return expected + 1 if same_values({name: made.fields[name] for name in fields}, fields) else None
+        return made.version if same_values({name: made.fields[name] for name in fields}, fields) else None
 
     return settle(error, look, at.path)
