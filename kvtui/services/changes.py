@@ -5,14 +5,25 @@ edit -> Change(base_version) -> review -> apply -> Applied (with how to undo it)
 
 from __future__ import annotations
 
+import hmac
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, KvtuiError, NotFound
+from kvtui.domain.codec import encode_fields
+from kvtui.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    KvtuiError,
+    NotFound,
+    PermissionDenied,
+    Unsupported,
+)
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import History, Secret, Version, VersionState
 from kvtui.domain.value import Fields
@@ -44,6 +55,8 @@ class Change:
     to: str | None = None
     versions: tuple[int, ...] = ()
     base_version: int | None = None
+    basis: bytes | None = field(default=None, compare=False, repr=False)
+    """A digest of the fields it was prepared on: where a store keeps no versions, the number alone tells nothing."""
 
     def describe(self) -> str:
         """What will happen, in one line; the path is data and goes through show()."""
@@ -84,6 +97,30 @@ class Outcome:
     error: KvtuiError | None = None
 
 
+_DIGEST_KEY = os.urandom(32)
+"""Digests mean nothing outside of this process."""
+
+
+def _digest(secret: Secret) -> bytes:
+    return hmac.digest(_DIGEST_KEY, encode_fields(dict(sorted(secret.fields.items()))), "sha256")
+
+
+def prepared_on(change: Change, before: Secret | None) -> Change:
+    """The change, knowing what it was prepared on."""
+    if change.op is not Op.SET or before is None or before.version.state is not VersionState.LIVE:
+        return replace(change, basis=None)
+    return replace(change, basis=_digest(before))
+
+
+def is_up_to_date(change: Change, now: Secret | None) -> bool:
+    """Whether what is there now is what a SET was prepared on."""
+    if (now.current if now is not None else 0) != (change.base_version or 0):
+        return False
+    if change.basis is None or now is None or now.version.state is not VersionState.LIVE:
+        return True
+    return hmac.compare_digest(change.basis, _digest(now))
+
+
 def apply(backend: Backend, change: Change, *, overwrite: bool = False) -> Applied:
     """Do one change. Raises Conflict when the secret is not at `base_version`; then nothing was changed.
 
@@ -110,10 +147,23 @@ def apply(backend: Backend, change: Change, *, overwrite: bool = False) -> Appli
 
 
 def _set(backend: Backend, change: Change) -> Applied:
-    before = _read_if_there(backend, change.path)
+    try:
+        before, readable = _read_if_there(backend, change.path), True
+    except PermissionDenied:
+        before, readable = None, False
+    if before is not None and before.current == change.base_version and not is_up_to_date(change, before):
+        raise Conflict(
+            "Somebody changed it meanwhile.",
+            expected=before.current,
+            actual=before.current,
+            hint="Read it again and repeat the change.",
+            path=change.path,
+        )
     version = backend.write(change.path, change.fields or {}, metadata=change.metadata, expected=change.base_version)
     undo = None
-    if before is None:
+    if not readable:
+        pass  # written unseen: what to go back to is not known
+    elif before is None:
         undo = Change(Op.DELETE, change.path, base_version=version.number)
     elif before.version.state is VersionState.LIVE and before.current == version.number - 1:
         after = change.metadata.apply(before.metadata)
@@ -133,13 +183,16 @@ def _flip(backend: Backend, change: Change) -> Applied:
     current = _check_base(backend, change)
     numbers = change.versions or (current,)
     wanted = VersionState.LIVE if change.op is Op.DELETE else VersionState.DELETED
-    if backend.can(Capability.VERSIONS):
+    try:
         touched = tuple(v.number for v in backend.versions(change.path) if v.number in numbers and v.state is wanted)
-    else:
-        touched = numbers
+        can_undelete = backend.can(Capability.UNDELETE)
+    except Unsupported:
+        touched, can_undelete = numbers, False
+    except PermissionDenied:
+        touched, can_undelete = (), False
     if change.op is Op.DELETE:
         backend.delete(change.path, change.versions)
-        undoable = backend.can(Capability.UNDELETE)
+        undoable = can_undelete
     else:
         backend.undelete(change.path, change.versions)
         undoable = True
@@ -150,7 +203,7 @@ def _flip(backend: Backend, change: Change) -> Applied:
 
 def _check_base(backend: Backend, change: Change) -> int:
     """The current version, after comparing it with the change's base."""
-    current = backend.read(change.path).current
+    current = backend.outline(change.path).current
     if change.base_version is not None and current != change.base_version:
         raise Conflict(
             f"It is at version {current} now, not {change.base_version}.",

@@ -46,6 +46,7 @@ def _plain(change: Change) -> Json:
         "to": change.to,
         "versions": list(change.versions),
         "base_version": change.base_version,
+        "basis": None if change.basis is None else change.basis.hex(),
     }
 
 
@@ -59,6 +60,7 @@ def _change(row: dict[str, Any]) -> Change:
         to=row["to"],
         versions=tuple(row["versions"]),
         base_version=row["base_version"],
+        basis=None if row["basis"] is None else bytes.fromhex(row["basis"]),
     )
 
 

@@ -27,7 +27,7 @@ from kvtui.domain.metadata import Metadata
 from kvtui.domain.secret import Secret, Version, VersionState
 from kvtui.domain.value import SecretValue, decode_input, same_fields
 from kvtui.hardening import child_environment
-from kvtui.services.changes import Change, Op
+from kvtui.services.changes import Change, Op, prepared_on
 from kvtui.services.journal import Act
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def rotate(
     if secret.fields[name].same_as(value):
         raise InvalidInput("The new value is the old one.", hint="Make another.", path=path)
     change = Change(Op.SET, path, fields={**secret.fields, name: value}, base_version=_base(session, secret))
-    applied = session.apply(change, act=Act.ROTATE)
+    applied = session.apply(prepared_on(change, secret), act=Act.ROTATE)
     version = applied.version
     if version is None:  # a SET always has one
         raise Unavailable("The store did not say which version it wrote.", hint="Look at its versions.", path=path)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 DEFAULT_THEME = "kvtui-dark"
 TICK_SECONDS = 0.5
 """Between two looks at the lock's countdown and at what others changed: they are seen within a second."""
+
+MOST_THREADS = 64
 
 
 @runtime_checkable
@@ -87,6 +90,8 @@ class KvtuiApp(TypeAheadApp[int]):
         return Screen(id="blank")
 
     def on_mount(self) -> None:
+        # Threads wait for servers: those that hang keep none of the others, least of all the lock, from starting.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "kvtui"))
         self._use_theme(self.config.ui.theme)
         self._handle_signals()
         self.set_interval(TICK_SECONDS, self._tick)

@@ -1,4 +1,4 @@
-"""The app on doubles of servers. A sign-in waits for whoever answers, so a screen is waited for by what stands on it."""
+"""The app on doubles of servers. A sign-in waits for whoever answers, so tests wait for what stands on the screen."""
 
 from __future__ import annotations
 
@@ -87,7 +87,10 @@ async def served(
     )
     app = KvtuiApp(known, Config(ui=ui or UiConfig()), session=Session(known.current), clock=clock)
     async with app.run_test(size=size, notifications=True) as pilot:
-        yield Served(pilot, app)
+        try:
+            yield Served(pilot, app)
+        finally:
+            await asyncio.to_thread(app.session.lock)  # ends the calls that hang
 
 
 def fill(server: VaultDouble) -> None:

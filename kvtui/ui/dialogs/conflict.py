@@ -122,6 +122,8 @@ class ConflictDialog(FormDialog[Resolution]):
         path = self._mine.path
         if self._theirs is None:
             return say("Somebody removed [b]$path[/b] meanwhile. Nothing was written.", path=path)
+        if self._theirs.current == self._mine.base_version:  # no versions are kept
+            return say("Somebody changed [b]$path[/b] meanwhile. Nothing was overwritten.", path=path)
         was = str(self._mine.base_version if self._mine.base_version is not None else "?")
         return say(
             "Somebody wrote [b]$path[/b] meanwhile: it is at version [b]$now[/b], mine was made on $was. "

@@ -17,6 +17,8 @@ _GROUPS = {
     "tree": "Tree",
     "find": "Finding",
     "secret": "Secrets",
+    "share": "Sharing",
+    "lease": "Leases",
     "change": "Changes",
     "trash": "Trash",
     "bookmark": "Bookmarks",

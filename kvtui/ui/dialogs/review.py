@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from textual import on
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
+from kvtui.domain.capability import Capability
 from kvtui.domain.metadata import Metadata
 from kvtui.domain.secret import Secret
 from kvtui.services.changes import Change, Op
@@ -24,25 +26,27 @@ class Decision(StrEnum):
 
 
 class ReviewDialog(DiffDialogBase[Decision]):
-    """Returns whether to apply or to stage; None goes back. before: the secret as it is, None where there is none."""
+    """Returns whether to apply or to stage; None goes back. before: the secret as it is, None where there is none.
+    lacks: what cannot be done at its path, with the reasons."""
 
     def __init__(
         self,
         change: Change,
         before: Secret | None,
         *,
+        lacks: Mapping[Capability, str] = MappingProxyType({}),
         reveal_seconds: float = REVEAL_SECONDS,
         disclose: Callable[[], None] | None = None,
     ) -> None:
         fields, metadata = differences(change, before)
         super().__init__("Review", "Apply", fields, metadata, reveal_seconds=reveal_seconds, disclose=disclose)
-        self._change, self._before = change, before
+        self._change, self._before, self._lacks = change, before, lacks
 
     def on_unmount(self) -> None:
         del self._change, self._before
 
     def body(self) -> Iterable[Widget]:
-        yield Static(summary(self._change), id="review-summary", markup=False)
+        yield Static(summary(self._change, self._lacks), id="review-summary", markup=False)
         yield self.diff
 
     def more_buttons(self) -> Iterable[Button]:
@@ -73,9 +77,12 @@ def differences(change: Change, before: Secret | None) -> tuple[list[FieldDiff],
     return fields, metadata
 
 
-def summary(change: Change) -> Content:
-    """What will happen to which path and version."""
+def summary(change: Change, lacks: Mapping[Capability, str] = MappingProxyType({})) -> Content:
+    """What will happen to which path and version, and what keeps others' changes from being lost where it is not a
+    version check."""
     match change.op:
+        case Op.SET if Capability.CHECK_AND_SET in lacks and Capability.VERSIONS in lacks:
+            return _without_versions(change, is_read_again=Capability.REREAD not in lacks)
         case Op.SET if change.base_version == 0:
             return say("Create [b]$path[/b], version 1.", path=change.path)
         case Op.SET if change.base_version is not None:
@@ -87,3 +94,16 @@ def summary(change: Change) -> Content:
             return say("Change the metadata of [b]$path[/b]; no new version.", path=change.path)
         case _:
             return show(change.describe()) + Content(".")
+
+
+def _without_versions(change: Change, *, is_read_again: bool) -> Content:
+    if change.base_version == 0:
+        what = say("Create [b]$path[/b].", path=change.path)
+    else:
+        what = say("Write [b]$path[/b]. No versions are kept here: what is there now is gone then.", path=change.path)
+    check = (
+        "It is read again just before; a change by somebody else in that moment would be overwritten."
+        if is_read_again
+        else "Nothing notices what somebody else writes meanwhile."
+    )
+    return what + Content(f" {check}")

@@ -236,7 +236,12 @@ class Browsing(Watching):
         if self.bulk_running and not self.bulk_stopped:
             self.bulk_stopped = True
             return True
-        cancellable = [worker for worker in self.workers if worker.group == "long" and not worker.is_finished]
+        cancellable = [
+            one for one in self.workers if (one.group == "long" or one in self.waiting) and not one.is_finished
+        ]
         for worker in cancellable:
             worker.cancel()
         return bool(cancellable)
+            what, _, folder = worker.group.partition(" ")
+            if what == "folder":
+                self.path_tree.show_error(folder, "Cancelled. ctrl+r reads it again.", "not listed")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,11 +12,21 @@ from textual.app import SuspendNotSupported
 
 from kvtui.domain import codec, json_text
 from kvtui.domain import path as paths
-from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound, Unavailable
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    InvalidPath,
+    KvtuiError,
+    NotFound,
+    PermissionDenied,
+    Unavailable,
+)
 from kvtui.domain.metadata import UNSET, MetadataPatch
 from kvtui.domain.secret import Entry, EntryKind, Secret, VersionState
 from kvtui.domain.value import SecretValue, ValueType
-from kvtui.services.changes import Applied, Change, Op
+from kvtui.services.changes import Applied, Change, Op, is_up_to_date, prepared_on
 from kvtui.services.journal import Act
 from kvtui.ui.screens.reading import Reading
 from kvtui.ui.show import show
@@ -40,7 +51,7 @@ class Changing(Reading):
     async def _take_up(self, draft: Change) -> None:
         """Back into the form; where somebody wrote meanwhile, into the conflict."""
         now = await self._read_if_there(draft.path) if draft.base_version else None
-        if draft.op is Op.SET and draft.base_version and (now is None or now.current != draft.base_version):
+        if draft.op is Op.SET and draft.base_version and not is_up_to_date(draft, now):
             await self._conflict(draft, await self._read_if_there(draft.path, draft.base_version))
         else:
             self.edit_again(draft, now)
@@ -65,7 +76,7 @@ class Changing(Reading):
         staged = self.session.staged.paths.get(secret.path)
         if staged is None or staged.op is not Op.SET:
             self._form(secret, "", None)
-        elif staged.base_version == secret.current:
+        elif is_up_to_date(staged, secret):
             self._form(secret, "", staged)
         else:
             await self.review_staged(staged)
@@ -113,8 +124,8 @@ class Changing(Reading):
         self.work(self._edit_metadata, "form", "edit metadata")
 
     async def _edit_metadata(self) -> None:
-        path = (await self.selected()).path
-        self._metadata_form(await self.call(self.session.backend.read, path), None)
+        newest = await self.call(self.session.backend.outline, (await self.selected()).path)
+        self._metadata_form(Secret(newest.path, newest.version, {}, newest.metadata, newest.current), None)
 
     def _metadata_form(self, secret: Secret, draft: Change | None) -> None:
         from kvtui.ui.dialogs.metadata import MetadataDialog  # noqa: PLC0415
@@ -167,6 +178,16 @@ class Changing(Reading):
     # -- review and apply
 
     def review(self, change: Change, before: Secret | None) -> None:
+        change = prepared_on(change, before)
+        if self.session.info().varies:
+            self.work(partial(self._review_there, change, before), "form", "review")
+        else:
+            self._review(change, before, {})
+
+    async def _review_there(self, change: Change, before: Secret | None) -> None:
+        self._review(change, before, await self.what_lacks(change.path))
+
+    def _review(self, change: Change, before: Secret | None, lacks: Mapping[Capability, str]) -> None:
         """Show what will happen; apply, stage, or go back."""
         from kvtui.ui.dialogs.review import Decision, ReviewDialog  # noqa: PLC0415
 
@@ -180,10 +201,18 @@ class Changing(Reading):
             else:
                 self.edit_again(change, before)
 
-        dialog = ReviewDialog(change, before, reveal_seconds=self.ui.reveal_seconds, disclose=self.disclosing(before))
+        dialog = ReviewDialog(
+            change,
+            before,
+            lacks=lacks,
+            reveal_seconds=self.ui.reveal_seconds,
+            disclose=self.disclosing(before),
+        )
         self.app.push_screen(dialog, decided)
 
     def apply(self, change: Change, before: Secret | None = None, act: Act | None = None) -> None:
+        if change.basis is None:
+            change = prepared_on(change, before)
         """Write it. Never cancelled, never repeated by itself."""
         self.work(partial(self._apply, change, before, act), "write", "write", exclusive=False)
 
@@ -212,8 +241,9 @@ class Changing(Reading):
         self.show_staged()
         await self.reload_around(change)
         if change.op is not Op.DESTROY or change.versions:
-            await self.go_to(where)
-            await self.read_secret(where)
+            with suppress(PermissionDenied):  # what may be written may not always be looked at
+                await self.go_to(where)
+                await self.read_secret(where)
         # The next look finds the store changed and reads all of it again: others may have changed it meanwhile.
 
     async def reload_around(self, change: Change) -> None:
@@ -268,7 +298,7 @@ class Changing(Reading):
     async def review_staged(self, change: Change) -> None:
         """Look at a staged change again, against what is there now."""
         now = await self._read_if_there(change.path)
-        if change.op is Op.SET and (now.current if now is not None else 0) != (change.base_version or 0):
+        if change.op is Op.SET and not is_up_to_date(change, now):
             base = await self._read_if_there(change.path, change.base_version) if change.base_version else None
             await self._conflict(change, base)
         else:
@@ -294,7 +324,9 @@ class Changing(Reading):
         result = await self.call(rotate, self.session, secret.path, field=rotation.field, make=make)
         await self.reload_around(Change(Op.SET, secret.path))
         await self.read_secret(secret.path)
-        said = [f"Rotated {rotation.field}: version {result.version.number}. u takes it back."]
+        said = [f"Rotated {rotation.field}: version {result.version.number}."]
+        if result.undo is not None:
+            said.append("u takes it back.")
         failed = result.error is not None
         if result.error is not None:
             said.append(str(result.error))

@@ -44,11 +44,14 @@ class MainScreen(Lending):
         targets = await self.targets({VersionState.LIVE})
         versions = await self._chosen_versions(targets, VersionState.LIVE)
         changes = [Change(Op.DELETE, path, versions=versions) for path in targets]
+        lost = (await self.what_lacks(*targets)).get(Capability.UNDELETE, "")
         if len(changes) == 1:
-            question = say("$what? It can be undeleted.", what=changes[0].describe())
+            after = f"It cannot be undeleted. {lost}" if lost else "It can be undeleted."
+            question = say("$what? $after", what=changes[0].describe(), after=after)
             self.app.push_screen(ConfirmDialog("Delete", question, "Delete", danger=True), self._confirmed(changes))
         else:
-            self._plan("Delete", say("Delete these $count secrets? They can be undeleted.", count=_n(changes)), changes)
+            after = f"Not all of them can be undeleted. {lost}" if lost else "They can be undeleted."
+            self._plan("Delete", say("Delete these $count secrets? $after", count=_n(changes), after=after), changes)
 
     def action_secret_undelete(self) -> None:
         self.work(self._undelete, "form", "undelete")

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from textual.content import Content
+from textual.worker import Worker
 
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import KvtuiError, Locked, Unavailable
@@ -16,6 +17,11 @@ from kvtui.ui.show import show
 
 CARE_SECONDS = 5.0
 """Between two looks at a connection that may have to be renewed, or that has failed."""
+
+
+WAITING = "waiting"
+_LEAVABLE = frozenset({"long", "tree", "folder", "detail", "form", "reveal", "copy"})
+"""Groups of work that only reads."""
 
 
 class Watching(Workbench):
@@ -29,6 +35,9 @@ class Watching(Workbench):
         self._unseen = ""
         self._next_care = 0.0
         self._troubled = False
+        self._under_way: set[Worker[Any]] = set()
+        self.waiting: set[Worker[Any]] = set()
+        """What runs for longer than people wait without a word, and can be left: nothing of it writes."""
 
     def on_mount(self) -> None:
         self.tick(self.kvtui.lock_seconds)
@@ -53,8 +62,15 @@ class Watching(Workbench):
             done, total = self._checked
             self.status.checking = f"{done * 100 // total} %" if total else "…"
         self._care()
+        self._tell_waiting()
         if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
             self.work(self._look_for_changes, "watch", "look for changes")
+
+    def _tell_waiting(self) -> None:
+        running = {one for one in self.workers if one.is_running and one.group.partition(" ")[0] in _LEAVABLE}
+        self.waiting, self._under_way = running & self._under_way, running
+        if self.status.busy in {"", WAITING}:
+            self.status.busy = WAITING if self.waiting else ""
 
     # A connection to a server is kept alive, and after a failure looked at until it is well again.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -26,6 +27,7 @@ from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, NotFound, PermissionDenied
+from kvtui.services.places import kind_of
 from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
@@ -48,6 +50,8 @@ SMALLEST = (24, 8)
 """Columns and rows below which the screen says so, and shows nothing."""
 SETTLE_SECONDS = 0.05
 """How long the cursor rests on a secret before it is read."""
+MOST_ASKED = 100
+"""Places of which is asked in one request what may be done there."""
 MESSAGE_SECONDS = 30
 """How long the status line keeps saying what happened last."""
 NOTHING_YET = "Nothing is here yet. n makes the first secret; kvtui import FILE brings in those you have."
@@ -291,9 +295,12 @@ class Workbench(Screen[None]):
         self.status.marked = len(self.path_tree.marked)
 
     async def go_to(self, path: str) -> None:
-        """Put the cursor on a path; the folders above it load as it goes. Raises NotFound."""
+        """Put the cursor on a path; the folders above it load as it goes, or may not be listed. Raises NotFound, and
+        PermissionDenied where it may not be looked at either."""
         if not await self.path_tree.reveal_path(path) and self.at_cursor[0] != path:
-            raise NotFound("There is no such path here.", hint="Look for it with ctrl+f.", path=path)
+            kind = await self.call(kind_of, self.session.backend, path)
+            self.path_tree.add(path, kind)
+            await self.path_tree.reveal_path(path, kind)
 
     @property
     def at_cursor(self) -> tuple[str | None, EntryKind | None]:
@@ -366,6 +373,15 @@ class Workbench(Screen[None]):
 
     async def fill_tab(self) -> None:
         """Read what the visible tab needs beyond the secret itself."""
+    async def what_lacks(self, *places: str) -> Mapping[Capability, str]:
+        """What cannot be done at all of these places, with a reason; what a server does not tell is left out."""
+        lacking = {one: self.session.why_not(one) for one in Capability if not self.session.can(one)}
+        if self.session.info().varies:
+            with suppress(KvtuiError):
+                for found in await self.call(self.session.backend.limits, places[:MOST_ASKED]):
+                    lacking.update(found)
+        return lacking
+
         secret = self.secret
         if secret is None:
             return

@@ -255,6 +255,12 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
     # Finding a path
 
     def select(self, path: str, kind: EntryKind | None = None) -> None:
+    def add(self, path: str, kind: EntryKind) -> None:
+        """Something that is there although no listing names it: folders above it may not be listed."""
+        for folder in self._model.add(path, kind):
+            self._request(folder)
+        self._row_changes()
+
         """Move the cursor to a path, opening folders as they load; of a shared path to the secret unless told."""
         self._end_reveal(False)
         self._wanted = (path, kind)

@@ -193,6 +193,24 @@ class TreeRows:
         if (note := self._notes.get(folder)) and note.kind is NoteKind.ERROR:
             del self._notes[folder]
             self._show_again(folder)
+    def add(self, path: str, kind: EntryKind) -> list[str]:
+        """A row that no listing names, and the folders above it, all of them open: somebody went there by name. It
+        stays until a listing of its folder comes. Returns the folders that were not loaded before."""
+        new: list[str] = []
+        for place in [*paths.ancestors(path), path]:
+            folder, what = paths.parent(place), kind if place == path else EntryKind.FOLDER
+            if folder not in self._children:
+                new.append(folder)
+            if not self.has(place, what):
+                siblings, row = self._children.get(folder, []), row_of(place, what)
+                at = bisect_left(siblings, order(row), key=order)
+                self._children[folder] = [*siblings[:at], row, *siblings[at:]]
+            if folder:
+                self._loaded[paths.parent(folder)].add(folder)
+                self._open[paths.parent(folder)].add(folder)
+        self._show_all()
+        return new
+
 
     def forget_closed(self) -> None:
         """Drop the children of folders neither open nor shown by a filter, which a refresh does not ask for: opening
