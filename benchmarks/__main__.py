@@ -1,6 +1,6 @@
 """All benchmarks in one command; they make their own data.
 
-python -m benchmarks [start] [keys] [vault] [peers] [--sizes 1000,100000] [--repeats N] [--json FILE]
+python -m benchmarks [start] [keys] [vault] [peers] [walk] [--sizes 1000,100000] [--repeats N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import keys, peers, start, vault
+from benchmarks import keys, peers, start, vault, walk
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["start", "keys", "vault", "peers", []], help="all when left out")
+    parser.add_argument(
+        "which", nargs="*", choices=["start", "keys", "vault", "peers", "walk", []], help="all when left out"
+    )
     parser.add_argument("--sizes", default="1000,100000", help="secrets in the vault, comma separated")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", type=Path, help="write the numbers here too")
@@ -38,6 +40,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
             results["peers"] = peers.run(Path(folder), sizes, args.repeats * 20)
         show("Peers", results["peers"])
+    if not args.which or "walk" in args.which:
+        results["walk"] = walk.run(args.repeats, keys=args.repeats * 40)
+        print(walk.table(results["walk"]))
     if args.json:
         args.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0
