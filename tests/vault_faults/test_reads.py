@@ -328,12 +328,14 @@ ODD_DATA: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("envelope", ["data", "bare", "with warnings"])
+@pytest.mark.parametrize(
+    "envelope", ["data", pytest.param("bare", marks=pytest.mark.slow), pytest.param("warned", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("data", ODD_DATA, ids=lambda data: repr(data)[:40])
 def test_an_answer_of_any_shape_is_taken_or_refused_in_our_words(
     double: VaultDouble, backend: VaultBackend, data: Any, envelope: str
 ) -> None:
-    body = {"data": {"data": data}, "bare": data, "with warnings": {"data": data, "warnings": [None, 5]}}[envelope]
+    body = {"data": {"data": data}, "bare": data, "warned": {"data": data, "warnings": [None, 5]}}[envelope]
     deeds = [
         lambda: backend.read("kv/a"),
         lambda: backend.read("old/a"),
