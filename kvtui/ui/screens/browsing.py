@@ -241,7 +241,7 @@ class Browsing(Watching):
         ]
         for worker in cancellable:
             worker.cancel()
-        return bool(cancellable)
             what, _, folder = worker.group.partition(" ")
             if what == "folder":
                 self.path_tree.show_error(folder, "Cancelled. ctrl+r reads it again.", "not listed")
+        return bool(cancellable)
