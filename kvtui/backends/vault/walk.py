@@ -17,6 +17,9 @@ from kvtui.backends.http.transport import Calls, company, together
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable
 from kvtui.domain.secret import Entry, Listing, Skipped
 
+AHEAD = 256
+"""Listings that are kept for a reader who is slower than the server."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -35,8 +38,11 @@ class Walk:
         self._list = list_folder
         self._width = width
         self._skipped = skipped
-        self._change = threading.Condition()
+        lock = threading.Lock()
+        self._came = threading.Condition(lock)
+        self._may_go_on = threading.Condition(lock)
         self._waiting: list[str] = []
+        self._wanted = ""
         self._listed: dict[str, Listing | Exception] = {}
         self._calls = Calls(company())
         self._over = False
@@ -47,22 +53,19 @@ class Walk:
         for thread in threads:
             thread.start()
         try:
+            with self._came:
+                self._ask_below(first)
             yield from self._tell(first)
         finally:
-            with self._change:
+            with self._came:
                 self._over = True
-                self._change.notify_all()
+                self._may_go_on.notify_all()
             self._calls.end()
 
     def _tell(self, listing: Listing) -> Iterator[Entry]:
         if not listing.complete:
             self._failed(listing.path, Unavailable(listing.note, path=listing.path, retryable=False))
         rows = sorted(listing.entries, key=lambda entry: entry.path + "/" * entry.is_folder)
-        with self._change:
-            for entry in rows:
-                if entry.is_folder:
-                    heapq.heappush(self._waiting, f"{entry.path}/")
-            self._change.notify_all()
         for entry in rows:
             if entry.is_folder:
                 below = self._children(entry.path)
@@ -72,9 +75,11 @@ class Walk:
                 yield entry
 
     def _children(self, folder: str) -> Listing | None:
-        with self._change:
+        with self._came:
+            self._wanted = f"{folder}/"
+            self._may_go_on.notify()
             while folder not in self._listed:
-                self._change.wait()
+                self._came.wait()
             found = self._listed.pop(folder)
         if not isinstance(found, Exception):
             return found
@@ -93,9 +98,9 @@ class Walk:
 
     def _list_all(self) -> None:
         while True:
-            with self._change:
-                while not self._waiting and not self._over:
-                    self._change.wait()
+            with self._came:
+                while not self._over and not self._is_next_due():
+                    self._may_go_on.wait()
                 if self._over:
                     return
                 folder = heapq.heappop(self._waiting).removesuffix("/")
@@ -104,9 +109,22 @@ class Walk:
                 found = self._list(folder)
             except Exception as error:  # noqa: BLE001 - raised on the thread that waits for it
                 found = error
-            with self._change:
+            with self._came:
                 self._listed[folder] = found
-                self._change.notify_all()
+                if isinstance(found, Listing):
+                    self._ask_below(found)
+                self._came.notify()
+
+    def _ask_below(self, listing: Listing) -> None:
+        """At once, so that no thread is idle until the reader gets there."""
+        folders = [f"{entry.path}/" for entry in listing.entries if entry.is_folder]
+        for folder in folders:
+            heapq.heappush(self._waiting, folder)
+        self._may_go_on.notify(len(folders))
+
+    def _is_next_due(self) -> bool:
+        """What the reader waits for is always the first that waits, unless it is under way."""
+        return bool(self._waiting) and (len(self._listed) < AHEAD or self._waiting[0] == self._wanted)
 
 
 _ENDING = (Locked, AuthenticationRequired)
