@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -67,7 +68,7 @@ class Calls:
     def __init__(self, within: Calls | None = None) -> None:
         self._change = threading.Condition()
         self._under_way: set[Call] = set()
-        self._inside: list[Calls] = []
+        self._inside: weakref.WeakSet[Calls] = weakref.WeakSet()
         self._over = False
         if within is not None:
             within.hold(self)
@@ -75,7 +76,7 @@ class Calls:
     def hold(self, calls: Calls) -> None:
         """End these too."""
         with self._change:
-            self._inside.append(calls)
+            self._inside.add(calls)
             over = self._over
         if over:
             calls.end()
