@@ -178,6 +178,7 @@ class Changing(Reading):
     # -- review and apply
 
     def review(self, change: Change, before: Secret | None) -> None:
+        """Show what will happen; apply, stage, or go back."""
         change = prepared_on(change, before)
         if self.session.info().varies:
             self.work(partial(self._review_there, change, before), "form", "review")
@@ -188,7 +189,6 @@ class Changing(Reading):
         self._review(change, before, await self.what_lacks(change.path))
 
     def _review(self, change: Change, before: Secret | None, lacks: Mapping[Capability, str]) -> None:
-        """Show what will happen; apply, stage, or go back."""
         from kvtui.ui.dialogs.review import Decision, ReviewDialog  # noqa: PLC0415
 
         def decided(decision: Decision | None) -> None:
@@ -211,9 +211,9 @@ class Changing(Reading):
         self.app.push_screen(dialog, decided)
 
     def apply(self, change: Change, before: Secret | None = None, act: Act | None = None) -> None:
+        """Write it. Never cancelled, never repeated by itself."""
         if change.basis is None:
             change = prepared_on(change, before)
-        """Write it. Never cancelled, never repeated by itself."""
         self.work(partial(self._apply, change, before, act), "write", "write", exclusive=False)
 
     async def _apply(self, change: Change, before: Secret | None, act: Act | None) -> None:

@@ -27,8 +27,8 @@ from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, NotFound, PermissionDenied
-from kvtui.services.places import kind_of
 from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
+from kvtui.services.places import kind_of
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
@@ -358,6 +358,15 @@ class Workbench(Screen[None]):
             self._limits = limits
             self.refresh_bindings()
 
+    async def what_lacks(self, *places: str) -> Mapping[Capability, str]:
+        """What cannot be done at all of these places, with a reason; what a server does not tell is left out."""
+        lacking = {one: self.session.why_not(one) for one in Capability if not self.session.can(one)}
+        if self.session.info().varies:
+            with suppress(KvtuiError):
+                for found in await self.call(self.session.backend.limits, places[:MOST_ASKED]):
+                    lacking.update(found)
+        return lacking
+
     def show_secret(self, secret: Outline | None) -> None:
         if secret is None or self.secret is None or secret.path != self.secret.path:
             self.marked_versions.clear()
@@ -373,15 +382,6 @@ class Workbench(Screen[None]):
 
     async def fill_tab(self) -> None:
         """Read what the visible tab needs beyond the secret itself."""
-    async def what_lacks(self, *places: str) -> Mapping[Capability, str]:
-        """What cannot be done at all of these places, with a reason; what a server does not tell is left out."""
-        lacking = {one: self.session.why_not(one) for one in Capability if not self.session.can(one)}
-        if self.session.info().varies:
-            with suppress(KvtuiError):
-                for found in await self.call(self.session.backend.limits, places[:MOST_ASKED]):
-                    lacking.update(found)
-        return lacking
-
         secret = self.secret
         if secret is None:
             return

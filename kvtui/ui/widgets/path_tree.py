@@ -236,6 +236,12 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         self._row_changes()
         self._advance()
 
+    def add(self, path: str, kind: EntryKind) -> None:
+        """Something that is there although no listing names it: folders above it may not be listed."""
+        for folder in self._model.add(path, kind):
+            self._request(folder)
+        self._row_changes()
+
     def set_badge(self, badge: Badge, where: Iterable[str], kind: EntryKind = EntryKind.SECRET) -> None:
         """Put a badge on these paths and take it off all others."""
         self._badges[badge] = frozenset(row_of(path, kind) for path in where)
@@ -255,12 +261,6 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
     # Finding a path
 
     def select(self, path: str, kind: EntryKind | None = None) -> None:
-    def add(self, path: str, kind: EntryKind) -> None:
-        """Something that is there although no listing names it: folders above it may not be listed."""
-        for folder in self._model.add(path, kind):
-            self._request(folder)
-        self._row_changes()
-
         """Move the cursor to a path, opening folders as they load; of a shared path to the secret unless told."""
         self._end_reveal(False)
         self._wanted = (path, kind)

@@ -188,11 +188,6 @@ class TreeRows:
         self._notes[folder] = Note(NoteKind.ERROR, text, label)
         self._show_again(folder)
 
-    def clear_error(self, folder: str) -> None:
-        """A folder is asked for again."""
-        if (note := self._notes.get(folder)) and note.kind is NoteKind.ERROR:
-            del self._notes[folder]
-            self._show_again(folder)
     def add(self, path: str, kind: EntryKind) -> list[str]:
         """A row that no listing names, and the folders above it, all of them open: somebody went there by name. It
         stays until a listing of its folder comes. Returns the folders that were not loaded before."""
@@ -211,6 +206,11 @@ class TreeRows:
         self._show_all()
         return new
 
+    def clear_error(self, folder: str) -> None:
+        """A folder is asked for again."""
+        if (note := self._notes.get(folder)) and note.kind is NoteKind.ERROR:
+            del self._notes[folder]
+            self._show_again(folder)
 
     def forget_closed(self) -> None:
         """Drop the children of folders neither open nor shown by a filter, which a refresh does not ask for: opening
