@@ -33,6 +33,7 @@ QUIET_SECONDS = 0.2
 """How long nothing passes the proxy until a walk is over, in every sense: what came is sorted and shown by then."""
 GOAL_MS = 33
 SERIAL = "serial, http.client"
+SCAN = "bare SCAN, http.client"
 
 
 def run(repeats: int, *, secrets: int = 10_000, folders: int = 500, keys: int = 300) -> dict[str, Any]:
@@ -72,21 +73,21 @@ def listing(server: Server, proxy: Proxy, latency: float, repeats: int, folders:
     names = ["", *(f"{folder}/" for folder in servers.folders_of(folders))]
     port = proxy.port if latency else server.port
 
-    def walks(port: int) -> dict[str, Callable[[], Walked]]:
+    def walks(port: int, opened: Callable[[], None] = lambda: None) -> dict[str, Callable[[], Walked]]:
         target = Target(port, server.tokens["list"], server.mount)
         found: dict[str, Callable[[], Walked]] = {
             SERIAL: lambda: clients.serial(target),
             f"bare httpx2, {WIDTH} threads": lambda: clients.bare(target, names, WIDTH),
-            "kvtui, LIST": lambda: kvtui(port, server.tokens["list"], server.mount),
+            "kvtui, LIST": lambda: kvtui(port, server.tokens["list"], server.mount, opened),
         }
         if "scan" in server.tokens:
             able = Target(port, server.tokens["scan"], server.mount)
-            found["bare SCAN, http.client"] = lambda: clients.scan(able)
-            found["kvtui, SCAN"] = lambda: kvtui(port, server.tokens["scan"], server.mount)
+            found[SCAN] = lambda: clients.scan(able)
+            found["kvtui, SCAN"] = lambda: kvtui(port, server.tokens["scan"], server.mount, opened)
         return found
 
     requests = {}
-    for name, walk in walks(proxy.port).items():
+    for name, walk in walks(proxy.port, lambda: proxy.reset(0.0)).items():
         proxy.reset(0.0)
         if (found := walk().secrets) != server.secrets:
             raise RuntimeError(f"{name} found {found} secrets of {server.secrets}")
@@ -106,9 +107,10 @@ def listing(server: Server, proxy: Proxy, latency: float, repeats: int, folders:
     return _rows(taken, requests, {count: statistics.median(rates) for count, rates in limits.items()}, len(names))
 
 
-def kvtui(port: int, token: str, mount: str) -> Walked:
-    """The walk as the product does it, connection opened and signed in before."""
+def kvtui(port: int, token: str, mount: str, opened: Callable[[], None]) -> Walked:
+    """The walk as the product does it. `opened` is called when it has signed in, before time and requests count."""
     with VaultFactory({"BENCHMARK_TOKEN": token}).open(_settings(port)) as backend:
+        opened()
         start, first, found = time.perf_counter(), 0.0, 0
         for _ in backend.walk(mount):
             first = first or time.perf_counter() - start
@@ -124,7 +126,7 @@ def _rows(
     taken: Mapping[str, list[Walked]], requests: Mapping[str, int], limits: Mapping[int, float], listed: int
 ) -> dict[str, dict[str, float]]:
     """`share_of_limit`: the seconds the load generator needs for the LISTs of a walk, of those the walk took; with as
-    many connections as kvtui, and at the most."""
+    many connections as kvtui, and at the most. Of a SCAN the limit is a bare one."""
     seconds = {name: statistics.median(walk.seconds for walk in walks) for name, walks in taken.items()}
     rows = {
         name: {
@@ -138,6 +140,10 @@ def _rows(
         }
         for name in taken
     }
+    for name in rows:
+        if "SCAN" in name:
+            share = round(seconds[SCAN] / seconds[name], 2)
+            rows[name] |= {"share_of_limit": share, "share_of_limit_same_connections": share}
     for count, rate in limits.items():
         rows[f"load generator, {count} connections"] = {
             "requests": listed,

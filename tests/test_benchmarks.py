@@ -17,6 +17,6 @@ def test_listing_of_a_few_secrets_has_a_row_for_each_walk() -> None:
         rows = walk.listing(double, proxy, 0.002, 1, 30)
     assert rows[walk.SERIAL]["requests"] == 31
     assert rows[walk.SERIAL]["seconds"] >= 31 * 0.002
-    assert 31 <= rows["kvtui, LIST"]["requests"] <= 40
+    assert 31 <= rows["kvtui, LIST"]["requests"] <= 33  # the look for SCAN, and its 403
     table = walk.table({"double": {"listing, 2 ms": rows}})
     assert all(f"| 2 ms | {name} | {row['requests']} |" in table for name, row in rows.items())
