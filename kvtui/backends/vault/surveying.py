@@ -16,7 +16,7 @@ from kvtui.backends.contract import Backend
 from kvtui.backends.http.transport import Calls, together
 from kvtui.backends.vault.engine import Engine, Known, Place, is_name
 from kvtui.backends.vault.kv2 import Kv2
-from kvtui.backends.vault.mounts import Mount, Mounts
+from kvtui.backends.vault.mounts import CUBBYHOLE, Mount, Mounts
 from kvtui.backends.vault.walk import Walk, each_in_order
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
@@ -104,7 +104,8 @@ class Surveying(Backend):
 
     def _walk_mount(self, mount: Mount, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
         at = self._place(mount, listing.path)
-        keys = self._engine_of(mount).scan(at)
+        # Vault ignores the flag, and reading the root of a cubbyhole is a failure of its own (500).
+        keys = None if mount.path == CUBBYHOLE else self._engine_of(mount).scan(at)
         if keys is None:
             yield from Walk(self._children, width=self._width, skipped=skipped).below(listing)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import ClassVar
 
 from textual import events, on
 from textual.widgets import Input
@@ -15,6 +16,8 @@ from kvtui.ui.widgets.row_list import RowList
 class RowsDialog(Dialog[Result]):
     """Subclasses yield a RowList with the id `rows` in their body, and say what enter does to a row."""
 
+    BESIDE: ClassVar[int] = 9
+    """Lines of the screen that everything else takes."""
     DEFAULT_CSS = """
     RowsDialog RowList { height: auto; max-height: 20; min-height: 3; margin-top: 1; }
     """
@@ -62,9 +65,11 @@ class RowsDialog(Dialog[Result]):
             "ctrl+u": partial(rows.move_half_page, -1),
         }
 
-    def show_height(self, rows: int, *, most: int = 20, beside: int = 9) -> None:
+    def show_height(self, rows: int, *, most: int = 20, beside: int | None = None) -> None:
         """As many lines as there are rows, as far as the screen has room `beside` everything else."""
-        self.rows.styles.height = max(1, min(most, max(3, rows), self.app.size.height - beside))
+        self.rows.styles.height = max(
+            1, min(most, max(3, rows), self.app.size.height - (self.BESIDE if beside is None else beside))
+        )
 
     @on(RowList.Chosen)
     def _row_chosen(self, event: RowList.Chosen) -> None:

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from textual.content import Content
 
 from kvtui.domain.secret import Deleted
-from kvtui.ui.dialogs.pick import ListDialog
+from kvtui.services.session import Session
+from kvtui.services.survey import Survey
+from kvtui.ui.coming import batches
+from kvtui.ui.dialogs.survey import SurveyDialog
 from kvtui.ui.show import show_name
 from kvtui.ui.widgets.panes import when
 from kvtui.ui.widgets.row_list import Row
 
 
-class TrashDialog(ListDialog):
+class TrashDialog(SurveyDialog):
     """Returns the path to undelete."""
 
-    def __init__(self, deleted: Sequence[Deleted], now: datetime) -> None:
-        super().__init__("Trash", main="Undelete", empty="Nothing is deleted.")
-        self.add_class("-wide")
-        self._deleted, self._now = {entry.path: entry for entry in deleted}, now
+    def __init__(self, session: Session, now: datetime) -> None:
+        empty = "Nothing is deleted."
+        super().__init__(session, "Trash", placeholder="type to narrow", main="Undelete", empty=empty)
+        self._deleted: dict[str, Deleted] = {}
+        self._now = now
 
-    def narrow(self, query: str) -> None:
-        wanted = query.casefold()
+    async def look(self) -> None:
+        with Survey(self.session.backend, lambda backend, skipped: backend.trash(skipped=skipped)) as survey:
+            self.left_out = survey.left_out
+            async for found in batches(survey):
+                self._deleted |= {entry.path: entry for entry in found}
+                self.tell()
+                self.update()
+
+    def told(self) -> str:
+        return f"{len(self._deleted):,} deleted{', still reading…' * self.is_reading}"
+
+    def update(self) -> None:
+        if self.is_reading and not self._deleted:
+            return
+        wanted = self.query_text.casefold()
         self.show_rows(
             [Row(path, [self._row(entry)]) for path, entry in self._deleted.items() if wanted in path.casefold()]
         )

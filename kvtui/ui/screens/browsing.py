@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.widgets import Input, Tabs
 
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, KvtuiError
-from kvtui.services.listing import whole_tree
 from kvtui.ui.screens.watching import Watching
 from kvtui.ui.screens.workbench import TABS
 from kvtui.ui.widgets.path_tree import PathTree
@@ -17,6 +17,7 @@ from kvtui.ui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from kvtui.services.bookmarks import Bookmarks
+    from kvtui.services.search import NamesIndex
 
 
 MOST_FILTERED = 100_000
@@ -25,6 +26,9 @@ MOST_FILTERED = 100_000
 
 class Browsing(Watching):
     """The keys that change nothing but the view."""
+
+    _names: NamesIndex | None = None
+    """What find everywhere read, for the next time: names alone, gone with this screen when it is locked."""
 
     @property
     def _list(self) -> PathTree | RowList:
@@ -130,12 +134,37 @@ class Browsing(Watching):
         self.work(self._load_all, "long", "read all names")
 
     async def _load_all(self) -> None:
-        """A filter is about the whole tree, so all of it is listed: in one go, as far as a screen can use it."""
-        listings, complete = await self.call(whole_tree, self.session.backend, MOST_FILTERED)
-        for listing in listings:
-            self.path_tree.show_listing(listing)
-        if not complete:
-            self.say(f"Only the first {MOST_FILTERED:,} secrets are filtered. ctrl+f finds all.")
+        """A filter is about the whole tree, so all of it is listed, as far as a screen can use it. What comes is shown
+        at once; a folder that is there already is kept until all of it has come."""
+        from kvtui.services.listing import GrowingTree, tree_entries  # noqa: PLC0415 - the first such look loads it
+        from kvtui.services.survey import Survey  # noqa: PLC0415
+        from kvtui.ui.coming import batches  # noqa: PLC0415
+
+        tree, growing = self.path_tree, GrowingTree(MOST_FILTERED)
+        loaded, partly = set(tree.loaded_folders()), set[str]()
+        try:
+            with Survey(self.session.backend, tree_entries) as survey:
+                async for entries in batches(survey):
+                    known = await self.call(growing.add, entries)
+                    known = [listing for listing in known if listing.complete or listing.path not in loaded]
+                    partly |= {listing.path for listing in known if not listing.complete}
+                    tree.show_listings(known)
+                    if growing.is_full:
+                        break
+        except BaseException:
+            tree.show_listings(growing.rest(partly, "Not all of it was read. ctrl+r reads it again."))
+            raise
+        if growing.is_full:
+            only = f"Only the first {MOST_FILTERED:,} secrets are filtered. ctrl+f finds all."
+            tree.show_listings(growing.rest(partly, only))
+            self.say(only)
+        else:
+            tree.show_listings(listing for listing in growing.end() if listing.path or "" not in loaded)
+        for what in survey.left_out.places:
+            self.show_not_listed(what.path, what.error)
+        self.status.not_listed = survey.left_out.counts
+        if survey.left_out and not growing.is_full:
+            self.say(f"{survey.left_out.told}.", failed=True)
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
@@ -189,9 +218,18 @@ class Browsing(Watching):
         self.app.push_screen(GotoDialog(start), self._arrive)
 
     def action_find_everywhere(self) -> None:
+        from kvtui.services.search import NamesIndex  # noqa: PLC0415
         from kvtui.ui.dialogs.find import FindDialog  # noqa: PLC0415
 
-        self.app.push_screen(FindDialog(self.session), self._arrive)
+        if self._names is None or self.session.can(Capability.CHANGE_SIGNAL):  # those are read again in no time
+            self._names = NamesIndex()
+        dialog = FindDialog(self.session, self._names)
+
+        def decided(path: str | None) -> None:
+            self.status.not_listed = dialog.left_out.counts
+            self._arrive(path)
+
+        self.app.push_screen(dialog, decided)
 
     def _arrive(self, path: str | None) -> None:
         if path is not None:

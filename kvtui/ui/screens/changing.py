@@ -24,7 +24,7 @@ from kvtui.domain.errors import (
     Unavailable,
 )
 from kvtui.domain.metadata import UNSET, MetadataPatch
-from kvtui.domain.secret import Entry, EntryKind, Secret, VersionState
+from kvtui.domain.secret import EntryKind, Secret, VersionState
 from kvtui.domain.value import SecretValue, ValueType
 from kvtui.services.changes import Applied, Change, Op, is_up_to_date, prepared_on
 from kvtui.services.journal import Act
@@ -32,7 +32,6 @@ from kvtui.ui.screens.reading import Reading
 from kvtui.ui.show import show
 
 if TYPE_CHECKING:
-    from kvtui.backends.contract import Backend
     from kvtui.ui.dialogs.rotate import Rotation
     from kvtui.ui.widgets.tree_rows import TreeRows
 
@@ -398,7 +397,7 @@ class Changing(Reading):
             if what is EntryKind.SECRET:
                 found.add(place)
             else:
-                below = await self.call(_walk, self.session.backend, place)
+                below = await self.all_below(place)
                 found |= {entry.path for entry in below if entry.state is None or entry.state in states}
         if not found:
             where = "Nothing of that kind is in it." if chosen else "No secret is selected."
@@ -417,10 +416,6 @@ class LiveSecrets:
             return False
         entry = self._rows.entry(path)
         return entry is None or entry.state in {None, VersionState.LIVE}
-
-
-def _walk(backend: Backend, folder: str) -> list[Entry]:
-    return list(backend.walk(folder))
 
 
 def together(staged: Change | None, change: Change) -> Change:

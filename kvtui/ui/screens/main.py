@@ -311,15 +311,12 @@ class MainScreen(Lending):
     # -- trash and staged changes
 
     def action_trash_open(self) -> None:
-        self.work(self._trash, "form", "read the trash")
-
-    async def _trash(self) -> None:
         from kvtui.ui.dialogs.trash import TrashDialog  # noqa: PLC0415
 
-        deleted = await self.call(lambda: list(self.session.backend.trash()))
-        dialog = TrashDialog(deleted, self.now)
+        dialog = TrashDialog(self.session, self.now)
 
         def decided(path: str | None) -> None:
+            self.status.not_listed = dialog.left_out.counts
             if path is not None:
                 self.apply(Change(Op.UNDELETE, path, versions=dialog.versions(path)))
 

@@ -27,8 +27,7 @@ from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, NotFound, PermissionDenied
-from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
-from kvtui.services.places import kind_of
+from kvtui.domain.secret import Entry, EntryKind, Outline, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
@@ -183,6 +182,18 @@ class Workbench(Screen[None]):
         """Run something blocking on a thread."""
         return await asyncio.to_thread(function, *args, **kwargs)
 
+    async def all_below(self, folder: str) -> Sequence[Entry]:
+        """Every secret below a folder, for what changes or carries away: raises PermissionDenied or Unavailable where
+        not all can be listed. Its requests end when whoever waits for it is cancelled."""
+        from kvtui.services.survey import Survey  # noqa: PLC0415 - loaded by the first look at many folders
+        from kvtui.ui.coming import batches  # noqa: PLC0415
+
+        with Survey(self.session.backend, lambda backend, skipped: backend.walk(folder, skipped=skipped)) as survey:
+            found = [entry async for some in batches(survey) for entry in some]
+        if survey.left_out:
+            raise survey.left_out.refusal()
+        return found
+
     def work(self, job: Job, group: str, what: str, *, exclusive: bool = True) -> None:
         """Run a job beside the screen. Exclusive: a later one in its group takes its place (reads only)."""
 
@@ -253,14 +264,17 @@ class Workbench(Screen[None]):
             self.path_tree.show_error(folder, str(error), "not listed")
             self.problem(error)
         except KvtuiError as error:
-            self.in_trouble(error)
-            label = "denied" if isinstance(error, PermissionDenied) else "not listed"
-            self.path_tree.show_error(folder, str(error), label)
+            self.show_not_listed(folder, error)
         else:
             self.path_tree.show_listing(listing)
             if not folder:
                 empty = not listing.entries and self.session.can(Capability.WRITE)
                 self.fields.nothing = NOTHING_YET if empty else ""
+
+    def show_not_listed(self, folder: str, error: KvtuiError) -> None:
+        self.in_trouble(error)
+        label = "denied" if isinstance(error, PermissionDenied) else "not listed"
+        self.path_tree.show_error(folder, str(error), label)
 
     @on(PathTree.NodeOpened)
     def _node_opened(self, event: PathTree.NodeOpened) -> None:
@@ -298,6 +312,8 @@ class Workbench(Screen[None]):
         """Put the cursor on a path; the folders above it load as it goes, or may not be listed. Raises NotFound, and
         PermissionDenied where it may not be looked at either."""
         if not await self.path_tree.reveal_path(path) and self.at_cursor[0] != path:
+            from kvtui.services.places import kind_of  # noqa: PLC0415 - few paths are not listed anywhere
+
             kind = await self.call(kind_of, self.session.backend, path)
             self.path_tree.add(path, kind)
             await self.path_tree.reveal_path(path, kind)
@@ -364,7 +380,7 @@ class Workbench(Screen[None]):
         if self.session.info().varies:
             with suppress(KvtuiError):
                 for found in await self.call(self.session.backend.limits, places[:MOST_ASKED]):
-                    lacking.update(found)
+                    lacking |= found
         return lacking
 
     def show_secret(self, secret: Outline | None) -> None:

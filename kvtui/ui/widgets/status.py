@@ -47,6 +47,8 @@ class StatusLine(Static):
     """How long the server still takes us for somebody; None for ever."""
     trouble: reactive[str] = reactive("")
     """What keeps the server from answering."""
+    not_listed: reactive[str] = reactive("")
+    """How many folders the last look at all of them left out."""
     busy: reactive[str] = reactive("")
     message: reactive[str] = reactive("", layout=True)
     failed: reactive[bool] = reactive(False)
@@ -67,6 +69,8 @@ class StatusLine(Static):
         if self.token_left is not None:
             style = "$text-warning" if self.token_left < SOON else "$foreground-muted"
             facts.append(Content.styled(f"token {left_of(self.token_left)}", style))
+        if self.not_listed:
+            facts.append(Content.styled(f"not listed: {self.not_listed}", "$text-warning"))
         if self.checking:
             facts.append(Content.styled(f"checking {self.checking}", "$foreground-muted"))
         if self.busy:

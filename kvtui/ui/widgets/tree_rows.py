@@ -161,9 +161,12 @@ class TreeRows:
 
     # Loading
 
-    def set_children(self, folder: str, entries: Sequence[Entry], complete: bool = True, note: str = "") -> None:
+    def set_children(
+        self, folder: str, entries: Sequence[Entry], complete: bool = True, note: str = "", *, show: bool = True
+    ) -> None:
         """A folder's listing, the first or a newer one. Open folders that are still there stay open; marks of what is
-        gone are dropped. Raises ValueError for entries that are not children of `folder`."""
+        gone are dropped. Without `show` the rows are as before until `show_all`. Raises ValueError for entries that are
+        not children of `folder`."""
         children = _checked_rows(folder, entries)
         self._children[folder] = children
         if folder:
@@ -178,10 +181,12 @@ class TreeRows:
         else:
             self._notes[folder] = Note(NoteKind.PARTIAL, note)
         self._drop_gone(folder, children)
+        if not show:
+            return
         if self._matcher is None:
             self._show_again(folder)
         else:
-            self._show_all()
+            self.show_all()
 
     def set_error(self, folder: str, text: str, label: str = "denied") -> None:
         """Listing a folder failed. What an earlier listing named stays, with the note below it."""
@@ -203,7 +208,7 @@ class TreeRows:
             if folder:
                 self._loaded[paths.parent(folder)].add(folder)
                 self._open[paths.parent(folder)].add(folder)
-        self._show_all()
+        self.show_all()
         return new
 
     def clear_error(self, folder: str) -> None:
@@ -219,7 +224,7 @@ class TreeRows:
             if not self.is_wanted_open(folder) and folder not in self._held:
                 self._unload(folder)
         if self._matcher is not None:
-            self._show_all()
+            self.show_all()
 
     def clear(self) -> None:
         """Nothing is loaded, open or marked any more. A filter stays."""
@@ -291,7 +296,7 @@ class TreeRows:
         """Show only the loaded rows that match and the folders they are in; None shows everything again."""
         self._matcher = matcher
         self._folded.clear()
-        self._show_all()
+        self.show_all()
 
     @property
     def matcher(self) -> Matcher | None:
@@ -302,7 +307,8 @@ class TreeRows:
         row = self.rows[index]
         return bisect_left(self.rows, True, lo=index + 1, key=lambda other: not other.startswith(row))
 
-    def _show_all(self) -> None:
+    def show_all(self) -> None:
+        """Bring all rows up to date."""
         self._match()
         self.rows = self._below("")
 

@@ -1,0 +1,107 @@
+"""A list that grows while it is read from the store: what is there can be chosen, and leaving it ends the reading."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import work
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError
+from kvtui.services.left_out import LeftOut
+from kvtui.services.session import Session
+from kvtui.ui.dialogs.pick import ListDialog
+from kvtui.ui.show import show
+from kvtui.ui.widgets.row_list import Row, RowList
+
+if TYPE_CHECKING:
+    from kvtui.ui.app import KvtuiApp
+
+
+class SurveyDialog(ListDialog):
+    """Subclasses read in `look`, say how far it is in `told`, and call `show_rows` for each query."""
+
+    BESIDE: ClassVar[int] = 10
+    DEFAULT_CSS = """
+    SurveyDialog #told { height: 1; color: $text-muted; }
+    """
+
+    def __init__(self, session: Session, title: str, *, placeholder: str, main: str, empty: str) -> None:
+        super().__init__(title, placeholder=placeholder, main=main, empty=empty)
+        self.add_class("-wide")
+        self.session = session
+        self.left_out = LeftOut()
+        self.is_reading = True
+        self.failed = False
+        self.query_text = ""
+        self._is_shown = False
+        self._finishes = False
+
+    def body(self) -> Iterable[Widget]:
+        yield Input(id="query", placeholder=self._placeholder)
+        yield Static(id="told", markup=False)
+        yield RowList(id="rows", empty="Reading…")
+
+    @abstractmethod
+    async def look(self) -> None:
+        """Read it, with `left_out` for what cannot be, calling `tell` and `update` as it comes."""
+
+    @abstractmethod
+    def told(self) -> str:
+        """What is known so far."""
+
+    @abstractmethod
+    def update(self) -> None:
+        """Show what there is for the query by now."""
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.read()
+
+    @work(exclusive=True, exit_on_error=False, group="survey", description="read all of it")
+    async def read(self) -> None:
+        self.is_reading, self.failed = True, False
+        self.tell()
+        try:
+            await self.look()
+        except KvtuiError as error:
+            self.failed = True
+            self.show_error(error)
+            if isinstance(error, AuthenticationRequired) and self.session.profile.factory.signs_in:
+                cast("KvtuiApp", self.app).sign_in_again(error)
+        finally:
+            self.is_reading = False
+        self.tell()
+        self.update()
+
+    def tell(self) -> None:
+        said = self.told()
+        if self.left_out:
+            said += f" · {len(self.left_out):,} not listed: {self.left_out.counts}"
+        self.query_one("#told", Static).update(show(said))
+
+    def narrow(self, query: str) -> None:
+        if query != self.query_text:
+            self.query_text, self._is_shown, self._finishes = query, False, False
+        self.update()
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """For the query as it is now. Its first rows have the cursor on the best; later the cursor stays on its row."""
+        self.rows.empty = "Nothing so far…" if self.is_reading else self._empty
+        super().show_rows(rows)
+        if not self._is_shown:
+            self._is_shown = True
+            self.rows.move_to_top()
+        if self._finishes:
+            self._finishes = False
+            super().finish()
+
+    def finish(self) -> None:
+        """What was typed is looked for first."""
+        if self._is_shown:
+            super().finish()
+        else:
+            self._finishes = True
