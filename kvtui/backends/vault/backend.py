@@ -326,7 +326,10 @@ class VaultBackend(Surveying, Leasing, Wrapping):
         long work does not outlive it. Raises NotFound where no mount is."""
         self.keep_alive()
         mount = self._mounts.of(self._whole(path))
-        if mount is None or mount.path == self._whole(path):
+        if mount is None:
+            hint = "Check the path, and what the token's policies allow."
+            raise NotFound("No mount that this token may see has this path.", hint=hint, path=path)
+        if mount.path == self._whole(path):
             raise missing(path)
         return self._engine_of(mount), self._place(mount, path)
 
