@@ -433,7 +433,14 @@ class Backend(ABC):
 
     def can(self, capability: Capability, path: str | None = None) -> bool:
         """Whether this store can do something, with a path: there, as far as that is no matter of rights."""
-        return capability in self.info().capabilities
+        return not self.why_not(capability, path)
+
+    def why_not(self, capability: Capability, path: str | None = None) -> str:
+        """Why it cannot, in a sentence; "" where it can."""
+        info = self.info()
+        if capability in info.capabilities:
+            return ""
+        return info.reasons.get(capability, f"This {info.kind} store cannot {capability.title}.")
 
     def caveats(self, secret: Secret) -> Mapping[str, str]:
         """By field: why its value may not be what was once written, such as a number that this store rounds. No I/O."""
@@ -446,9 +453,7 @@ class Backend(ABC):
         return self.can(Capability.CHECK_AND_SET) or self.can(Capability.REREAD)
 
     def _lacks(self, capability: Capability, path: str | None = None) -> NoReturn:
-        info = self.info()
-        reason = info.reasons.get(capability, f"This {info.kind} store cannot {capability.title}.")
-        raise Unsupported(reason, capability=capability.value, hint="See kvtui backends.", path=path)
+        raise Unsupported(self.why_not(capability), capability=capability.value, hint="See kvtui backends.", path=path)
 
     def __enter__(self) -> Self:
         return self

@@ -75,8 +75,8 @@ class ReadOnlyBackend(Backend):
             {each: why for each, why in found.items() if each not in WRITING} for found in self._inner.limits(places)
         ]
 
-    def can(self, capability: Capability, path: str | None = None) -> bool:
-        return super().can(capability) and self._inner.can(capability, path)
+    def why_not(self, capability: Capability, path: str | None = None) -> str:
+        return super().why_not(capability) or self._inner.why_not(capability, path)
 
     def caveats(self, secret: Secret) -> Mapping[str, str]:
         return self._inner.caveats(secret)

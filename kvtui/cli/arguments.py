@@ -9,12 +9,14 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
 from kvtui.cli.exits import Usage
 from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType, check_tags, parse_duration
+from kvtui.domain.retention import Retention
 
 if TYPE_CHECKING:
     from kvtui.cli.context import Context
@@ -231,6 +233,32 @@ def metadata_patch(args: argparse.Namespace) -> MetadataPatch:
         else parse_duration(args.rotation),
         custom=UNSET if args.custom is None else _pairs(args.custom),
     )
+
+
+# -- how long and how many versions are kept, for meta
+
+
+def add_retention_options(parser: Parser) -> None:
+    group = parser.add_argument_group("where the store has it for each secret")
+    group.add_argument("--max-versions", metavar="N", type=whole(0), help="how many are kept; 0: as the store has it")
+    group.add_argument("--cas-required", metavar="yes|no", help="whether a write must name the version it is based on")
+    group.add_argument(
+        "--delete-after", metavar="INTERVAL", help="delete each version this long after it was made; '' or never"
+    )
+
+
+def retention_change(args: argparse.Namespace) -> Retention | None:
+    """What the options ask for, None for nothing. Raises InvalidInput."""
+    required = args.cas_required
+    if required not in {None, "yes", "no"}:
+        raise Usage("--cas-required: not yes or no.", hint="Write it as --cas-required yes.")
+    after = args.delete_after
+    change = Retention(
+        args.max_versions,
+        None if required is None else required == "yes",
+        None if after is None else timedelta() if after in {"", "never"} else parse_duration(after),
+    )
+    return change or None
 
 
 def _pairs(given: Sequence[str]) -> dict[str, str | None]:

@@ -11,7 +11,6 @@ from kvtui.cli.exits import Exit, Usage
 from kvtui.cli.output import Output
 from kvtui.cli.records import refuse_dead, time_json, version_json
 from kvtui.cli.writing import print_written
-from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_json, to_text
 from kvtui.domain.json_text import Json
 from kvtui.domain.secret import Secret
@@ -143,8 +142,7 @@ def _rollback(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     old = session.backend.read(path, args.version)
     refuse_dead(old)
-    base = old.current if session.can(Capability.CHECK_AND_SET) else None
-    applied = session.apply(Change(Op.SET, path, fields=old.fields, base_version=base), act=Act.ROLLBACK)
+    applied = session.apply(Change(Op.SET, path, fields=old.fields, base_version=old.current), act=Act.ROLLBACK)
     print_written(context.out, applied)
     return Exit.DONE
 

@@ -149,14 +149,25 @@ def _get(context: Context, args: Namespace) -> int:
     refuse_dead(secret)
     out = context.out
     if out.json:
-        out.dump(secret_json(secret, _chosen(session, secret, args.field)))
+        chosen = _chosen(session, secret, args.field)
+        out.dump(secret_json(secret, chosen))
+        _note_caveats(out, session, secret, chosen)
         return Exit.DONE
-    value = session.disclose(Act.READ, secret, only_field(secret, args.field))
+    name = only_field(secret, args.field)
+    value = session.disclose(Act.READ, secret, name)
+    _note_caveats(out, session, secret, [name])
     if out.is_terminal and not args.raw:
         show_value(out, value)
     else:
         out.bytes(to_bytes(value))
     return Exit.DONE
+
+
+def _note_caveats(out: Output, session: Session, secret: Secret, names: Iterable[str]) -> None:
+    caveats = session.backend.caveats(secret)
+    for name in names:
+        if name in caveats:
+            out.note(f"{out.name(name)}: {caveats[name]}")
 
 
 def _chosen(session: Session, secret: Secret, field: str | None) -> Fields:

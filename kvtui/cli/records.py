@@ -9,6 +9,7 @@ from kvtui.domain.codec import to_json
 from kvtui.domain.errors import NotFound
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata, format_duration
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Entry, Secret, Version, VersionState
 from kvtui.domain.value import Fields
 
@@ -29,6 +30,15 @@ def metadata_json(metadata: Metadata) -> dict[str, Json]:
         "updated_at": time_json(metadata.updated_at),
         "rotation": format_duration(metadata.rotation) if metadata.rotation else None,
         "custom": dict(metadata.custom),
+    }
+
+
+def retention_json(retention: Retention) -> dict[str, Json]:
+    """`max_versions` 0: as the store has it; `delete_after` null: never."""
+    return {
+        "max_versions": retention.max_versions,
+        "cas_required": retention.cas_required,
+        "delete_after": format_duration(retention.delete_after) if retention.delete_after else None,
     }
 
 
@@ -58,6 +68,7 @@ def version_json(version: Version) -> dict[str, Json]:
         "state": version.state.value,
         "created_at": time_json(version.created_at),
         "created_by": version.created_by,
+        **({} if version.expires_at is None else {"expires_at": time_json(version.expires_at)}),
     }
 
 

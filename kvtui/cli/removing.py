@@ -11,6 +11,7 @@ from kvtui.cli.records import numbers_json, time_json
 from kvtui.cli.skipping import skipped_json, tell_skipped
 from kvtui.domain.json_text import Json
 from kvtui.services.changes import Change, Op
+from kvtui.services.explaining import can_come_back, destroying, undeleting
 from kvtui.services.left_out import LeftOut
 from kvtui.text import show, show_name
 
@@ -29,19 +30,21 @@ def _versions_option(parser: Parser, text: str) -> None:
 def _rm(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     change = Change(Op.DESTROY if args.destroy else Op.DELETE, path, versions=args.versions)
-    current = session.backend.read(path).current
+    current = session.backend.outline(path).current
     if args.destroy and not args.yes:
-        _confirm(context, change)
+        _confirm(context, change, destroying(session.backend, path, change.versions))
     session.apply(change)
-    done = "destroyed" if args.destroy else "deleted"
-    return _report(context, change, current, f"{done}{'' if args.destroy else '; kvtui undelete brings it back'}")
+    if args.destroy:
+        return _report(context, change, current, "destroyed")
+    back = "kvtui undelete brings it back" if can_come_back(session.backend, path) else "this store keeps nothing of it"
+    return _report(context, change, current, f"deleted; {back}")
 
 
-def _confirm(context: Context, change: Change) -> None:
+def _confirm(context: Context, change: Change, what: str) -> None:
     """Destroying wants the path typed, or --yes where nobody can type."""
     if not context.is_interactive:
         raise Usage("Destroying cannot be taken back.", hint="Add --yes to do it without a terminal.", path=change.path)
-    question = f"{show_name(change.describe())}. This cannot be taken back.\nType the path to go on: "
+    question = f"{show_name(change.describe())}. {what}\nType the path to go on: "
     if context.ask_echoed(question) != change.path:
         raise Usage("That is not the path; nothing was destroyed.", hint="Type it exactly.", path=change.path)
 
@@ -55,7 +58,8 @@ def _undelete(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     change = Change(Op.UNDELETE, path, versions=args.versions)
     session.apply(change)
-    return _report(context, change, session.backend.read(path).current, "is back")
+    back = undeleting(session.backend, path)
+    return _report(context, change, session.backend.outline(path).current, f"is back. {back}")
 
 
 def _report(context: Context, change: Change, current: int, what: str) -> int:

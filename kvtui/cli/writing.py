@@ -5,22 +5,33 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from kvtui.cli.arguments import Command, Parser, add_metadata_options, metadata_patch, whole
+from kvtui.cli.arguments import (
+    Command,
+    Parser,
+    add_metadata_options,
+    add_retention_options,
+    metadata_patch,
+    retention_change,
+    whole,
+)
 from kvtui.cli.context import Context
 from kvtui.cli.credentials import ask_new
 from kvtui.cli.exits import Exit
 from kvtui.cli.inputs import read_file, read_stream
 from kvtui.cli.output import Output
-from kvtui.cli.records import metadata_json, time_json
+from kvtui.cli.records import metadata_json, retention_json, time_json
 from kvtui.domain import json_text
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput, NotFound, Unsupported
+from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import Secret, VersionState
 from kvtui.domain.value import Fields, SecretValue, decode_input
-from kvtui.services.changes import Applied, Change, Op
-from kvtui.services.diff import metadata_rows
+from kvtui.services.changes import Applied, Change, Op, prepared_on
+from kvtui.services.describing import describe
+from kvtui.services.diff import metadata_rows, retention_rows
+from kvtui.services.explaining import how_checked
 from kvtui.services.session import Session
 from kvtui.text import show
 
@@ -47,6 +58,8 @@ def _set(context: Context, args: Namespace) -> int:
     value = _read_value(context, args)
     applied = write_field(session, path, args.field, value, patch, cas=args.cas)
     print_written(context.out, applied)
+    if applied.undo is not None and applied.undo.op is Op.SET and (said := how_checked(session.backend, path)):
+        context.out.note(said)
     return Exit.DONE
 
 
@@ -124,10 +137,8 @@ def _prepare(
     fields = dict(current.fields) if current and current.version.state is VersionState.LIVE else {}
     name = field if field is not None else next(iter(fields)) if len(fields) == 1 else "value"
     fields[name] = value
-    base = cas
-    if base is None and session.can(Capability.CHECK_AND_SET):
-        base = current.current if current else 0
-    return Change(Op.SET, path, fields=fields, metadata=patch, base_version=base)
+    base = cas if cas is not None else current.current if current else 0
+    return prepared_on(Change(Op.SET, path, fields=fields, metadata=patch, base_version=base), current)
 
 
 def _current(session: Session, path: str) -> Secret | None:
@@ -148,26 +159,30 @@ def print_written(out: Output, applied: Applied) -> None:
 def _meta_arguments(parser: Parser) -> None:
     parser.add_argument("path", metavar="PATH")
     add_metadata_options(parser)
+    add_retention_options(parser)
 
 
 def _meta(context: Context, args: Namespace) -> int:
-    patch = metadata_patch(args)
+    patch, retention = metadata_patch(args), retention_change(args)
     session, path = context.at(args.path)
-    if patch:
-        session.apply(Change(Op.META, path, metadata=patch))
-    secret = session.backend.read(path)
+    if patch or retention:
+        session.apply(Change(Op.META, path, metadata=patch, retention=retention))
     out = context.out
+    if (patch or retention) and out.quiet and not out.json:
+        return Exit.DONE
+    outline = session.backend.outline(path)
+    known = describe(session.backend, outline)
+    metadata = known.metadata
     if out.json:
-        out.dump({"path": path, "version": secret.current, "metadata": metadata_json(secret.metadata)})
+        told: dict[str, Json] = {"path": path, "version": outline.current, "metadata": metadata_json(metadata)}
+        out.dump(told if known.retention is None else {**told, "retention": retention_json(known.retention)})
         return Exit.DONE
-    if patch and out.quiet:
-        return Exit.DONE
-    known = secret.metadata
     rows = {
-        **metadata_rows(known),
-        "created by": known.created_by or "",
-        "created": time_json(known.created_at) or "",
-        "updated": time_json(known.updated_at) or "",
+        **metadata_rows(metadata),
+        "created by": metadata.created_by or "",
+        "created": time_json(metadata.created_at) or "",
+        "updated": time_json(metadata.updated_at) or "",
+        **({} if known.retention is None else retention_rows(known.retention)),
     }
     out.table([(show(name), show(text)) for name, text in rows.items() if text])
     return Exit.DONE

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.codec import encode_fields
 from kvtui.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -22,11 +23,15 @@ from kvtui.domain.errors import (
     KvtuiError,
     NotFound,
     PermissionDenied,
+    Unavailable,
     Unsupported,
 )
-from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.secret import History, Secret, Version, VersionState
 from kvtui.domain.value import Fields
+
+if TYPE_CHECKING:
+    from kvtui.domain.retention import Retention
 
 
 class Op(StrEnum):
@@ -45,7 +50,8 @@ class Change:
 
     `base_version` is the current version the change was prepared on: 0 for "must not exist", None for no check.
     `fields` belong to SET (all fields of the new version); `metadata` to SET and META; `to` to MOVE and COPY;
-    `versions` to DELETE, UNDELETE, DESTROY (empty: the current one; for DESTROY the whole secret).
+    `versions` to DELETE, UNDELETE, DESTROY (empty: the current one; for DESTROY the whole secret); `retention` to META
+    (and to a SET that was put together with one).
     """
 
     op: Op
@@ -55,6 +61,7 @@ class Change:
     to: str | None = None
     versions: tuple[int, ...] = ()
     base_version: int | None = None
+    retention: Retention | None = None
     basis: bytes | None = field(default=None, compare=False, repr=False)
     """A digest of the fields it was prepared on: where a store keeps no versions, the number alone tells nothing."""
 
@@ -101,24 +108,28 @@ _DIGEST_KEY = os.urandom(32)
 """Digests mean nothing outside of this process."""
 
 
-def _digest(secret: Secret) -> bytes:
-    return hmac.digest(_DIGEST_KEY, encode_fields(dict(sorted(secret.fields.items()))), "sha256")
+def _digest(fields: Fields) -> bytes:
+    """The same for the same fields, in whatever order a store gives them."""
+    parts = (
+        name.encode("utf-8", "surrogatepass") + b"\0" + fields[name].digest(_DIGEST_KEY) for name in sorted(fields)
+    )
+    return hmac.digest(_DIGEST_KEY, b"".join(parts), "sha256")
 
 
 def prepared_on(change: Change, before: Secret | None) -> Change:
     """The change, knowing what it was prepared on."""
     if change.op is not Op.SET or before is None or before.version.state is not VersionState.LIVE:
         return replace(change, basis=None)
-    return replace(change, basis=_digest(before))
+    return replace(change, basis=_digest(before.fields))
 
 
 def is_up_to_date(change: Change, now: Secret | None) -> bool:
-    """Whether what is there now is what a SET was prepared on."""
+    """Whether what is there now is what a change was prepared on."""
     if (now.current if now is not None else 0) != (change.base_version or 0):
         return False
     if change.basis is None or now is None or now.version.state is not VersionState.LIVE:
         return True
-    return hmac.compare_digest(change.basis, _digest(now))
+    return hmac.compare_digest(change.basis, _digest(now.fields))
 
 
 def apply(backend: Backend, change: Change, *, overwrite: bool = False) -> Applied:
@@ -130,10 +141,7 @@ def apply(backend: Backend, change: Change, *, overwrite: bool = False) -> Appli
         case Op.SET:
             return _set(backend, change)
         case Op.META:
-            before = backend.metadata(change.path)
-            after = backend.write_metadata(change.path, change.metadata)
-            back = Change(Op.META, change.path, metadata=MetadataPatch.replacing(before, after))
-            return Applied(change, None, back)
+            return _describe(backend, change)
         case Op.DELETE | Op.UNDELETE:
             return _flip(backend, change)
         case Op.DESTROY:
@@ -146,53 +154,110 @@ def apply(backend: Backend, change: Change, *, overwrite: bool = False) -> Appli
             return _copy(backend, change, overwrite=overwrite)
 
 
+def _describe(backend: Backend, change: Change) -> Applied:
+    before = backend.metadata(change.path)
+    settings = backend.retention(change.path) if change.retention else None
+    backend.write_metadata(change.path, change.metadata, change.retention or None)
+    metadata, retention = _undescribed(change, before, settings)
+    return Applied(change, None, Change(Op.META, change.path, metadata=metadata, retention=retention))
+
+
+def _undescribed(
+    change: Change, before: Metadata, settings: Retention | None
+) -> tuple[MetadataPatch, Retention | None]:
+    """What takes back the metadata and settings of a change, and nothing that others changed."""
+    metadata = MetadataPatch.replacing(before, change.metadata.apply(before))
+    return metadata, settings.back(change.retention) if settings and change.retention else None
+
+
 def _set(backend: Backend, change: Change) -> Applied:
+    path, expected = change.path, change.base_version
     try:
-        before, readable = _read_if_there(backend, change.path), True
-    except PermissionDenied:
-        before, readable = None, False
-    if before is not None and before.current == change.base_version and not is_up_to_date(change, before):
-        raise Conflict(
-            "Somebody changed it meanwhile.",
-            expected=before.current,
-            actual=before.current,
-            hint="Read it again and repeat the change.",
+        before, is_known = _read_if_there(backend, path), True
+    except (PermissionDenied, Unsupported):  # it can be written all the same, but not taken back
+        before, is_known = None, False
+    if not backend.can(Capability.CHECK_AND_SET, path):
+        if is_known:
+            _compare(change, before)
+        if not backend.can(Capability.REREAD, path):
+            expected = None
+    settings = backend.retention(path) if change.retention and before is not None else None
+    version = _write(backend, change, expected)
+    return Applied(change, version, _unwritten(backend, change, before, settings, version) if is_known else None)
+
+
+def _write(backend: Backend, change: Change, expected: int | None) -> Version:
+    """Values, metadata and settings: of the last two no more than one request."""
+    if not change.retention:
+        return backend.write(change.path, change.fields or {}, metadata=change.metadata, expected=expected)
+    version = backend.write(change.path, change.fields or {}, expected=expected)
+    try:
+        backend.write_metadata(change.path, change.metadata, change.retention)
+    except KvtuiError as error:
+        raise Unavailable(
+            f"Version {version.number} is written, its metadata and settings may not be: {error.message}",
+            hint="Look at its metadata.",
             path=change.path,
-        )
-    version = backend.write(change.path, change.fields or {}, metadata=change.metadata, expected=change.base_version)
-    undo = None
-    if not readable:
-        pass  # written unseen: what to go back to is not known
-    elif before is None:
-        undo = Change(Op.DELETE, change.path, base_version=version.number)
-    elif before.version.state is VersionState.LIVE and before.current == version.number - 1:
-        after = change.metadata.apply(before.metadata)
-        undo = Change(
-            Op.SET,
-            change.path,
-            fields=before.fields,
-            metadata=MetadataPatch.replacing(before.metadata, after),
-            base_version=version.number,
-        )
-    elif before.current == version.number - 1:
-        undo = Change(Op.DELETE, change.path, base_version=version.number)
-    return Applied(change, version, undo)
+        ) from None
+    return version
+
+
+def _unwritten(
+    backend: Backend, change: Change, before: Secret | None, settings: Retention | None, version: Version
+) -> Change | None:
+    """What takes a write back: the values before as the next version, or in place of these where there are none."""
+    path, number, written = change.path, version.number, _digest(change.fields or {})
+    if before is None:
+        return Change(Op.DELETE, path, base_version=number, basis=written)
+    if backend.can(Capability.VERSIONS, path) and number != before.current + 1:
+        return None  # somebody wrote between
+    if before.version.state is not VersionState.LIVE:
+        return Change(Op.DELETE, path, base_version=number, basis=written)
+    metadata, retention = _undescribed(change, before.metadata, settings)
+    return Change(
+        Op.SET,
+        path,
+        fields=before.fields,
+        metadata=metadata,
+        base_version=number,
+        retention=retention,
+        basis=written,
+    )
+
+
+def _compare(change: Change, now: Secret | None) -> None:
+    """In place of a store's own check, a moment before. Raises Conflict."""
+    if change.base_version is not None and not is_up_to_date(change, now):
+        raise _conflict(change, now.current if now is not None else 0)
+
+
+def _conflict(change: Change, actual: int) -> Conflict:
+    base = change.base_version or 0
+    if not actual:
+        what = "There is no such secret (any more)."
+    elif not base:
+        what = "Something is there already."
+    elif actual != base:
+        what = f"It is at version {actual} now, not {base}."
+    else:
+        what = "Somebody changed it meanwhile."
+    return Conflict(what, expected=base, actual=actual, hint="Look at it again, then repeat.", path=change.path)
 
 
 def _flip(backend: Backend, change: Change) -> Applied:
     current = _check_base(backend, change)
     numbers = change.versions or (current,)
     wanted = VersionState.LIVE if change.op is Op.DELETE else VersionState.DELETED
-    try:
-        touched = tuple(v.number for v in backend.versions(change.path) if v.number in numbers and v.state is wanted)
-        can_undelete = backend.can(Capability.UNDELETE)
-    except Unsupported:
-        touched, can_undelete = numbers, False
-    except PermissionDenied:
-        touched, can_undelete = (), False
+    touched = numbers
+    if backend.can(Capability.VERSIONS, change.path):
+        with suppress(PermissionDenied):  # of a token that may not see what it changes
+            known = backend.versions(change.path)
+            touched = tuple(
+                version.number for version in known if version.number in numbers and version.state is wanted
+            )
     if change.op is Op.DELETE:
         backend.delete(change.path, change.versions)
-        undoable = can_undelete
+        undoable = backend.can(Capability.UNDELETE, change.path)
     else:
         backend.undelete(change.path, change.versions)
         undoable = True
@@ -203,15 +268,13 @@ def _flip(backend: Backend, change: Change) -> Applied:
 
 def _check_base(backend: Backend, change: Change) -> int:
     """The current version, after comparing it with the change's base."""
+    if change.basis is not None:
+        secret = backend.read(change.path)
+        _compare(change, secret)
+        return secret.current
     current = backend.outline(change.path).current
-    if change.base_version is not None and current != change.base_version:
-        raise Conflict(
-            f"It is at version {current} now, not {change.base_version}.",
-            expected=change.base_version,
-            actual=current,
-            hint="Look at it again, then repeat.",
-            path=change.path,
-        )
+    if change.base_version not in {None, current}:
+        raise _conflict(change, current)
     return current
 
 
@@ -247,8 +310,10 @@ def _copy(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
         backend.write_history(History(target, history.metadata, history.versions))
         last = history.versions[-1].version.number if history.versions else None
         return Applied(change, None, Change(Op.DESTROY, target, base_version=last))
-    if existing is None and backend.can(Capability.VERSIONS):
-        return Applied(change, None, Change(Op.DESTROY, target, base_version=_carry(backend, change, move=False)))
+    if existing is None and backend.can(Capability.VERSIONS, change.path):
+        number = _carry(backend, change, move=False)
+        back = Op.DESTROY if backend.can(Capability.DESTROY, target) else Op.DELETE
+        return Applied(change, None, Change(back, target, base_version=number))
     secret = backend.read(change.path)
     if secret.version.state is not VersionState.LIVE:
         raise NotFound(

@@ -16,6 +16,7 @@ from kvtui.domain import json_text
 from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType
+from kvtui.domain.retention import Retention
 from kvtui.services.changes import Change, Op
 
 PURPOSE = "pending changes"
@@ -46,6 +47,7 @@ def _plain(change: Change) -> Json:
         "to": change.to,
         "versions": list(change.versions),
         "base_version": change.base_version,
+        "retention": _plain_retention(change.retention),
         "basis": None if change.basis is None else change.basis.hex(),
     }
 
@@ -60,8 +62,23 @@ def _change(row: dict[str, Any]) -> Change:
         to=row["to"],
         versions=tuple(row["versions"]),
         base_version=row["base_version"],
+        retention=_retention(row["retention"]),
         basis=None if row["basis"] is None else bytes.fromhex(row["basis"]),
     )
+
+
+def _plain_retention(retention: Retention | None) -> Json:
+    if retention is None:
+        return None
+    seconds = None if retention.delete_after is None else retention.delete_after.total_seconds()
+    return [retention.max_versions, retention.cas_required, seconds]
+
+
+def _retention(plain: list[Any] | None) -> Retention | None:
+    if plain is None:
+        return None
+    most, required, seconds = plain
+    return Retention(most, required, None if seconds is None else timedelta(seconds=seconds))
 
 
 def _plain_patch(patch: MetadataPatch) -> dict[str, Json]:

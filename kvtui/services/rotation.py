@@ -20,12 +20,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_bytes
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, NotFound, Unavailable
 from kvtui.domain.metadata import Metadata
 from kvtui.domain.secret import Secret, Version, VersionState
-from kvtui.domain.value import SecretValue, decode_input, same_fields
+from kvtui.domain.value import SecretValue, decode_input
 from kvtui.hardening import child_environment
 from kvtui.services.changes import Change, Op, prepared_on
 from kvtui.services.journal import Act
@@ -91,7 +90,7 @@ def rotate(
     value = make()
     if secret.fields[name].same_as(value):
         raise InvalidInput("The new value is the old one.", hint="Make another.", path=path)
-    change = Change(Op.SET, path, fields={**secret.fields, name: value}, base_version=_base(session, secret))
+    change = Change(Op.SET, path, fields={**secret.fields, name: value}, base_version=secret.current)
     applied = session.apply(prepared_on(change, secret), act=Act.ROTATE)
     version = applied.version
     if version is None:  # a SET always has one
@@ -139,22 +138,6 @@ def _field(secret: Secret, field: str | None) -> str:
     if field not in secret.fields:
         raise InvalidInput(f"It has no field {field}.", hint=f"Its fields: {names or 'none'}.", path=secret.path)
     return field
-
-
-def _base(session: Session, secret: Secret) -> int | None:
-    """The version to write over. A store without check-and-set is read again: making a value may have taken long."""
-    if session.can(Capability.CHECK_AND_SET):
-        return secret.current
-    actual = session.backend.read(secret.path)
-    if actual.current != secret.current or not same_fields(actual.fields, secret.fields):
-        raise Conflict(
-            "Somebody wrote meanwhile.",
-            expected=secret.current,
-            actual=actual.current,
-            hint="Look at it again, then repeat.",
-            path=secret.path,
-        )
-    return None
 
 
 def _verify(secret: Secret, field: str, value: SecretValue, version: int) -> None:

@@ -202,17 +202,13 @@ class Session:
     def info(self) -> BackendInfo:
         return self.backend.info()
 
-    def can(self, capability: Capability) -> bool:
-        return self._backend is not None and self._backend.can(capability)
+    def can(self, capability: Capability, path: str | None = None) -> bool:
+        """With a path, what can be done there: that may ask the store once."""
+        return not self.why_not(capability, path)
 
-    def why_not(self, capability: Capability) -> str:
+    def why_not(self, capability: Capability, path: str | None = None) -> str:
         """The reason a capability is missing, for a greyed action; empty when it is there."""
-        if self._backend is None:
-            return "The vault is locked."
-        info = self._backend.info()
-        if capability in info.capabilities:
-            return ""
-        return info.reasons.get(capability, f"This {info.kind} store cannot {capability.title}.")
+        return "The vault is locked." if self._backend is None else self._backend.why_not(capability, path)
 
     # -- reading
 

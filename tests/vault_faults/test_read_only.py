@@ -90,7 +90,7 @@ def plausible(name: str, tmp_path: Path, path: str, default: object) -> Any:
 def members() -> list[str]:
     """Everything public that the contract has, but closing."""
     found = {name for name, _ in inspect.getmembers(Backend) if not name.startswith("_")}
-    return sorted(found - {"close", "can"})
+    return sorted(found - {"close", "can", "why_not"})
 
 
 def use(backend: Backend, name: str, tmp_path: Path, path: str) -> None:

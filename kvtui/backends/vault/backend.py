@@ -226,12 +226,12 @@ class VaultBackend(Surveying, Leasing, Wrapping):
         lacking = self._info.capabilities - engine.capabilities - _OF_ALL
         return {capability: engine.why(capability) for capability in lacking}
 
-    def can(self, capability: Capability, path: str | None = None) -> bool:
+    def why_not(self, capability: Capability, path: str | None = None) -> str:
         """By the engine of a path, for which a mount that is not known yet is asked for once."""
-        if path is None or not super().can(capability) or capability in _OF_ALL:
-            return super().can(capability)
-        engine, _ = self._engine_or_none(path)
-        return engine is None or capability in engine.capabilities
+        engine, _ = (None, None) if path is None or capability in _OF_ALL else self._engine_or_none(path)
+        if engine is None or capability in engine.capabilities:
+            return super().why_not(capability)
+        return engine.why(capability)
 
     def caveats(self, secret: Secret) -> Mapping[str, str]:
         return self._engine(secret.path)[0].caveats(secret.fields)

@@ -15,7 +15,7 @@ from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError
 from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import History, Secret, VersionState
-from kvtui.domain.value import Fields
+from kvtui.domain.value import Fields, like_fields
 from kvtui.services.journal import DONE, Act, Done
 from kvtui.services.transfer.guess import guess_type
 from kvtui.services.transfer.model import Format, Item
@@ -146,9 +146,8 @@ class _Import:
     def __init__(self, backend: Backend, *, dry_run: bool, guess_types: bool, journal: Journal | None) -> None:
         self._backend = backend
         self._dry_run = dry_run
-        self._describes = backend.can(Capability.EDIT_METADATA)
         self._checks = backend.can(Capability.CHECK_AND_SET)
-        self._guess_types = guess_types and self._describes
+        self._guess_types = guess_types
         self._journal = journal
         self._seen = Names()
 
@@ -210,9 +209,9 @@ class _Import:
         if item.history is not None and item.history.versions[-1].version.state is not VersionState.LIVE:
             return self._compare_deleted(item.history, secret)
         note = "It exists, so its older versions were left out." if item.history else ""
-        patch = item.metadata if self._describes else MetadataPatch()
+        patch = item.metadata if self._describes(item) else MetadataPatch()
         described = patch.apply(secret.metadata) == secret.metadata
-        if secret.version.state is VersionState.LIVE and _same(secret.fields, item.fields):
+        if secret.version.state is VersionState.LIVE and self._same(secret.fields, item.fields):
             if described:
                 return ItemResult(item.path, ItemOutcome.SKIPPED, secret.current), None
             if not self._dry_run:
@@ -222,15 +221,24 @@ class _Import:
         result = ItemResult(item.path, ItemOutcome.UPDATED, secret.current + 1, note=note)
         return result, Write(item.path, item.fields, patch, checked)
 
+    def _same(self, one: Fields, other: Fields) -> bool:
+        """Same names with the same values, in any order; a store may keep none within a map either."""
+        if not self._backend.info().keeps_order:
+            return like_fields(one, other)
+        return set(one) == set(other) and all(one[name].same_as(other[name]) for name in one)
+
+    def _describes(self, item: Item) -> bool:
+        return self._backend.can(Capability.EDIT_METADATA, item.path)
+
     def _create(self, item: Item) -> tuple[ItemResult, Write | History | None]:
         if self._dry_run:
             paths.check_new(item.path)  # as the write would
         if item.history is not None:
             return self._restore(item, item.history)
         patch, note = item.metadata, ""
-        if patch and not self._describes:
+        if patch and not self._describes(item):
             patch, note = MetadataPatch(), "This store keeps no metadata."
-        if self._guess_types and patch.type is UNSET:
+        if self._guess_types and patch.type is UNSET and self._describes(item):
             guessed = guess_type(item.path, item.fields)
             if guessed is not SecretType.SECRET:
                 patch = replace(patch, type=guessed)
@@ -258,8 +266,3 @@ class _Import:
         raise AlreadyExists(
             "It is deleted in the file, but exists here.", hint="Delete it here, or leave it.", path=history.path
         )
-
-
-def _same(one: Fields, other: Fields) -> bool:
-    """Same names with the same values; stores may keep another order."""
-    return set(one) == set(other) and all(one[name].same_as(other[name]) for name in one)
