@@ -312,6 +312,52 @@ def test_the_token_stands_in_no_output_log_or_file(server: VaultDouble, home: Pa
         assert not each.is_file() or token.encode() not in each.read_bytes(), each
 
 
+def example(name: str) -> str:
+    """The block of the README below this mark."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)```", readme, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_examples_of_the_readme_run(server: VaultDouble, home: Path) -> None:
+    bin_ = home / "bin"
+    bin_.mkdir()
+    program = bin_ / "kvtui"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m kvtui "$@"\n')
+    program.chmod(0o755)
+    script = example("server").replace("https://vault.example.com:8200", server.url)
+    assert server.url in script
+    server.secrets_of("secret").pop("app/db")
+    server.write("secret", "app/db", {"password": "first"})
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        env={
+            **os.environ,
+            "PATH": f"{bin_}:{os.environ['PATH']}",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "BAO_TOKEN": server.root_token,
+            "NEW": "second",
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"first" in done.stdout
+    found = server.secrets_of("secret")["app/db"]
+    assert [found.versions[number].data for number in (1, 2, 3)] == [
+        {"password": text} for text in ("first", "second", "first")
+    ]
+
+
+def test_the_profiles_of_the_readme_are_right(home: Path) -> None:
+    file = home / "config" / "kvtui" / "config.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(example("profiles"))
+    assert run_here("config", "check").code == 0
+    assert {row["name"] for row in run_here("profiles", "--json").json["profiles"]} >= {"staging", "production"}
+
+
 @pytest.fixture(scope="module")
 def real() -> Iterator[RealServer]:
     found = real_server()
