@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 
 import pytest
 
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, InvalidInput, InvalidPath, NotFound
+from kvtui.domain.errors import AlreadyExists, InvalidInput, InvalidPath, Locked, NotFound, PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
-from kvtui.domain.secret import EntryKind, History, StoredVersion, Version, VersionState
+from kvtui.domain.secret import EntryKind, History, Skipped, StoredVersion, Version, VersionState
 from kvtui.domain.value import SecretValue
 from kvtui.testing.cruel import ALLOWED_NAMES, FORBIDDEN_NAMES
 from kvtui.testing.suite import Suite, holds, need, one
@@ -199,6 +200,65 @@ class ReadingConformance(Suite):
         assert [entry.path for entry in store.walk()] == sorted(everything)
         assert [entry.path for entry in store.walk("a")] == ["a/b", "a/b-c", "a/b/c"]
         assert not any(entry.is_folder for entry in store.walk())
+
+    def _with_a_denied_folder(self, store: Backend) -> Backend:
+        given = self.seed(store)
+        for path in ("a/x", "b/deep/x", "b/x", "c/x"):
+            given.write(path, one("x"))
+        denied = self.deny(store, "b")
+        if denied is None:
+            pytest.skip("everybody may list all of this store")
+        return denied
+
+    def test_a_folder_that_may_not_be_listed_ends_a_walk(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        with self._with_a_denied_folder(store) as denied:
+            with pytest.raises(PermissionDenied) as caught:
+                list(denied.walk())
+            assert caught.value.path == "b"
+            for skipped in (None, lambda _: None):
+                with pytest.raises(PermissionDenied):
+                    list(denied.walk("b", skipped=skipped))
+            assert [entry.path for entry in denied.walk("a")] == ["a/x"]
+            assert [entry.path for entry in denied.list().entries] == ["a", "b", "c"]
+
+    def test_a_walk_goes_on_where_it_is_told_what_was_skipped(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        told: list[Skipped] = []
+        with self._with_a_denied_folder(store) as denied:
+            assert [entry.path for entry in denied.walk(skipped=told.append)] == ["a/x", "c/x"]
+        (skipped,) = told
+        assert (skipped.path, skipped.kind) == ("b", EntryKind.FOLDER)
+        assert isinstance(skipped.error, PermissionDenied)
+
+    def test_the_index_and_the_trash_go_on_where_they_are_told_what_was_skipped(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        with self._with_a_denied_folder(store) as denied:
+            if store.can(Capability.INDEX):
+                told: list[Skipped] = []
+                assert [row.path for row in denied.index(skipped=told.append)] == ["a/x", "c/x"]
+                assert [skipped.path for skipped in told] == ["b"]
+                assert [row.path for row in denied.find("x", 9, skipped=told.append)] == ["a/x", "c/x"]
+                with pytest.raises(PermissionDenied):
+                    list(denied.index())
+            if store.can(Capability.TRASH):
+                self.seed(store).delete("c/x")
+                told = []
+                assert [item.path for item in denied.trash(skipped=told.append)] == ["c/x"]
+                assert [skipped.path for skipped in told] == ["b"]
+                with pytest.raises(PermissionDenied):
+                    list(denied.trash())
+
+    def test_what_is_asked_for_in_an_interrupted_call_fails_at_once(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        self.seed(store).write("a/x", one("x"))
+        with store.interruptible() as interrupt:
+            assert store.list("a").entries
+            interrupt()
+            interrupt()
+            with suppress(Locked):  # where no call can take long it may still be answered
+                list(store.walk())
+        assert [entry.path for entry in store.walk()] == ["a/x"]
 
     # Reading
 

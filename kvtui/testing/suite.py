@@ -66,6 +66,11 @@ class Suite:
         """A fresh, empty store of this kind that lacks one capability."""
         return None
 
+    def deny(self, backend: Backend, folder: str) -> Backend | None:
+        """Another connection to the same store, for somebody who may list all of it but this folder and what is below
+        it, and who may do as much as `backend` elsewhere."""
+        return None
+
     def plant(self, history: History) -> Backend | None:
         """A fresh store into which another program wrote this secret, whatever its name looks like."""
         return None

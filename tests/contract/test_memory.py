@@ -30,6 +30,11 @@ class TestMemory(BackendConformance):
     def without(self, capability: Capability) -> Backend:
         return MemoryBackend(capabilities=ALL - {capability})
 
+    def deny(self, backend: Backend, folder: str) -> Backend:
+        assert isinstance(backend, MemoryBackend)
+        backend._store.denied.add(folder)
+        return backend.connect()
+
     def plant(self, history: History) -> Backend:
         return MemoryBackend(MemoryStore([history]))
 

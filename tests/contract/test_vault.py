@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -77,6 +78,19 @@ class Kv2OnOpenBaoDouble(BackendConformance):
         with self.api() as api:
             api.change("POST", f"sys/mounts/{root}", {"type": "kv", "options": {"version": str(self.version)}})
         return self.connect(root)
+
+    def deny(self, backend: Backend, folder: str) -> Backend:
+        assert isinstance(backend, VaultBackend)
+        root = backend.root
+        rules = {f"{root}/*": {"capabilities": ["create", "read", "update", "delete", "list"]}}
+        for kind in ("metadata/", "detailed-metadata/") if self.version == 2 else ("",):
+            rules[f"{root}/{kind}{folder}/*"] = {"capabilities": ["deny"]}
+        with self.api() as api:
+            api.change("PUT", f"sys/policies/acl/{root}", {"policy": json.dumps({"path": rules})})
+            made = api.change("POST", "auth/token/create", {"policies": [root], "ttl": "1h"})
+            token = made.envelope["auth"]["client_token"]
+        narrow = api_of(self.url, token)
+        return VaultBackend(narrow, Mounts(narrow), location=self.url, root=root)
 
     def connect(self, root: str) -> VaultBackend:
         api = self.api()
