@@ -11,11 +11,17 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kvtui.services.profiles import Profile
+    from kvtui.services.session import Session
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
@@ -29,6 +35,8 @@ class Picture:
     keys: Sequence[str]
     size: tuple[int, int] = (100, 28)
     theme: str = "kvtui-dark"
+    server: bool = False
+    """On a server, by a token that may not do everything."""
 
 
 PICTURES = (
@@ -39,30 +47,74 @@ PICTURES = (
     Picture("generate", ["J", *"apps/shop/prod/database", "enter", "o"]),
     Picture("themes", ["T"], theme="kvtui-light"),
     Picture("narrow", ["J", *"apps/shop/prod/database", "enter", "enter"], size=(60, 24)),
+    Picture(
+        "server",
+        ["J", *"secret/billing", "enter", "l", "J", *"secret/apps/shop/prod/database", "enter", "e"],
+        server=True,
+    ),
 )
+
+
+@contextmanager
+def example(picture: Picture) -> Iterator[tuple[Profile, Session]]:
+    """A store with example data, open."""
+    from kvtui.services.demo import fill
+    from kvtui.services.profiles import Profile
+    from kvtui.services.session import Session
+    from tests.doubles.vault import VaultDouble
+
+    if not picture.server:
+        profile = Profile("demo", "memory", MappingProxyType({"name": picture.name}))
+        session = Session(profile)
+        session.unlock()
+        fill(session.backend, NOW)
+        yield profile, session
+        return
+    with VaultDouble() as server:
+        server.mount("legacy", version=1)
+        shop = {"host": "db.example.com", "password": "example", "port": 5432, "user": "shop"}
+        for path in ("apps/shop/prod/database", "apps/shop/prod/payments", "apps/shop/staging/database"):
+            server.write("secret", path, shop)
+        server.write("secret", "billing/ledger", {"value": "example"})
+        server.write("legacy", "mail", {"value": "example"})
+        names = {
+            f"secret/{kind}/{path}": ["read", "list"]
+            for kind in ("data", "metadata", "subkeys")
+            for path in ("", "apps/*")
+        }
+        server.policy("shop", {**names, "legacy/*": ["read", "list"]})
+        os.environ["EXAMPLE_TOKEN"] = server.token("shop", ttl=0)
+        auth = {"method": "token", "token_env": "EXAMPLE_TOKEN"}
+        profile = Profile(
+            "production",
+            "vault",
+            MappingProxyType({"url": server.url, "auth": auth}),
+            colour="red",
+            banner="PRODUCTION",
+        )
+        session = Session(profile)
+        session.unlock()
+        yield profile, session
+        session.lock()
 
 
 async def draw(picture: Picture) -> str:
     from kvtui.config import Config, UiConfig
-    from kvtui.services.demo import fill
-    from kvtui.services.profiles import Profile, Profiles
-    from kvtui.services.session import Session
+    from kvtui.services.profiles import Profiles
     from kvtui.ui.app import KvtuiApp
     from tests.support.screens import wait_for_idle
 
-    profile = Profile("demo", "memory", MappingProxyType({"name": picture.name}))
-    session = Session(profile)
-    session.unlock()
-    fill(session.backend, NOW)
     config = Config(ui=UiConfig(theme=picture.theme))
-    app = KvtuiApp(Profiles({"demo": profile}, profile), config, session=session, clock=lambda: 0.0, now=lambda: NOW)
-    async with app.run_test(size=picture.size) as pilot:
-        await wait_for_idle(pilot)
-        for key in picture.keys:
-            await pilot.press({"/": "slash", "-": "minus"}.get(key, key))
-            await pilot.pause(0.07)
+    with example(picture) as (profile, session):
+        known = Profiles({profile.name: profile}, profile)
+        app = KvtuiApp(known, config, session=session, clock=lambda: 0.0, now=lambda: NOW)
+        async with app.run_test(size=picture.size) as pilot:
             await wait_for_idle(pilot)
-        return svg(app.export_screenshot(title="kvtui"))
+            for key in picture.keys:
+                await pilot.press({"/": "slash", "-": "minus"}.get(key, key))
+                await pilot.pause(0.07)
+                await wait_for_idle(pilot)
+            return svg(app.export_screenshot(title="kvtui"))
 
 
 def svg(text: str) -> str:
