@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Never
 
 from kvtui.cli.exits import Usage
 from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType, check_tags, parse_duration
-from kvtui.domain.retention import Retention
 
 if TYPE_CHECKING:
     from kvtui.cli.context import Context
+    from kvtui.domain.retention import Retention
 
 Handler = Callable[["Context", argparse.Namespace], int]
 
@@ -249,6 +249,8 @@ def add_retention_options(parser: Parser) -> None:
 
 def retention_change(args: argparse.Namespace) -> Retention | None:
     """What the options ask for, None for nothing. Raises InvalidInput."""
+    from kvtui.domain.retention import Retention  # noqa: PLC0415 - the screen starts without it
+
     required = args.cas_required
     if required not in {None, "yes", "no"}:
         raise Usage("--cas-required: not yes or no.", hint="Write it as --cas-required yes.")
