@@ -13,13 +13,15 @@ from types import TracebackType
 from typing import Self
 
 _REQUEST = b" HTTP/1.1\r\n"
+_LISTING = (b"list=true", b"scan=true")
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What passed since the last reset; `quiet_seconds` is how long nothing has."""
+    """What passed since the last reset; `quiet_seconds` is how long no listing, or a part of the answer to one, has."""
 
     requests: int
+    listings: int
     quiet_seconds: float
 
 
@@ -72,9 +74,9 @@ async def _serve(upstream: int, pipe: Connection) -> None:
             over.cancel()
             return
         if asked is None:
-            pipe.send(Passed(way.requests, time.perf_counter() - way.last))
+            pipe.send(Passed(way.requests, way.listings, time.perf_counter() - way.last))
         else:
-            way.delay, way.requests = asked / 2, 0
+            way.delay, way.requests, way.listings = asked / 2, 0, 0
             pipe.send(True)
 
     server = await loop.create_server(lambda: _Side(way, None), "127.0.0.1", 0, backlog=256)
@@ -92,7 +94,7 @@ class _Way:
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
         self.delay = 0.0
-        self.requests = 0
+        self.requests = self.listings = 0
         self.last = time.perf_counter()
 
 
@@ -107,6 +109,7 @@ class _Side(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[bytes] = deque()
         self._tail = b""
+        self._is_listing = False
         self._making: asyncio.Task[object] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -121,11 +124,15 @@ class _Side(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         way = self._way
-        way.last = time.perf_counter()
         if self._is_client:
             seen = self._tail + data
-            way.requests += seen.count(_REQUEST)
+            way.requests += (count := seen.count(_REQUEST))
             self._tail = seen[1 - len(_REQUEST) :]
+            if count:  # clients like ours send a request in one piece
+                self._is_listing = any(flag in data for flag in _LISTING)
+                way.listings += self._is_listing
+        if self._is_listing or (self._other is not None and self._other._is_listing):  # noqa: SLF001
+            way.last = time.perf_counter()
         self._waiting.append(data)
         if way.delay:
             asyncio.get_running_loop().call_later(way.delay, self.flush, 1)

@@ -54,8 +54,7 @@ def _server(server: Server, repeats: int, folders: int, keys: int) -> dict[str, 
     results: dict[str, Any] = {}
     with Proxy(server.port) as proxy:
         for latency in LATENCIES:
-            rows = listing(server, proxy, latency, repeats, folders)
-            results[f"listing, {latency * 1000:.0f} ms"] = rows
+            results[f"listing, {latency * 1000:.0f} ms"] = listing(server, proxy, latency, repeats, folders)
         for latency in LATENCIES:
             proxy.reset(latency)
             results[f"screen, {latency * 1000:.0f} ms"] = {
@@ -201,13 +200,14 @@ def _while_walking(
     times: list[float] = []
     walks = 0
     while len(times) < keys:
-        before = proxy.passed().requests
-        for at in range(len(opening)):
-            terminal.key(opening[at : at + 1])
+        listed = proxy.passed().listings
+        terminal.key(opening)
 
-        def is_over(pressed: list[float], before: int = before) -> bool:
+        def is_over(pressed: list[float], before: int = listed) -> bool:
             passed = proxy.passed()
-            return (passed.requests > before and passed.quiet_seconds > QUIET_SECONDS) or len(pressed) > 3000
+            if passed.listings == before and len(pressed) > 5 * KEYS_PER_SECOND:
+                raise RuntimeError(f"{opening!r} lists nothing")
+            return passed.listings > before and passed.quiet_seconds > QUIET_SECONDS
 
         times += _held(terminal, pattern, is_over)
         walks += 1
