@@ -15,6 +15,7 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import KvtuiError, NotFound
 from kvtui.domain.json_text import Json
 from kvtui.services.changes import Change, Op
+from kvtui.services.left_out import all_below
 from kvtui.services.session import Session
 
 
@@ -114,11 +115,11 @@ def _sources(session: Session, source: str, *, recursive: bool) -> list[str]:
     except NotFound as missing:
         if not recursive:
             raise _maybe_folder(session, source, missing) from None
-        return [entry.path for entry in session.backend.walk(source)]
+        return [entry.path for entry in all_below(session.backend, source)]
     if not recursive:
         return [source]
     try:
-        return [source, *(entry.path for entry in session.backend.walk(source))]
+        return [source, *(entry.path for entry in all_below(session.backend, source))]
     except NotFound:
         return [source]
 

@@ -246,7 +246,8 @@ class Session:
             return Outcome(change, error=error)
 
     def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
-        """Write some fields of a secret without reading the others; see Backend.patch. One key does not take it back."""
+        """Write some fields of a secret without reading the others; see Backend.patch. It is not undone with one key,
+        as nobody knows what was there."""
         with self._writing, self.journal.around(Act.WRITE, path):
             version = self.backend.patch(path, fields, expected=expected)
             self._undo.clear()

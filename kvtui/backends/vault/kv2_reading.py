@@ -45,7 +45,7 @@ class Kv2Reading(Engine):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._written: dict[str, int] = {}
-        self._without_details = False
+        self._without_details = self._had_details = False
         self._without_outlines = False
 
     # Listing
@@ -84,7 +84,8 @@ class Kv2Reading(Engine):
         try:
             reply = self.api.get(self.where("detailed-metadata", at) + "/", pairs=pairs, about=at.path)
         except (PermissionDenied, Unsupported):
-            self._without_details = True  # it is allowed for all of a mount or, most often, not at all
+            # Most often it is allowed for all of a mount or for nothing of it.
+            self._without_details = not self._had_details
             return None
         if reply is None:
             return {} if after else None  # an empty folder, or a server that does not know this: a plain listing tells
@@ -92,6 +93,7 @@ class Kv2Reading(Engine):
         if not isinstance(keys, list) or not isinstance(told, dict):
             self._without_details = True
             return None
+        self._had_details = True
         return {name: about if isinstance(about := told.get(name), dict) else {} for name in texts(keys)}
 
     def scan(self, at: Place) -> Sequence[str] | None:
