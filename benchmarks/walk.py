@@ -195,10 +195,10 @@ def _at_rest(terminal: Terminal, pattern: list[bytes], keys: int) -> dict[str, f
 def _while_walking(
     terminal: Terminal, proxy: Proxy, opening: bytes, pattern: list[bytes], keys: int
 ) -> dict[str, float]:
-    """As many walks as it takes for so many keys; `opening` is what starts one. The first keys after it find a dialog
-    that is still being made, as they do for a person."""
+    """As many walks as it takes for so many keys, after a first one that loads what it needs; `opening` starts one. The
+    first keys after it find a dialog that is still being made, as they do for a person."""
     times: list[float] = []
-    walks = 0
+    walks = -1
     while len(times) < keys:
         listed = proxy.passed().listings
         terminal.key(opening)
@@ -209,8 +209,9 @@ def _while_walking(
                 raise RuntimeError(f"{opening!r} lists nothing")
             return passed.listings > before and passed.quiet_seconds > QUIET_SECONDS
 
-        times += _held(terminal, pattern, is_over)
+        held = _held(terminal, pattern, is_over)
         walks += 1
+        times += held if walks else []
         terminal.key(b"\x1b")
         terminal.drain()
     return _told(times, walks)
