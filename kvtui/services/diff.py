@@ -81,7 +81,7 @@ def retention_rows(retention: Retention) -> dict[str, str]:
     if retention.max_versions is not None:
         rows["max versions"] = str(retention.max_versions) if retention.max_versions else "as the store has it"
     if retention.cas_required is not None:
-        rows["cas required"] = "yes" if retention.cas_required else "no"
+        rows["CAS required"] = "yes" if retention.cas_required else "no"
     if retention.delete_after is not None:
         rows["delete after"] = format_duration(retention.delete_after) if retention.delete_after else "never"
     return rows

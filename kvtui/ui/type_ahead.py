@@ -13,6 +13,7 @@ from collections import deque
 from textual import events, on
 from textual.app import ReturnType
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.timer import Timer
 
 from kvtui.ui.safety import SafeApp
@@ -41,6 +42,8 @@ class TypeAheadApp(SafeApp[ReturnType]):
         super().__init__()
         self._waiting: deque[events.Key | events.Paste] = deque()
         self._under_way = 0
+        self._carrier: MessagePump | None = None
+        """Who has what follows the last key; a dialog that is removed takes it along."""
         self._since = 0.0
         self._looking: Timer | None = None
 
@@ -67,18 +70,21 @@ class TypeAheadApp(SafeApp[ReturnType]):
             await self._hand_on(event)
 
     def _is_busy(self) -> bool:
+        if self._carrier is not None and not self._carrier.is_attached:
+            self._under_way = 0
         return self._under_way > 0 or self.is_opening()
 
     async def _hand_on(self, event: events.Key | events.Paste) -> None:
         target = self.focused or self.screen
         await super().on_event(event)
         self._under_way += 1
+        self._carrier = target
         if not target.post_message(Handled()):
             self._under_way -= 1
 
     @on(Handled)
     async def _handled(self, event: Handled) -> None:
-        target = self.focused or self.screen
+        target = self._carrier = self.focused or self.screen
         if event.rounds < ROUNDS and target.post_message(Handled(event.rounds + 1)):
             return
         self._under_way = max(0, self._under_way - 1)

@@ -53,7 +53,7 @@ def test_meta_sets_how_many_versions_are_kept_and_how_long(bao: Any, server: Vau
     assert len(server.mutations()) == 1
     assert bao("meta", "secret/db", "--delete-after", "never", "--cas-required", "no").code == 0
     told = bao("meta", "secret/db").text
-    assert [line.split(maxsplit=2)[2] for line in told.splitlines() if line.startswith(("max", "cas", "delete"))] == [
+    assert [line.split(maxsplit=2)[2] for line in told.splitlines() if line.startswith(("max", "CAS", "delete"))] == [
         "7",
         "no",
         "never",

@@ -155,6 +155,9 @@ async def test_an_old_engine_says_what_it_cannot_do(server: VaultDouble, monkeyp
         text = (await screen.press("d")).replace("│", "").replace("\n", "")
         assert "It cannot be undeleted." in text
         assert "It can be" not in text
+        assert "type its path" in text
+        screen.app.screen.query_one("#confirm-path").focus()
+        await screen.type("old/x")
         await screen.press("ctrl+s")
         assert server.secrets_of("old") == {}
         assert len(server.mutations()) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from types import MappingProxyType
 
 from textual import on
@@ -15,12 +15,12 @@ from kvtui import text as texts
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.characters import unsafe
-from kvtui.domain.errors import AlreadyExists, InvalidInput
+from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType, check_tags
 from kvtui.domain.secret import Secret
-from kvtui.domain.value import Fields, SecretValue, ValueType, same_fields
+from kvtui.domain.value import Fields, SecretValue, ValueType, like_fields, same_fields
 from kvtui.services.changes import Change, Op
-from kvtui.ui.dialogs.form import REVEAL_SECONDS, FormDialog
+from kvtui.ui.dialogs.form import REVEAL_SECONDS, ChangeForm, Fits
 from kvtui.ui.show import show_name
 from kvtui.ui.widgets.field_form import FieldRow, FormRow
 from kvtui.ui.widgets.line_input import LineInput
@@ -31,9 +31,10 @@ _JSON_KINDS = (ValueType.NUMBER, ValueType.BOOLEAN, ValueType.NULL, ValueType.LI
 _NOTHING: Fields = MappingProxyType({})
 
 
-class EditDialog(FormDialog[Change]):
+class EditDialog(ChangeForm):
     """Returns a SET change based on `secret`, or on "must not exist" for a new one.
 
+    fits: whether its store could take it, asked before it is returned. caveats: by field, what to know of its value.
     path: what a new secret's path starts with. draft: a change to go on with, as `draft()` or a conflict gave it.
     existing: paths that are taken. field: the one whose value somebody came to change.
     """
@@ -54,10 +55,16 @@ class EditDialog(FormDialog[Change]):
         field: str | None = None,
         reveal_seconds: float = REVEAL_SECONDS,
         disclose: Callable[[], None] | None = None,
+        fits: Fits | None = None,
+        caveats: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         title = "New secret" if secret is None else "Edit"
         super().__init__(title, "Review", wide=True, reveal_seconds=reveal_seconds, disclose=disclose)
         self._can = info.capabilities
+        self._same = same_fields if info.keeps_order else like_fields
+        self.fits, self._caveats = fits, caveats
+        self._at_fault = ""
+        """The field that the store would not take."""
         self._secret, self._draft, self._existing = secret, draft, existing
         self._field = field
         self._path = draft.path if draft is not None else path
@@ -94,7 +101,7 @@ class EditDialog(FormDialog[Change]):
         kinds = [*_JSON_KINDS] if Capability.TYPED_VALUES in self._can else []
         if Capability.BYTES in self._can:
             kinds.append(ValueType.BYTES)
-        return FieldRow(name, value, kinds, named=self._many)
+        return FieldRow(name, value, kinds, named=self._many, caveat=self._caveats.get(name, ""))
 
     @property
     def _many(self) -> bool:
@@ -145,9 +152,35 @@ class EditDialog(FormDialog[Change]):
         if self._secret is None:
             return Change(Op.SET, path, fields=fields, metadata=self._patch(), base_version=0)
         patch = self._draft.metadata if self._draft is not None else MetadataPatch()
-        if same_fields(fields, self._before) and not patch:
+        if self._same(fields, self._before) and not patch:
             raise InvalidInput("Nothing was changed.", hint="Change a field, or press esc.")
         return Change(Op.SET, path, fields=fields, metadata=patch, base_version=self._secret.current)
+
+    def refusal(self, change: Change) -> None:
+        """Also finds the field it is about."""
+        self._at_fault = ""
+        if self.fits is None:
+            return
+        fields = change.fields or {}
+        try:
+            self.fits(change.path, fields, change.metadata)
+        except KvtuiError as whole:
+            for name, value in fields.items():
+                try:
+                    self.fits(change.path, {name: value}, MetadataPatch())
+                except KvtuiError as one:
+                    if one.message == whole.message:
+                        self._at_fault = name
+                        break
+            raise
+
+    def show_refusal(self, error: KvtuiError) -> None:
+        """At the field, too."""
+        self.show_error(error)
+        for row in self.rows:
+            if self._at_fault and row.field_name == self._at_fault:
+                row.complain(str(error))
+                row.area.focus()
 
     def _checked_path(self) -> str:
         if self._secret is not None:

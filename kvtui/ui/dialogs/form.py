@@ -11,6 +11,9 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from kvtui.domain.errors import KvtuiError
+from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.value import Fields
+from kvtui.services.changes import Change
 from kvtui.services.diff import FieldDiff, MetadataDiff
 from kvtui.ui.dialogs.base import Dialog, Result
 from kvtui.ui.widgets.diff_pane import DiffPane
@@ -126,6 +129,45 @@ class FormDialog(Dialog[Result]):
     @on(TextArea.Changed)
     def _value_changed(self) -> None:
         self.keep_shown()
+
+
+Fits = Callable[[str, Fields, MetadataPatch], None]
+"""Backend.check: raises what writing these would raise."""
+
+
+class ChangeForm(FormDialog[Change]):
+    """A form of a change that its store is asked about before it is returned, where `fits` is given."""
+
+    fits: Fits | None = None
+
+    def refusal(self, change: Change) -> None:
+        """Raise KvtuiError where the store would change or refuse it. Called on a thread."""
+
+    def finish(self) -> None:
+        try:
+            change = self.result()
+        except KvtuiError as error:
+            self.show_error(error)
+        else:
+            if self.fits is None:
+                self.dismiss(change)
+                return
+            self.is_settling = True  # what is typed ahead is for what comes then
+            self.run_worker(self._finish(change), group="refusal", description="ask the store", exclusive=True)
+
+    async def _finish(self, change: Change) -> None:
+        try:
+            await asyncio.to_thread(self.refusal, change)
+        except KvtuiError as error:
+            self.show_refusal(error)
+        else:
+            if self.is_current:
+                self.dismiss(change)
+        finally:
+            self.is_settling = False
+
+    def show_refusal(self, error: KvtuiError) -> None:
+        self.show_error(error)
 
 
 class DiffDialogBase(FormDialog[Result]):

@@ -17,9 +17,11 @@ from kvtui import text as texts
 from kvtui.domain.characters import unsafe
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType, format_duration, parse_duration
+from kvtui.domain.retention import Retention
+from kvtui.domain.value import SecretValue
 from kvtui.services.changes import Change, Op
 from kvtui.ui.dialogs.edit import split_tags
-from kvtui.ui.dialogs.form import FormDialog
+from kvtui.ui.dialogs.form import ChangeForm, Fits
 from kvtui.ui.show import show_name
 from kvtui.ui.widgets.field_form import FormRow
 from kvtui.ui.widgets.line_input import LineInput
@@ -47,16 +49,29 @@ class CustomRow(Horizontal):
         )
 
 
-class MetadataDialog(FormDialog[Change]):
+class MetadataDialog(ChangeForm):
     """Returns a META change of what differs. version: the current one, which the change is based on. draft: a change to
-    go on with."""
+    go on with. settings: what is set for this secret, where its store has that. fits: whether its store could take the
+    metadata, asked before it is returned."""
 
     DEFAULT_CSS = """
     MetadataDialog #metadata-custom { height: auto; }
     """
 
-    def __init__(self, path: str, metadata: Metadata, version: int, draft: Change | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        metadata: Metadata,
+        version: int,
+        draft: Change | None = None,
+        *,
+        settings: Retention | None = None,
+        fits: Fits | None = None,
+    ) -> None:
         super().__init__("Edit metadata", "Review", wide=True)
+        self._settings, self.fits = settings, fits
+        self._set = settings.changed(draft.retention) if settings and draft and draft.retention else settings
+        """The settings the form starts with."""
         self._path, self._metadata, self._version = path, metadata, version
         self._start = draft.metadata.apply(metadata) if draft is not None else metadata
         """What the form starts with."""
@@ -73,16 +88,47 @@ class MetadataDialog(FormDialog[Change]):
         )
         yield FormRow("Owner", LineInput(metadata.owner or "", id="metadata-owner"))
         yield FormRow("Rotation", LineInput(interval, id="metadata-rotation", placeholder="such as 90d; empty: never"))
+        if self._set is not None:
+            yield from self._setting_rows(self._set)
         yield Vertical(*(CustomRow(key, value) for key, value in metadata.custom.items()), id="metadata-custom")
+
+    def _setting_rows(self, settings: Retention) -> Iterable[Widget]:
+        most = str(settings.max_versions) if settings.max_versions else ""
+        after = format_duration(settings.delete_after) if settings.delete_after else ""
+        answers = [(Content("no"), False), (Content("yes"), True)]
+        required = Select(answers, value=bool(settings.cas_required), allow_blank=False, compact=True)
+        required.id = "metadata-cas"
+        yield FormRow("Max versions", LineInput(most, id="metadata-most", placeholder="empty: as the store has it"))
+        yield FormRow("CAS required", required)
+        yield FormRow("Delete after", LineInput(after, id="metadata-after", placeholder="such as 30d; empty: never"))
 
     def more_buttons(self) -> Iterable[Button]:
         yield Button(Content("+ Add custom"), id="metadata-add")
 
     def result(self) -> Change:
-        patch = MetadataPatch.replacing(self._typed(), self._metadata)
-        if not patch:
+        patch, retention = MetadataPatch.replacing(self._typed(), self._metadata), self._retention()
+        if not patch and not retention:
             raise InvalidInput("Nothing was changed.", hint="Change something, or press esc.")
-        return Change(Op.META, self._path, metadata=patch, base_version=self._version)
+        return Change(Op.META, self._path, metadata=patch, base_version=self._version, retention=retention)
+
+    def refusal(self, change: Change) -> None:
+        if self.fits is not None and change.metadata:
+            all_of_it = MetadataPatch.replacing(change.metadata.apply(self._metadata))
+            self.fits(self._path, {"value": SecretValue("")}, all_of_it)
+
+    def _retention(self) -> Retention | None:
+        """What differs of the settings; what was not touched is taken as it was."""
+        if self._settings is None or self._set is None:
+            return None
+        most, after = self._line("most"), self._line("after")
+        answer = self.query_one("#metadata-cas", Select).value
+        required = answer if isinstance(answer, bool) and answer != bool(self._set.cas_required) else None
+        typed = Retention(
+            _count(most.value) if most.is_touched else self._set.max_versions,
+            self._set.cas_required if required is None else required,
+            (self._interval(after.value) or timedelta()) if after.is_touched else self._set.delete_after,
+        )
+        return Retention.replacing(typed, self._settings) or None
 
     def _typed(self) -> Metadata:
         """The metadata as the form has it; what was not touched is taken as it was, not read back from its text."""
@@ -126,12 +172,19 @@ class MetadataDialog(FormDialog[Change]):
         if not self.is_dirty():
             return None
         try:
-            patch = MetadataPatch.replacing(self._typed(), self._metadata)
+            patch, retention = MetadataPatch.replacing(self._typed(), self._metadata), self._retention()
         except InvalidInput:
-            patch = MetadataPatch.replacing(self._start, self._metadata)
-        return Change(Op.META, self._path, metadata=patch, base_version=self._version) if patch else None
+            patch, retention = MetadataPatch.replacing(self._start, self._metadata), None
+        if not patch and not retention:
+            return None
+        return Change(Op.META, self._path, metadata=patch, base_version=self._version, retention=retention)
 
     def is_dirty(self) -> bool:
+        if self._set is not None:
+            if self._set != self._settings:
+                return True
+            if self.query_one("#metadata-cas", Select).value != bool(self._set.cas_required):
+                return True
         if self._start != self._metadata or any(box.is_touched for box in self.query(LineInput)):
             return True
         kind = self.query_one("#metadata-type", Select).value
@@ -156,3 +209,13 @@ class MetadataDialog(FormDialog[Change]):
         self._line("rotation").focus()
         if isinstance(event.button.parent, CustomRow):
             await event.button.parent.remove()
+
+
+def _count(text: str) -> int:
+    """How many versions, 0 for as many as the store has it. Raises InvalidInput."""
+    text = text.strip()
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise InvalidInput("That is no number of versions.", hint="Write it as 10, or leave it empty.")
+    return int(text)

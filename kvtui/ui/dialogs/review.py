@@ -13,9 +13,10 @@ from textual.widgets import Button, Static
 
 from kvtui.domain.capability import Capability
 from kvtui.domain.metadata import Metadata
+from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Secret
 from kvtui.services.changes import Change, Op
-from kvtui.services.diff import FieldDiff, MetadataDiff, compare_fields, compare_metadata
+from kvtui.services.diff import FieldDiff, MetadataDiff, compare_fields, compare_metadata, compare_retention
 from kvtui.ui.dialogs.form import REVEAL_SECONDS, DiffDialogBase
 from kvtui.ui.show import say, show
 
@@ -27,6 +28,7 @@ class Decision(StrEnum):
 
 class ReviewDialog(DiffDialogBase[Decision]):
     """Returns whether to apply or to stage; None goes back. before: the secret as it is, None where there is none.
+    settings: what is set for it now, where that is to be changed. ordered: whether its store keeps the order of keys.
     lacks: what cannot be done at its path, with the reasons."""
 
     def __init__(
@@ -34,11 +36,15 @@ class ReviewDialog(DiffDialogBase[Decision]):
         change: Change,
         before: Secret | None,
         *,
+        settings: Retention | None = None,
+        ordered: bool = True,
         lacks: Mapping[Capability, str] = MappingProxyType({}),
         reveal_seconds: float = REVEAL_SECONDS,
         disclose: Callable[[], None] | None = None,
     ) -> None:
-        fields, metadata = differences(change, before)
+        fields, metadata = differences(change, before, ordered=ordered)
+        if settings is not None and change.retention is not None:
+            metadata += compare_retention(settings, change.retention)
         super().__init__("Review", "Apply", fields, metadata, reveal_seconds=reveal_seconds, disclose=disclose)
         self._change, self._before, self._lacks = change, before, lacks
 
@@ -67,12 +73,14 @@ class ReviewDialog(DiffDialogBase[Decision]):
         self.dismiss(Decision.STAGE)
 
 
-def differences(change: Change, before: Secret | None) -> tuple[list[FieldDiff], list[MetadataDiff]]:
+def differences(
+    change: Change, before: Secret | None, *, ordered: bool = True
+) -> tuple[list[FieldDiff], list[MetadataDiff]]:
     """What a change makes of a secret's fields and metadata."""
     old = before.metadata if before is not None else Metadata()
     fields: list[FieldDiff] = []
     if change.op is Op.SET:
-        fields = compare_fields(before.fields if before is not None else {}, change.fields or {})
+        fields = compare_fields(before.fields if before is not None else {}, change.fields or {}, ordered=ordered)
     metadata = compare_metadata(old, change.metadata.apply(old)) if change.op in {Op.SET, Op.META} else []
     return fields, metadata
 
@@ -91,7 +99,8 @@ def summary(change: Change, lacks: Mapping[Capability, str] = MappingProxyType({
                 "Write version [b]$new[/b] of [b]$path[/b]; version $old stays.", path=change.path, new=new, old=old
             )
         case Op.META:
-            return say("Change the metadata of [b]$path[/b]; no new version.", path=change.path)
+            what = "settings" if not change.metadata else "metadata and settings" if change.retention else "metadata"
+            return say("Change the $what of [b]$path[/b]; no new version.", path=change.path, what=what)
         case _:
             return show(change.describe()) + Content(".")
 

@@ -25,13 +25,14 @@ from kvtui.domain.errors import (
 )
 from kvtui.domain.metadata import UNSET, MetadataPatch
 from kvtui.domain.secret import EntryKind, Secret, VersionState
-from kvtui.domain.value import SecretValue, ValueType
+from kvtui.domain.value import Fields, SecretValue, ValueType
 from kvtui.services.changes import Applied, Change, Op, is_up_to_date, prepared_on
 from kvtui.services.journal import Act
 from kvtui.ui.screens.reading import Reading
 from kvtui.ui.show import show
 
 if TYPE_CHECKING:
+    from kvtui.domain.retention import Retention
     from kvtui.ui.dialogs.rotate import Rotation
     from kvtui.ui.widgets.tree_rows import TreeRows
 
@@ -107,15 +108,21 @@ class Changing(Reading):
             field=self.fields.field,
             reveal_seconds=self.ui.reveal_seconds,
             disclose=self.disclosing(secret),
+            fits=self._fits,
+            caveats=self.session.backend.caveats(secret) if secret is not None else {},
         )
         self.app.push_screen(dialog, done)
+
+    def _fits(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:
+        """Of the connection there is then: somebody may sign in again while a form is open. Blocking."""
+        self.session.backend.check(path, fields, metadata)
 
     def edit_again(self, change: Change, before: Secret | None) -> None:
         """Back to the form with what was typed."""
         if change.op is Op.SET:
             self._form(before, change.path, change)
         elif change.op is Op.META and before is not None:
-            self._metadata_form(before, change)
+            self.work(partial(self._metadata_form, before, change), "form", "edit metadata")
 
     # -- metadata
 
@@ -123,17 +130,34 @@ class Changing(Reading):
         self.work(self._edit_metadata, "form", "edit metadata")
 
     async def _edit_metadata(self) -> None:
+        """What is staged for it is gone on with."""
         newest = await self.call(self.session.backend.outline, (await self.selected()).path)
-        self._metadata_form(Secret(newest.path, newest.version, {}, newest.metadata, newest.current), None)
+        staged = self.session.staged.paths.get(newest.path)
+        draft = None
+        if staged is not None and (staged.metadata or staged.retention):
+            draft = Change(Op.META, newest.path, metadata=staged.metadata, retention=staged.retention)
+        secret = Secret(newest.path, newest.version, {}, newest.metadata, newest.current)
+        await self._metadata_form(secret, draft)
 
-    def _metadata_form(self, secret: Secret, draft: Change | None) -> None:
+    async def _metadata_form(self, secret: Secret, draft: Change | None) -> None:
+        from kvtui.services.describing import describe  # noqa: PLC0415 - forms load when first asked for
         from kvtui.ui.dialogs.metadata import MetadataDialog  # noqa: PLC0415
+
+        known = await self.call(describe, self.session.backend, secret.outline())
 
         def done(change: Change | None) -> None:
             if change is not None:
                 self.review(change, secret)
 
-        self.app.push_screen(MetadataDialog(secret.path, secret.metadata, secret.current, draft), done)
+        dialog = MetadataDialog(
+            secret.path,
+            secret.metadata,
+            secret.current,
+            draft,
+            settings=known.retention,
+            fits=self._fits,
+        )
+        self.app.push_screen(dialog, done)
 
     # -- the external editor
 
@@ -179,15 +203,22 @@ class Changing(Reading):
     def review(self, change: Change, before: Secret | None) -> None:
         """Show what will happen; apply, stage, or go back."""
         change = prepared_on(change, before)
-        if self.session.info().varies:
+        if self.session.info().varies or change.retention:
             self.work(partial(self._review_there, change, before), "form", "review")
         else:
-            self._review(change, before, {})
+            self._review(change, before, {}, None)
 
     async def _review_there(self, change: Change, before: Secret | None) -> None:
-        self._review(change, before, await self.what_lacks(change.path))
+        try:
+            settings = await self.call(self.session.backend.retention, change.path) if change.retention else None
+        except KvtuiError:
+            self.edit_again(change, before)  # what was typed is not lost
+            raise
+        self._review(change, before, await self.what_lacks(change.path), settings)
 
-    def _review(self, change: Change, before: Secret | None, lacks: Mapping[Capability, str]) -> None:
+    def _review(
+        self, change: Change, before: Secret | None, lacks: Mapping[Capability, str], settings: Retention | None
+    ) -> None:
         from kvtui.ui.dialogs.review import Decision, ReviewDialog  # noqa: PLC0415
 
         def decided(decision: Decision | None) -> None:
@@ -203,6 +234,8 @@ class Changing(Reading):
         dialog = ReviewDialog(
             change,
             before,
+            settings=settings,
+            ordered=self.session.info().keeps_order,
             lacks=lacks,
             reveal_seconds=self.ui.reveal_seconds,
             disclose=self.disclosing(before),
@@ -236,7 +269,12 @@ class Changing(Reading):
         """Show the result of a change: the tree, the secret, one line about it."""
         change = applied.change
         where = change.to if change.op in {Op.MOVE, Op.COPY} and change.to else change.path
-        self.say(f"{_done(applied)}{'. u takes it back' if applied.undo else ''}.")
+        said = [_done(applied)]
+        if change.op is Op.UNDELETE:
+            from kvtui.services.explaining import undeleting  # noqa: PLC0415
+
+            said.append((await self.call(undeleting, self.session.backend, change.path)).removesuffix("."))
+        self.say(". ".join([*said, "u takes it back"] if applied.undo else said) + ".")
         self.show_staged()
         await self.reload_around(change)
         if change.op is not Op.DESTROY or change.versions:
@@ -430,7 +468,9 @@ def together(staged: Change | None, change: Change) -> Change:
         for field in fields(patch)
         if (value := getattr(patch, field.name)) is not UNSET
     }
-    return replace(values, metadata=MetadataPatch(**given))
+    settings = [each.retention for each in (staged, change) if each.retention is not None]
+    retention = settings[0].changed(settings[-1]) if settings else None
+    return replace(values, metadata=MetadataPatch(**given), retention=retention)
 
 
 def _given(value: SecretValue) -> SecretValue:

@@ -46,12 +46,23 @@ class MainScreen(Lending):
         changes = [Change(Op.DELETE, path, versions=versions) for path in targets]
         lost = (await self.what_lacks(*targets)).get(Capability.UNDELETE, "")
         if len(changes) == 1:
-            after = f"It cannot be undeleted. {lost}" if lost else "It can be undeleted."
-            question = say("$what? $after", what=changes[0].describe(), after=after)
-            self.app.push_screen(ConfirmDialog("Delete", question, "Delete", danger=True), self._confirmed(changes))
+            await self._delete_one(changes[0], lost)
         else:
             after = f"Not all of them can be undeleted. {lost}" if lost else "They can be undeleted."
             self._plan("Delete", say("Delete these $count secrets? $after", count=_n(changes), after=after), changes)
+
+    async def _delete_one(self, change: Change, lost: str) -> None:
+        """`lost`: why it cannot be undeleted. Where nobody could, its path is to be typed."""
+        from kvtui.services.explaining import can_come_back, deleting  # noqa: PLC0415
+
+        path, backend = change.path, self.session.backend
+        after = f"It cannot be undeleted. {lost}" if lost else await self.call(deleting, backend, path)
+        question = say("$what? $after", what=change.describe(), after=after)
+        decided = self._confirmed([change])
+        if await self.call(can_come_back, backend, path):
+            self.app.push_screen(ConfirmDialog("Delete", question, "Delete", danger=True), decided)
+        else:
+            self.app.push_screen(TypedConfirmDialog("Delete", question, "Delete", path), decided)
 
     def action_secret_undelete(self) -> None:
         self.work(self._undelete, "form", "undelete")
@@ -74,14 +85,18 @@ class MainScreen(Lending):
             raise InvalidInput("Only one secret at a time is destroyed.", hint="Mark one, or put the cursor on it.")
         path = targets[0]
         versions = await self._chosen_versions(targets, VersionState.LIVE, VersionState.DELETED)
+        from kvtui.services.explaining import destroying  # noqa: PLC0415
+
+        after = await self.call(destroying, self.session.backend, path, versions)
         question = (
             say(
-                "Destroy version [b]$versions[/b] of [b]$path[/b] for good? Its values cannot be restored.",
+                "Destroy version [b]$versions[/b] of [b]$path[/b] for good? $after",
                 versions=", ".join(map(str, versions)),
                 path=path,
+                after=after,
             )
             if versions
-            else say("Destroy [b]$path[/b] with all its versions for good? It cannot be restored.", path=path)
+            else say("Destroy [b]$path[/b] for good? $after", path=path, after=after)
         )
 
         def decided(yes: bool | None) -> None:

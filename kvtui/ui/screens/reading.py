@@ -69,7 +69,7 @@ class Reading(Browsing):
         values = {name: await self.call(self.session.disclose, Act.REVEAL, secret, name) for name in names}
         if self.secret is not shown or self.app.screen is not self:
             return
-        self.fields.reveal(values)
+        self.fields.reveal(values, self.session.backend.caveats(secret))
         self.start_reveal_timer()
 
     # -- copy

@@ -404,6 +404,13 @@ class Workbench(Screen[None]):
         if self.tab == "versions" and self.session.can(Capability.VERSIONS):
             self.versions = await self.call(self.session.backend.versions, secret.path)
             self.show_versions()
+        elif self.tab == "metadata":
+            from kvtui.services.describing import describe  # noqa: PLC0415 - most start with the fields
+
+            known = await self.call(describe, self.session.backend, secret)
+            if self.secret is secret:
+                pane = self.query_one("#pane-metadata", MetadataPane)
+                pane.show_metadata(known.metadata, secret.version, self.now, known)
         elif self.tab == "activity":
             entries = await self.call(self.session.activity, secret.path)
             self.query_one("#pane-activity", ActivityPane).show_entries(entries, self.now)

@@ -18,6 +18,7 @@ from kvtui.domain import codec, json_text
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue, ValueType
+from kvtui.ui.show import show
 from kvtui.ui.widgets.line_input import LineInput
 from kvtui.ui.widgets.value_area import CANNOT_HOLD, ValueArea
 
@@ -41,7 +42,8 @@ class FormRow(Horizontal):
 class FieldRow(Vertical):
     """A field that is new (`value` is None) or has a value, which stays the very same object unless it is changed.
 
-    kinds: what the store can hold besides text. named: whether the name can be chosen at all.
+    kinds: what the store can hold besides text. named: whether the name can be chosen at all. caveat: what to know of
+    its value as the store gave it.
     """
 
     DEFAULT_CSS = """
@@ -60,8 +62,17 @@ class FieldRow(Vertical):
     class Removed(Message):
         row: FieldRow
 
-    def __init__(self, name: str, value: SecretValue | None, kinds: Sequence[ValueType], *, named: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        value: SecretValue | None,
+        kinds: Sequence[ValueType],
+        *,
+        named: bool = True,
+        caveat: str = "",
+    ) -> None:
         super().__init__()
+        self._caveat, self._complaint = caveat, ""
         self._field, self._named = name, named
         self._kind = value.type if value is not None else ValueType.TEXT
         self._kinds = list(dict.fromkeys([ValueType.TEXT, *kinds, self._kind]))
@@ -185,16 +196,24 @@ class FieldRow(Vertical):
 
     @on(TextArea.Changed)
     def _text_changed(self) -> None:
+        self._complaint = ""
+        self._note()
+
+    def complain(self, text: str) -> None:
+        """Why this value cannot be kept; until it is changed."""
+        self._complaint = text
         self._note()
 
     def _note(self) -> None:
         """What to know about this value besides its text."""
-        note = ""
-        if not self.area.is_exact and self.area.is_held:
+        note = self._complaint or ("" if self.area.is_touched else self._caveat)
+        if note:
+            pass
+        elif not self.area.is_exact and self.area.is_held:
             note = CANNOT_HOLD
         elif self.area.has_crlf and self.area.is_shown:
             note = "Its line ends are CRLF and stay so."
-        self.query_one(".field-note", Static).update(note)
+        self.query_one(".field-note", Static).update(show(note))
         self.set_class(bool(note), "-noted")
         label = "Replace" if self.area.is_held else "Keep old"
         self.query_one(".field-replace", Button).label = Content(label)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -11,9 +13,13 @@ from kvtui.domain import codec
 from kvtui.domain.metadata import Metadata, format_duration
 from kvtui.domain.secret import Outline, Version, VersionState
 from kvtui.domain.value import SecretValue, ValueType
+from kvtui.services.diff import retention_rows
 from kvtui.services.journal import JournalEntry
 from kvtui.ui.show import MASK, show, show_name
 from kvtui.ui.widgets.row_list import Row, RowList
+
+if TYPE_CHECKING:
+    from kvtui.services.describing import Description
 
 SHOWN_LINES = 2_000
 SHOWN_CHARACTERS = 200_000
@@ -27,6 +33,7 @@ class FieldsPane(RowList):
         super().__init__(id=id, empty="No secret selected.")
         self._secret: Outline | None = None
         self._revealed: dict[str, SecretValue] = {}
+        self._caveats: Mapping[str, str] = {}
         self._nothing = "No secret selected."
 
     @property
@@ -55,9 +62,10 @@ class FieldsPane(RowList):
         self._revealed.clear()
         self._draw()
 
-    def reveal(self, values: Mapping[str, SecretValue]) -> None:
-        """Show these fields' values, by name."""
+    def reveal(self, values: Mapping[str, SecretValue], caveats: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Show these fields' values, by name, with what there is to know of one."""
         self._revealed.update(values)
+        self._caveats = {name: caveats[name] for name in self._revealed if name in caveats}
         self._draw()
 
     def mask(self) -> None:
@@ -102,7 +110,10 @@ class FieldsPane(RowList):
         kind = "" if type_ in {None, ValueType.TEXT} else f"{type_} "
         if revealed is None:
             return [label + Content.styled(kind, "$foreground-muted") + Content(MASK)]
-        return _revealed_lines(label, kind, revealed, width)
+        lines = _revealed_lines(label, kind, revealed, width)
+        if name in self._caveats:
+            lines = [*lines, *Content.styled(f"  {self._caveats[name]}", "$text-warning").fold(width - 3)]
+        return lines
 
 
 def _revealed_lines(label: Content, kind: str, value: SecretValue, width: int) -> Sequence[Content]:
@@ -138,8 +149,11 @@ class MetadataPane(RowList):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, empty="No secret selected.")
 
-    def show_metadata(self, metadata: Metadata | None, version: Version | None, now: datetime) -> None:
-        self.set_rows([] if metadata is None else [Row(n, [_pair(n, c)]) for n, c in _metadata(metadata, version, now)])
+    def show_metadata(
+        self, metadata: Metadata | None, version: Version | None, now: datetime, known: Description | None = None
+    ) -> None:
+        rows = [] if metadata is None else _metadata(metadata, version, now) + _settings(known)
+        self.set_rows([Row(name, [_pair(name, content)]) for name, content in rows])
 
 
 def _metadata(metadata: Metadata, version: Version | None, now: datetime) -> list[tuple[str, Content]]:
@@ -156,7 +170,18 @@ def _metadata(metadata: Metadata, version: Version | None, now: datetime) -> lis
     ]
     if version is not None:
         rows.append(("Version", Content(f"{version.number} ({version.state.value})")))
+        if version.expires_at is not None:
+            rows.append(("Deleted", Content(f"by itself at {when(version.expires_at, now)}")))
     return rows + [(f"custom: {key}", show(value)) for key, value in metadata.custom.items()]
+
+
+def _settings(known: Description | None) -> list[tuple[str, Content]]:
+    """What is set for this secret, where its store has that."""
+    if known is not None and known.denied:
+        return [("Settings", Content.styled("denied: this token may not see them", "$text-warning"))]
+    if known is None or known.retention is None:
+        return []
+    return [(name[0].upper() + name[1:], Content(text)) for name, text in retention_rows(known.retention).items()]
 
 
 def _pair(name: str, value: Content) -> Content:
@@ -200,6 +225,7 @@ def _version(version: Version, current: int, marked: bool, now: datetime) -> Con
         when(version.created_at, now),
         "  ",
         show_name(version.created_by or ""),
+        f"until {when(version.expires_at, now)}" if version.expires_at is not None else "",
     )
 
 
