@@ -13,7 +13,6 @@ from kvtui.domain import codec
 from kvtui.domain.metadata import Metadata, format_duration
 from kvtui.domain.secret import Outline, Version, VersionState
 from kvtui.domain.value import SecretValue, ValueType
-from kvtui.services.diff import retention_rows
 from kvtui.services.journal import JournalEntry
 from kvtui.ui.show import MASK, show, show_name
 from kvtui.ui.widgets.row_list import Row, RowList
@@ -181,6 +180,8 @@ def _settings(known: Description | None) -> list[tuple[str, Content]]:
         return [("Settings", Content.styled("denied: this token may not see them", "$text-warning"))]
     if known is None or known.retention is None:
         return []
+    from kvtui.services.diff import retention_rows  # noqa: PLC0415 - most start with the fields
+
     return [(name[0].upper() + name[1:], Content(text)) for name, text in retention_rows(known.retention).items()]
 
 
