@@ -155,12 +155,14 @@ class TestKv1OnOpenBaoDouble(Kv1OnOpenBaoDouble):
         return openbao_double
 
 
+@pytest.mark.slow
 class TestKv2OnVaultDouble(Kv2OnOpenBaoDouble):
     @pytest.fixture
     def server(self, vault_double: tuple[str, str]) -> tuple[str, str]:
         return vault_double
 
 
+@pytest.mark.slow
 class TestKv1OnVaultDouble(Kv1OnOpenBaoDouble):
     machine_examples = 1
 
@@ -177,6 +179,7 @@ class TestKv2OnRealServer(Kv2OnOpenBaoDouble):
         return real
 
 
+@pytest.mark.slow
 class TestKv1OnRealServer(Kv1OnOpenBaoDouble):
     machine_examples = 1
     issues = f"{ISSUING}/creds/app"

@@ -58,6 +58,7 @@ def lines_of(script: str) -> list[str]:
     return [line.strip() for line in script.strip().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", SCRIPTS)
 def test_the_double_answers_as_the_real_server_does(real: RealServer, vault: VaultDouble, subject: str) -> None:
     mount = "m" + str(list(SCRIPTS).index(subject))

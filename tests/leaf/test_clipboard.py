@@ -146,6 +146,7 @@ def test_hostile_values_are_copied_byte_for_byte(category: str, desktop: Desktop
     assert desktop.read() == value
 
 
+@pytest.mark.slow
 def test_every_hostile_value_survives_the_way_through_a_tool(desktop: Desktop) -> None:
     desktop.install("xsel", XSEL)
     (tool,) = tools.find(dict(os.environ))
@@ -262,7 +263,7 @@ def _catches(pid: int, number: int) -> bool:
 
 def test_what_cannot_be_read_back_is_cleared_all_the_same(desktop: Desktop, clipboard: Clipboard) -> None:
     desktop.install("pbcopy", PLAIN_COPY)
-    result = clipboard.copy(SENTINEL, 0.4)
+    result = clipboard.copy(SENTINEL, 2)
     assert not result.verified
     assert "cannot be verified" in result.message
     assert desktop.read() == SENTINEL

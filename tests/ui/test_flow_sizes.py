@@ -25,7 +25,9 @@ def odd(backend: Backend) -> None:
     backend.write(f"deep/{LONG}/the-end", {LONG: SecretValue("v"), "short": SecretValue("w" * 300)})
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 50)])
+@pytest.mark.parametrize(
+    "size", [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((60, 20), (200, 50)))]
+)
 async def test_odd_secrets_are_shown_at_every_size(running: Running, size: tuple[int, int]) -> None:
     async with running(contents=odd, size=size) as screen:
         await screen.go_to("none")

@@ -105,6 +105,7 @@ def servers() -> Iterator[tuple[VaultDouble, VaultDouble]]:
         assert not two.broken
 
 
+@pytest.mark.slow
 def test_a_folder_goes_from_server_to_server_to_vault_and_back(
     servers: tuple[VaultDouble, VaultDouble], tmp_path: Path
 ) -> None:

@@ -60,7 +60,9 @@ async def test_labels_are_the_words_of_the_product() -> None:
             assert label in shown.screen
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 50)])
+@pytest.mark.parametrize(
+    "size", [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((60, 20), (200, 50)))]
+)
 async def test_buttons_stay_visible_with_many_fields(size: tuple[int, int]) -> None:
     many = {f"field{index}": "x\ny\nz" for index in range(30)}
     async with showing(EditDialog(EVERYTHING, secret=secret(many)), size) as shown:
