@@ -59,11 +59,11 @@ class Surveying(Backend):
 
     def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
         """One SCAN for each mount where the server has that; else folders are listed several at a time."""
-        listing = self.list(folder)
-        mount = self._mount_of(listing.path)
+        self._check_open()
+        mount = self._mount_of(paths.check_folder(folder))
         if mount is not None:
-            return self._walk_mount(mount, listing, skipped)
-        return self._through_mounts(listing, lambda path: self.walk(path, skipped=skipped), skipped)
+            return self._walk_mount(mount, paths.check_folder(folder), skipped)
+        return self._through_mounts(self.list(folder), lambda path: self.walk(path, skipped=skipped), skipped)
 
     def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
         if not self.can(Capability.INDEX):
@@ -102,15 +102,14 @@ class Surveying(Backend):
             except KvtuiError as error:
                 _tell(skipped, Skipped(entry.path, error))
 
-    def _walk_mount(self, mount: Mount, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
-        at = self._place(mount, listing.path)
+    def _walk_mount(self, mount: Mount, folder: str, skipped: Skip | None) -> Iterator[Entry]:
+        at = self._place(mount, folder)
         # Vault ignores the flag, and reading the root of a cubbyhole is a failure of its own (500).
         keys = None if mount.path == CUBBYHOLE else self._engine_of(mount).scan(at)
-        if keys is None:
-            yield from Walk(self._children, width=self._width, skipped=skipped).below(listing)
-        else:
-            for path in sorted(map(at.below, _possible({*keys}, listing.path, skipped))):
-                yield Entry(path, EntryKind.SECRET)
+        if keys is None:  # nor is it told whether there is such a folder
+            return Walk(self._children, width=self._width, skipped=skipped).below(self.list(folder))
+        below = sorted(map(at.below, _possible({*keys}, folder, skipped)))
+        return (Entry(path, EntryKind.SECRET) for path in below)
 
     def _known_below(self, folder: str, skipped: Skip | None) -> Iterator[tuple[str, Known | None]]:
         """What is known of every secret below a folder, by path; None on a mount that keeps nothing of the kind, and
