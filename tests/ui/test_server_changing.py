@@ -37,7 +37,7 @@ def methods(server: VaultDouble) -> list[str]:
     return [f"{seen.method} {seen.path.removeprefix('/v1/secret/')}" for seen in server.mutations()]
 
 
-LOSSES = ["", "reset_after", pytest.param("reply_after", marks=pytest.mark.slow)]
+LOSSES = ["reset_after", *(pytest.param(loss, marks=pytest.mark.slow) for loss in ("", "reply_after"))]
 
 
 def lose(server: VaultDouble, kind: str) -> None:

@@ -137,6 +137,7 @@ def test_a_folder_goes_between_namespaces(servers: tuple[VaultDouble, VaultDoubl
     assert place.contents("one/team", "kv/app") == wanted
 
 
+@pytest.mark.slow
 def test_a_folder_goes_between_mounts_of_a_real_server(tmp_path: Path) -> None:
     found = real_server()
     if found is None:
