@@ -5,11 +5,17 @@ from __future__ import annotations
 from kvtui.testing.leases import LendingConformance
 from kvtui.testing.lifecycle import LifecycleConformance
 from kvtui.testing.reading import ReadingConformance
+from kvtui.testing.refusing import RefusingConformance
 from kvtui.testing.store import StoreConformance
 from kvtui.testing.writing import WritingConformance
 
 
 class BackendConformance(
-    ReadingConformance, WritingConformance, LifecycleConformance, LendingConformance, StoreConformance
+    ReadingConformance,
+    WritingConformance,
+    LifecycleConformance,
+    LendingConformance,
+    RefusingConformance,
+    StoreConformance,
 ):
     """Inherit, give `make`, and every promise of the contract is a test of yours."""

@@ -1,13 +1,11 @@
-"""The store as a whole: containers, index, change signal, key slots, capabilities, closing, durability, concurrency."""
+"""The store as a whole: backups, containers, index, change signal, key slots, closing, durability, concurrency."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
-from types import MappingProxyType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from kvtui.backends.contract import Backend
 from kvtui.domain import json_text
-from kvtui.domain.capability import WRITING, Capability
+from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_text
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import (
@@ -29,81 +27,11 @@ from kvtui.domain.errors import (
     WrongCredential,
 )
 from kvtui.domain.metadata import MetadataPatch, SecretType
-from kvtui.domain.retention import Retention
 from kvtui.domain.secret import VersionState
 from kvtui.domain.value import SecretValue
-from kvtui.testing.lifecycle import OLD
 from kvtui.testing.machine import BackendMachine
-from kvtui.testing.suite import Suite, holds, need, one, refusal
-
-_SLOT = Credential(passphrase=SecretValue("another passphrase"))
-_PATCH = MetadataPatch(description="x")
-
-READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingProxyType(
-    {
-        Capability.LIST: (lambda store: store.list(), lambda store: list(store.walk())),
-        Capability.READ: (lambda store: store.read("app/db"),),
-        Capability.VERSIONS: (lambda store: store.versions("app/db"), lambda store: store.read("app/db", 1)),
-        Capability.METADATA: (lambda store: store.metadata("app/db"),),
-        Capability.RETENTION: (lambda store: store.retention("app/db"),),
-        Capability.HISTORY: (lambda store: store.read_history("app/db"),),
-        Capability.TRASH: (lambda store: list(store.trash()),),
-        Capability.INDEX: (lambda store: list(store.index()), lambda store: store.find("x", 1)),
-        Capability.NAMESPACES: (lambda store: store.namespaces(),),
-        Capability.CHANGE_SIGNAL: (lambda store: store.change_token(),),
-        Capability.KEY_SLOTS: (lambda store: store.key_slots(), lambda store: store.export_page_key()),
-        Capability.BACKUP: (lambda store: store.backup(Path("/nowhere/backup")),),
-        Capability.LEASES: (
-            lambda store: store.roles(),
-            lambda store: store.leases(),
-            lambda store: store.look_up_lease("roles/x/1"),
-        ),
-        Capability.SHARE: (lambda store: store.look_into(SecretValue("x")),),
-    }
-)
-WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingProxyType(
-    {
-        Capability.WRITE: (lambda store: store.write("app/db", one("x")),),
-        Capability.FIELDS: (lambda store: store.write("app/db", {"a": SecretValue("x"), "b": SecretValue("y")}),),
-        Capability.TYPED_VALUES: (lambda store: store.write("app/db", one(1)),),
-        Capability.BYTES: (lambda store: store.write("app/db", one(b"x")),),
-        Capability.EDIT_METADATA: (
-            lambda store: store.write_metadata("app/db", _PATCH),
-            lambda store: store.write("app/db", one("x"), metadata=_PATCH),
-        ),
-        Capability.RETENTION: (
-            lambda store: store.write_retention("app/db", Retention(max_versions=3)),
-            lambda store: store.write_metadata("app/db", _PATCH, Retention(max_versions=3)),
-        ),
-        Capability.PATCH: (lambda store: store.patch("app/db", one("y")),),
-        Capability.CHECK_AND_SET: (lambda store: store.write("app/db", one("x"), expected=1),),
-        Capability.DELETE: (lambda store: store.delete("app/db"),),
-        Capability.UNDELETE: (lambda store: store.undelete("app/db"),),
-        Capability.DESTROY: (lambda store: store.destroy("app/db"), lambda store: store.destroy("app/db", [1])),
-        Capability.MOVE: (lambda store: store.move("app/db", "app/other"),),
-        Capability.HISTORY: (lambda store: store.write_history(OLD),),
-        Capability.CONTAINERS: (
-            lambda store: store.create_container("box"),
-            lambda store: store.delete_container("app"),
-        ),
-        Capability.KEY_SLOTS: (
-            lambda store: store.add_key_slot(_SLOT),
-            lambda store: store.add_recovery_key(),
-            lambda store: store.remove_key_slot("1"),
-            lambda store: store.replace_key_slot(_SLOT, _SLOT),
-        ),
-        Capability.LEASES: (
-            lambda store: store.issue("roles/x"),
-            lambda store: store.renew("roles/x/1"),
-            lambda store: store.revoke("roles/x/1"),
-        ),
-        Capability.SHARE: (
-            lambda store: store.share(one("x"), timedelta(minutes=1)),
-            lambda store: store.unwrap(SecretValue("x")),
-        ),
-    }
-)
-"""What needs which capability."""
+from kvtui.testing.refusing import READS, SLOT, WRITES
+from kvtui.testing.suite import Suite, holds, need, one
 
 
 class StoreConformance(Suite):
@@ -135,66 +63,6 @@ class StoreConformance(Suite):
         with pytest.raises(KeyboardInterrupt):
             store.backup(folder / "backup", progress=stop)
         assert not list(folder.iterdir())
-
-    # Capabilities
-
-    @pytest.mark.parametrize("capability", list(Capability))
-    def test_what_is_missing_raises_unsupported_with_its_name(self, store: Backend, capability: Capability) -> None:
-        if store.can(capability):
-            pytest.skip("this store has it")
-        self._refuses(store, capability)
-
-    @pytest.mark.parametrize("capability", list(Capability))
-    def test_what_is_switched_off_raises_unsupported_with_its_name(self, capability: Capability) -> None:
-        store = self.without(capability)
-        if store is None:
-            pytest.skip("this store cannot switch it off")
-        with store:
-            assert not store.can(capability)
-            self._refuses(store, capability)
-
-    def _refuses(self, store: Backend, capability: Capability) -> None:
-        given = self.seed(store)
-        if given.can(Capability.WRITE):
-            given.write("app/db", one("x"))
-        read_only = store.info().read_only
-        if read_only and capability in WRITING:
-            pytest.skip("what writes is refused by a read-only store, whoever could do it")
-        calls = [*READS.get(capability, ()), *(() if read_only else WRITES.get(capability, ()))]
-        if capability is Capability.CHECK_AND_SET and store.can(Capability.REREAD):
-            calls.clear()
-        if capability is Capability.CONTAINERS and not read_only:
-            calls.append(lambda store: store.containers())
-        for call in calls:
-            with pytest.raises(Unsupported) as caught:
-                call(store)
-            assert caught.value.capability == capability.value
-            assert caught.value.message
-        if given.can(Capability.WRITE) and store.can(Capability.READ):
-            assert holds(store.read("app/db"), one("x"))
-
-    @pytest.mark.parametrize("capability", list(WRITES))
-    def test_a_read_only_store_refuses_what_writes(self, store: Backend, capability: Capability) -> None:
-        if not store.info().read_only:
-            pytest.skip("this store is written")
-        given = self.seed(store)
-        given.write("app/db", one("x"))
-        before = given.change_token() if given.can(Capability.CHANGE_SIGNAL) else 0
-        for call in WRITES[capability]:
-            with pytest.raises(refusal(store)):
-                call(store)
-        assert holds(store.read("app/db"), one("x"))
-        if given.can(Capability.CHANGE_SIGNAL):
-            assert given.change_token() == before
-
-    def test_info_is_plain_data_that_tells_why_something_is_missing(self, store: Backend) -> None:
-        info = store.info()
-        assert info == store.info()
-        assert info.kind
-        assert info.location
-        assert info.capabilities <= frozenset(Capability)
-        assert not info.capabilities & info.reasons.keys()
-        assert all(store.can(capability) == (capability in info.capabilities) for capability in Capability)
 
     # Containers
 
@@ -360,7 +228,7 @@ class StoreConformance(Suite):
             pytest.skip("this store is read-only")
         before = list(store.key_slots())
         assert before
-        added = store.add_key_slot(_SLOT, "spare")
+        added = store.add_key_slot(SLOT, "spare")
         recovery, key = store.add_recovery_key("paper")
         assert (added.type, added.label) == ("passphrase", "spare")
         assert (recovery.type, recovery.label) == ("recovery", "paper")
@@ -380,7 +248,7 @@ class StoreConformance(Suite):
             pytest.skip("this store is read-only")
         before = list(store.key_slots())
         with pytest.raises(WrongCredential):
-            store.replace_key_slot(Credential(passphrase=SecretValue("not it")), _SLOT)
+            store.replace_key_slot(Credential(passphrase=SecretValue("not it")), SLOT)
         assert list(store.key_slots()) == before
 
     def test_derived_keys_differ_by_purpose_and_stay(self, store: Backend) -> None:

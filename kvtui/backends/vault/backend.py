@@ -10,7 +10,7 @@ from kvtui.backends.contract import missing, missing_folder
 from kvtui.backends.vault import health, rights
 from kvtui.backends.vault.api import VaultApi
 from kvtui.backends.vault.capabilities import AT_BEST, OF_THE_SERVER, ON_DETAILS
-from kvtui.backends.vault.engine import Engine, Known, Place, folder_entry, is_name, must_be_possible
+from kvtui.backends.vault.engine import Engine, Known, Place, Versioned, folder_entry, is_name, must_be_possible
 from kvtui.backends.vault.kv1 import Kv1
 from kvtui.backends.vault.kv2 import KEPT, Kv2
 from kvtui.backends.vault.leases import Leasing
@@ -90,7 +90,7 @@ class VaultBackend(Surveying, Leasing, Wrapping):
             return AT_BEST - ON_DETAILS
         engines = [self._engine_of(mount) for mount in mounts]
         can = OF_THE_SERVER.union(*(engine.capabilities for engine in engines))
-        versioned = [engine for engine in engines if isinstance(engine, Kv2)]
+        versioned = [engine.versioned for engine in engines if engine.versioned is not None]
         if versioned and all(engine.has_details for engine in versioned):
             can |= ON_DETAILS
         return can
@@ -199,10 +199,12 @@ class VaultBackend(Surveying, Leasing, Wrapping):
         return engine, at
 
     def metadata(self, path: str) -> Metadata:
-        return self._with(path, Capability.METADATA).known(self._at(path)).metadata
+        engine, at = self._versioned(path, Capability.METADATA)
+        return engine.known(at).metadata
 
     def versions(self, path: str) -> Sequence[Version]:
-        return self._with(path, Capability.VERSIONS).known(self._at(path)).versions
+        engine, at = self._versioned(path, Capability.VERSIONS)
+        return engine.known(at).versions
 
     def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         self._check_open()
@@ -246,10 +248,12 @@ class VaultBackend(Surveying, Leasing, Wrapping):
         engine.check(path, fields, metadata)
 
     def retention(self, path: str) -> Retention:
-        return self._with(path, Capability.RETENTION).retention(self._at(path))
+        engine, at = self._versioned(path, Capability.RETENTION)
+        return engine.retention(at)
 
     def write_retention(self, path: str, change: Retention) -> None:
-        self._with(path, Capability.RETENTION).write_retention(self._at(path), change)
+        engine, at = self._versioned(path, Capability.RETENTION)
+        engine.write_retention(at, change)
 
     def write(
         self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
@@ -290,21 +294,27 @@ class VaultBackend(Surveying, Leasing, Wrapping):
                 raise AlreadyExists("A name that looks the same is already there.", hint="Use that one.", path=path)
 
     def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
-        return self._with(path, Capability.PATCH).patch(self._at(path), fields, expected)
+        engine, at = self._versioned(path, Capability.PATCH)
+        return engine.patch(at, fields, expected)
 
     def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
         if retention is not None:
-            self._with(path, Capability.RETENTION)
-        return self._with(path, Capability.EDIT_METADATA).write_metadata(self._at(path), patch, retention)
+            self._versioned(path, Capability.RETENTION)
+        engine, at = self._versioned(path, Capability.EDIT_METADATA)
+        return engine.write_metadata(at, patch, retention)
 
     def delete(self, path: str, versions: Sequence[int] = ()) -> None:
-        self._with(path, Capability.DELETE).delete(self._at(path), versions)
+        engine, at = self._engine(paths.check(path))
+        must_be_possible(path)
+        engine.delete(at, versions)
 
     def undelete(self, path: str, versions: Sequence[int] = ()) -> None:
-        self._with(path, Capability.UNDELETE).undelete(self._at(path), versions)
+        engine, at = self._versioned(path, Capability.UNDELETE)
+        engine.undelete(at, versions)
 
     def destroy(self, path: str, versions: Sequence[int] = ()) -> None:
-        self._with(path, Capability.DESTROY).destroy(self._at(path), versions)
+        engine, at = self._versioned(path, Capability.DESTROY)
+        engine.destroy(at, versions)
 
     # Which mount
 
@@ -333,15 +343,13 @@ class VaultBackend(Surveying, Leasing, Wrapping):
             raise missing(path)
         return self._engine_of(mount), self._place(mount, path)
 
-    def _with(self, path: str, capability: Capability) -> Engine:
-        engine, _ = self._engine(paths.check(path))
-        if capability not in engine.capabilities:
+    def _versioned(self, path: str, capability: Capability) -> tuple[Versioned, Place]:
+        """The engine for what only one that keeps versions does. Raises NotFound, Unsupported."""
+        engine, at = self._engine(paths.check(path))
+        if engine.versioned is None:
             raise self._unsupported(engine, capability, path)
         must_be_possible(path)
-        return engine
-
-    def _at(self, path: str) -> Place:
-        return self._engine(path)[1]
+        return engine.versioned, at
 
     def _is_mount(self, folder: str) -> bool:
         whole = self._whole(folder)

@@ -57,7 +57,7 @@ class Known:
 
 
 class Engine(ABC):
-    """What it lacks is not called: the backend asks `capabilities` first, and tells `lacking` as the reason."""
+    """What both engines do; `versioned` is the rest of the one that keeps versions."""
 
     capabilities: ClassVar[frozenset[Capability]]
     lacking: ClassVar[str]
@@ -83,6 +83,10 @@ class Engine(ABC):
     def outline(self, at: Place, version: int | None) -> Outline:
         return self.read(at, version).outline()
 
+    @property
+    def versioned(self) -> Versioned | None:
+        return None
+
     def check(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:  # noqa: ARG002 - KV 1 has none
         """Raise InvalidInput for what the server would change, or refuse, without asking it."""
         to_map(fields, path)
@@ -95,36 +99,53 @@ class Engine(ABC):
         """See Backend.caveats."""
         return {}
 
-    def retention(self, at: Place) -> Retention:
-        raise NotImplementedError
-
-    def write_retention(self, at: Place, change: Retention) -> None:
-        raise NotImplementedError
-
     @abstractmethod
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version: ...
-
-    def patch(self, at: Place, fields: Fields, expected: int | None) -> Version:
-        raise NotImplementedError
 
     @abstractmethod
     def delete(self, at: Place, versions: Sequence[int]) -> None: ...
 
-    def undelete(self, at: Place, versions: Sequence[int]) -> None:
-        raise NotImplementedError
-
-    def destroy(self, at: Place, versions: Sequence[int]) -> None:
-        raise NotImplementedError
-
-    def known(self, at: Place) -> Known:
-        raise NotImplementedError
-
-    def write_metadata(self, at: Place, patch: MetadataPatch, retention: Retention | None) -> Metadata:
-        raise NotImplementedError
-
     @abstractmethod
     def rights(self, at: Place) -> Mapping[Capability, Right]:
         """What each capability needs at a path."""
+
+
+class Versioned(Engine):
+    """An engine that keeps versions, and what is known of a secret besides its values."""
+
+    @property
+    def versioned(self) -> Versioned:
+        return self
+
+    @property
+    @abstractmethod
+    def has_details(self) -> bool:
+        """Whether this server tells what is known of many secrets at once, and this token may ask."""
+
+    @abstractmethod
+    def known_below(self, at: Place) -> Mapping[str, Known] | None:
+        """Everything below a folder by its key relative to it, in one request; None where the server has none."""
+
+    @abstractmethod
+    def known(self, at: Place) -> Known: ...
+
+    @abstractmethod
+    def patch(self, at: Place, fields: Fields, expected: int | None) -> Version: ...
+
+    @abstractmethod
+    def write_metadata(self, at: Place, patch: MetadataPatch, retention: Retention | None) -> Metadata: ...
+
+    @abstractmethod
+    def retention(self, at: Place) -> Retention: ...
+
+    @abstractmethod
+    def write_retention(self, at: Place, change: Retention) -> None: ...
+
+    @abstractmethod
+    def undelete(self, at: Place, versions: Sequence[int]) -> None: ...
+
+    @abstractmethod
+    def destroy(self, at: Place, versions: Sequence[int]) -> None: ...
 
 
 def folder_entry(path: str) -> Entry:

@@ -18,10 +18,10 @@ from kvtui.backends.vault.answers import (
 from kvtui.backends.vault.api import Reply, path_of, texts
 from kvtui.backends.vault.capabilities import KV2
 from kvtui.backends.vault.engine import (
-    Engine,
     Known,
     Place,
     Right,
+    Versioned,
     folder_entry,
     named,
     to_fields,
@@ -38,7 +38,7 @@ _PAGE = 500
 _UPDATING = frozenset({"create", "update"})
 
 
-class Kv2Reading(Engine):
+class Kv2Reading(Versioned):
     capabilities: ClassVar[frozenset[Capability]] = KV2
     lacking: ClassVar[str] = "KV version 2 does not do this."
 

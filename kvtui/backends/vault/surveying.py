@@ -14,8 +14,7 @@ from typing import TypeVar
 
 from kvtui.backends.contract import Backend
 from kvtui.backends.http.transport import Calls, together
-from kvtui.backends.vault.engine import Engine, Known, Place, is_name
-from kvtui.backends.vault.kv2 import Kv2
+from kvtui.backends.vault.engine import Engine, Known, Place, Versioned, is_name
 from kvtui.backends.vault.mounts import CUBBYHOLE, Mount, Mounts
 from kvtui.backends.vault.walk import Walk, each_in_order
 from kvtui.domain import path as paths
@@ -119,8 +118,8 @@ class Surveying(Backend):
         if mount is None:
             yield from self._through_mounts(self.list(folder), lambda path: self._known_below(path, skipped), skipped)
             return
-        engine, at = self._engine_of(mount), self._place(mount, folder)
-        if not isinstance(engine, Kv2):
+        engine, at = self._engine_of(mount).versioned, self._place(mount, folder)
+        if engine is None:
             yield from ((entry.path, None) for entry in self.walk(folder, skipped=skipped))
             return
         found = engine.known_below(at)
@@ -140,7 +139,7 @@ class Surveying(Backend):
             yield path, known
 
     def _look(
-        self, engine: Kv2, mount: Mount, noted: dict[str, Known], path: str
+        self, engine: Versioned, mount: Mount, noted: dict[str, Known], path: str
     ) -> tuple[str, Known | None, KvtuiError | None]:
         known = noted.pop(path, None)
         if known is not None:
