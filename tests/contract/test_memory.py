@@ -6,8 +6,7 @@ from typing import Any
 
 from kvtui.backends.contract import Backend
 from kvtui.backends.factory import StoreState
-from kvtui.backends.lending import Role
-from kvtui.backends.memory import ALL, MemoryBackend, MemoryFactory, MemoryStore
+from kvtui.backends.memory import ALL, MemoryBackend, MemoryFactory, MemoryStore, Role
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import History, Listing, Secret, Version

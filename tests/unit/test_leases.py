@@ -11,8 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from kvtui.backends.lending import Role
-from kvtui.backends.memory import MemoryBackend
+from kvtui.backends.memory import MemoryBackend, Role
 from kvtui.domain import codec
 from kvtui.domain.errors import Corrupt, NotFound, PermissionDenied, Unavailable
 from kvtui.domain.value import SecretValue

@@ -1,30 +1,29 @@
-"""The reference backend: a store in this process, every promise of the contract kept in the plainest way.
-
-It holds nothing on disk and is gone with the process. Several `MemoryBackend`s on one `MemoryStore` are connections to
-the same store, as processes are to a file. Fields are kept encoded, so nobody who wrote or read them can change them.
-"""
+"""A connection to a store in memory: each promise of the contract kept in the plainest way."""
 
 from __future__ import annotations
 
 import hmac
-import secrets
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from threading import RLock
-from types import MappingProxyType
-from typing import Any, ClassVar
 
-from kvtui.backends.contract import Backend, missing, missing_folder, missing_version
-from kvtui.backends.factory import BackendFactory, Setting, StoreState
-from kvtui.backends.lending import Lending, Lent
+from kvtui.backends.contract import missing, missing_folder
+from kvtui.backends.memory.lending import Lending, Lent
+from kvtui.backends.memory.store import (
+    Held,
+    Kept,
+    MemoryStore,
+    conflict,
+    entry_of,
+    from_history,
+    indexed_of,
+    version_of,
+)
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
-from kvtui.domain.conversation import Conversation
-from kvtui.domain.credential import Credential
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound, PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import UNLIMITED, Retention
@@ -51,45 +50,6 @@ _POSSIBLE = ALL | {Capability.REREAD}
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(slots=True)
-class _Kept:
-    """One version; `data` is its encoded fields, None once destroyed."""
-
-    version: Version
-    data: bytes | None = field(repr=False)
-
-
-@dataclass(slots=True)
-class _Held:
-    """One secret; versions ascending, so the last is the current one."""
-
-    metadata: Metadata
-    versions: dict[int, _Kept]
-
-    @property
-    def current(self) -> Version:
-        return self.versions[next(reversed(self.versions))].version
-
-
-class MemoryStore:
-    """The data behind one or more connections. `histories` are there from the start, whatever their names look like:
-    so a store holds what other programs wrote into it."""
-
-    def __init__(self, histories: Iterable[History] = ()) -> None:
-        self.lock = RLock()
-        self.secrets: dict[str, _Held] = {}
-        self.containers: set[str] = set()
-        self.denied: set[str] = set()
-        """Folders that may not be listed, with all below them; what is in them may be read."""
-        self.changes = 0
-        self.retention: dict[str, Retention] = {}
-        self.lent = Lent()
-        self.key = secrets.token_bytes(32)
-        for history in histories:
-            self.secrets[paths.check(history.path)] = _from_history(history)
-        self.old_names = {path for path in self.secrets if not unicodedata.is_normalized("NFC", path)}
 
 
 class MemoryBackend(Lending):
@@ -141,16 +101,16 @@ class MemoryBackend(Lending):
                 if slash:
                     children[child, False] = Entry(child, EntryKind.FOLDER)
                 else:
-                    children[child, True] = _entry(path, held[path])
+                    children[child, True] = entry_of(path, held[path])
         return Listing(folder, tuple(children[key] for key in sorted(children)))
 
     def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
         with self._using(Capability.LIST, folder) as held:
-            return iter([_entry(path, held[path]) for path in self._listed_below(folder, skipped)])
+            return iter([entry_of(path, held[path]) for path in self._listed_below(folder, skipped)])
 
     def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
         with self._using(Capability.INDEX, folder) as held:
-            return iter([_indexed(path, held[path]) for path in self._listed_below(folder, skipped)])
+            return iter([indexed_of(path, held[path]) for path in self._listed_below(folder, skipped)])
 
     def read(self, path: str, version: int | None = None) -> Secret:
         with self._using(Capability.READ, path):
@@ -159,7 +119,7 @@ class MemoryBackend(Lending):
             if version is not None and not self.can(Capability.VERSIONS):
                 self._lacks(Capability.VERSIONS, path)
             current = secret.current.number
-            kept = _version(path, secret, current if version is None else version)
+            kept = version_of(path, secret, current if version is None else version)
             live = kept.version.state is VersionState.LIVE and kept.data is not None
             fields = decode_fields(kept.data) if live and kept.data else {}
             return Secret(path, kept.version, fields, secret.metadata, current)
@@ -175,12 +135,12 @@ class MemoryBackend(Lending):
             if secret is None:
                 self._check_new(path)
             if expected is not None and (expected != current or self._changed_since_read(path, current)):
-                raise _conflict(path, expected, current)
+                raise conflict(path, expected, current)
             now = self._clock()
             if secret is None:
-                secret = held[path] = _Held(Metadata(created_at=now, created_by=self._user), {})
+                secret = held[path] = Held(Metadata(created_at=now, created_by=self._user), {})
             version = Version(current + 1, created_at=now, created_by=self._user)
-            secret.versions[version.number] = _Kept(version, data)
+            secret.versions[version.number] = Kept(version, data)
             secret.metadata = replace(metadata.apply(secret.metadata), updated_at=now)
             self._store.changes += 1
             self._seen[path] = version.number
@@ -296,7 +256,7 @@ class MemoryBackend(Lending):
 
     def write_history(self, history: History) -> None:
         with self._using(Capability.HISTORY, history.path) as held:
-            secret = _from_history(history)
+            secret = from_history(history)
             self._check_free(history.path)
             held[history.path] = secret
             self._store.changes += 1
@@ -346,14 +306,14 @@ class MemoryBackend(Lending):
             yield self._store.lent
 
     @contextmanager
-    def _using(self, capability: Capability, path: str | None = None) -> Iterator[dict[str, _Held]]:
+    def _using(self, capability: Capability, path: str | None = None) -> Iterator[dict[str, Held]]:
         """The secrets, with nobody else at them. Raises Locked, Unsupported."""
         with self._store.lock:
             if not self.can(capability):
                 self._lacks(capability, path)
             yield self._store.secrets
 
-    def _find(self, path: str) -> _Held:
+    def _find(self, path: str) -> Held:
         secret = self._store.secrets.get(paths.check(path))
         if secret is None:
             raise missing(path)
@@ -384,9 +344,9 @@ class MemoryBackend(Lending):
             raise missing_folder(folder)
         return found
 
-    def _chosen(self, path: str, versions: Sequence[int]) -> Sequence[_Kept]:
+    def _chosen(self, path: str, versions: Sequence[int]) -> Sequence[Kept]:
         secret = self._find(path)
-        return [_version(path, secret, number) for number in versions or [secret.current.number]]
+        return [version_of(path, secret, number) for number in versions or [secret.current.number]]
 
     def _destroy(self, path: str, versions: Sequence[int]) -> None:
         chosen = self._chosen(path, versions)
@@ -431,69 +391,3 @@ class MemoryBackend(Lending):
         for capability, asked in needed.items():
             if asked and not self.can(capability):
                 self._lacks(capability, path)
-
-
-def _version(path: str, secret: _Held, number: int) -> _Kept:
-    if number not in secret.versions:
-        raise missing_version(path, number)
-    return secret.versions[number]
-
-
-def _conflict(path: str, expected: int, actual: int) -> Conflict:
-    return Conflict(
-        f"The current version is {actual}, not {expected}." if actual else "There is no such secret (any more).",
-        expected=expected,
-        actual=actual,
-        hint="Read it again and repeat the change.",
-        path=path,
-    )
-
-
-def _entry(path: str, secret: _Held) -> Entry:
-    return Entry(path, EntryKind.SECRET, type=secret.metadata.type, state=secret.current.state)
-
-
-def _indexed(path: str, secret: _Held) -> Indexed:
-    known = secret.metadata
-    return Indexed(path, known.type, known.description, known.tags, known.owner, secret.current.state)
-
-
-def _from_history(history: History) -> _Held:
-    """Raises InvalidInput unless versions ascend from 1 and just the destroyed ones have no fields."""
-    numbers = [stored.version.number for stored in history.versions]
-    if not numbers or numbers[0] < 1 or numbers != sorted(set(numbers)):
-        raise InvalidInput("Versions must ascend from 1.", hint="Restore them in order.")
-    if any((one.fields is None) != (one.version.state is VersionState.DESTROYED) for one in history.versions):
-        raise InvalidInput("Just a destroyed version has no fields.", hint="Restore it as destroyed.")
-    versions = {
-        stored.version.number: _Kept(
-            replace(stored.version, expires_at=None), None if stored.fields is None else encode_fields(stored.fields)
-        )
-        for stored in history.versions
-    }
-    return _Held(replace(history.metadata, custom=MappingProxyType(dict(history.metadata.custom))), versions)
-
-
-class MemoryFactory(BackendFactory):
-    """Stores by name, for as long as the process lives."""
-
-    kind: ClassVar[str] = "memory"
-    title: ClassVar[str] = "in memory, gone with the program"
-    capabilities: ClassVar[frozenset[Capability]] = ALL
-    settings: ClassVar[Sequence[Setting]] = (Setting("name", str, "profiles of one name share their secrets"),)
-
-    def __init__(self) -> None:
-        self._stores: dict[str, MemoryStore] = {}
-
-    def probe(self, settings: Mapping[str, Any]) -> StoreState:
-        return StoreState.READY
-
-    def open(
-        self,
-        settings: Mapping[str, Any],
-        credential: Credential | None = None,
-        conversation: Conversation | None = None,
-    ) -> Backend:
-        name = str(settings.get("name", ""))
-        store = self._stores.setdefault(name, MemoryStore())
-        return MemoryBackend(store, location=f"memory:{name}" if name else "memory")
