@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-from kvtui.backends.contract import Backend, Found, Write, Written
+from kvtui.backends.contract import Backend, Write, Written
+from kvtui.backends.delegating import DelegatingBackend
 from kvtui.domain.capability import WRITING, BackendInfo, Capability
-from kvtui.domain.credential import Credential, KeySlot, SignedIn
+from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
-from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skip, Version
+from kvtui.domain.secret import History, Version
 from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
-    from kvtui.domain.backup import BackedUp
     from kvtui.domain.lease import Issued, Lease
     from kvtui.domain.retention import Retention
     from kvtui.domain.wrapping import Wrapped
@@ -28,12 +25,12 @@ if TYPE_CHECKING:
 _REASON = "This profile is read-only."
 
 
-class ReadOnlyBackend(Backend):
+class ReadOnlyBackend(DelegatingBackend):
     """Everything that reads goes to the inner store, everything that writes raises PermissionDenied. `reason` is why,
     in a sentence."""
 
     def __init__(self, inner: Backend, reason: str = _REASON) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._reason = reason
 
     def info(self) -> BackendInfo:
@@ -46,124 +43,16 @@ class ReadOnlyBackend(Backend):
             read_only=True,
         )
 
-    def close(self) -> None:
-        self._inner.close()
-
-    def list(self, folder: str = "") -> Listing:
-        return self._inner.list(folder)
-
-    def interruptible(self) -> AbstractContextManager[Callable[[], None]]:
-        return self._inner.interruptible()
-
-    def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
-        return self._inner.walk(folder, skipped=skipped)
-
-    def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
-        return self._inner.index(folder, skipped=skipped)
-
-    def find(self, text: str, limit: int, *, skipped: Skip | None = None) -> Sequence[Indexed]:
-        return self._inner.find(text, limit, skipped=skipped)
-
-    def read(self, path: str, version: int | None = None) -> Secret:
-        return self._inner.read(path, version)
-
-    def outline(self, path: str, version: int | None = None) -> Outline:
-        return self._inner.outline(path, version)
-
     def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         return [
             {each: why for each, why in found.items() if each not in WRITING} for found in self._inner.limits(places)
         ]
-
-    def why_not(self, capability: Capability, path: str | None = None) -> str:
-        return super().why_not(capability) or self._inner.why_not(capability, path)
-
-    def caveats(self, secret: Secret) -> Mapping[str, str]:
-        return self._inner.caveats(secret)
-
-    def metadata(self, path: str) -> Metadata:
-        return self._inner.metadata(path)
-
-    def retention(self, path: str) -> Retention:
-        return self._inner.retention(path)
 
     def write_retention(self, path: str, change: Retention) -> None:
         self._refuse(path)
 
     def check(self, path: str, fields: Fields, metadata: MetadataPatch = MetadataPatch()) -> None:
         self._refuse(path)
-
-    def versions(self, path: str) -> Sequence[Version]:
-        return self._inner.versions(path)
-
-    def trash(self, *, skipped: Skip | None = None) -> Iterator[Deleted]:
-        return self._inner.trash(skipped=skipped)
-
-    def read_history(self, path: str) -> History:
-        return self._inner.read_history(path)
-
-    def read_many(self, wanted: Iterable[str]) -> Iterator[Found]:
-        return self._inner.read_many(wanted)
-
-    def containers(self) -> Sequence[str]:
-        return self._inner.containers()
-
-    def namespaces(self) -> Sequence[str]:
-        return self._inner.namespaces()
-
-    @property
-    def signed_in(self) -> SignedIn | None:
-        return self._inner.signed_in
-
-    def store_sign_in(self) -> str:
-        return self._inner.store_sign_in()
-
-    def sign_out(self) -> None:
-        self._inner.sign_out()
-
-    def keep_alive(self) -> None:
-        self._inner.keep_alive()
-
-    def condition(self) -> str:
-        return self._inner.condition()
-
-    def change_token(self) -> int:
-        return self._inner.change_token()
-
-    def key_slots(self) -> Sequence[KeySlot]:
-        return self._inner.key_slots()
-
-    def export_page_key(self) -> SecretValue:
-        return self._inner.export_page_key()
-
-    def backup(self, file: Path, *, overwrite: bool = False, progress: Progress = silent) -> BackedUp:
-        return self._inner.backup(file, overwrite=overwrite, progress=progress)
-
-    def roles(self) -> Sequence[str]:
-        return self._inner.roles()
-
-    def leases(self, known: Sequence[Lease] = ()) -> Sequence[Lease]:
-        return self._inner.leases(known)
-
-    def look_up_lease(self, lease_id: str) -> Lease:
-        return self._inner.look_up_lease(lease_id)
-
-    def look_into(self, token: SecretValue) -> Wrapped:
-        return self._inner.look_into(token)
-
-    def derive_key(self, purpose: str) -> bytes | None:
-        return self._inner.derive_key(purpose)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        return self._inner.notes
-
-    @property
-    def unverified(self) -> bool:
-        return self._inner.unverified
-
-    def verify(self, *, gently: bool = False, progress: Progress = silent) -> Sequence[str]:
-        return self._inner.verify(gently=gently, progress=progress)
 
     def write(
         self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None

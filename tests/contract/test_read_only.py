@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kvtui.backends.contract import Backend
+from kvtui.backends.delegating import DelegatingBackend
 from kvtui.backends.memory import MemoryBackend, MemoryStore
 from kvtui.backends.read_only import ReadOnlyBackend
 from kvtui.domain.capability import WRITING, Capability
@@ -95,7 +96,8 @@ def _arguments(method: Callable[..., Any]) -> list[str]:
 
 @pytest.mark.parametrize("name", sorted(set(_methods()) - {"info", "can", "why_not"}))
 def test_every_method_of_the_contract_is_delegated_or_refused(name: str) -> None:
-    assert name in vars(ReadOnlyBackend), f"{name} would run the default of the contract instead of the inner store's"
+    refusing_or_not = ReadOnlyBackend if name in REFUSED else DelegatingBackend
+    assert name in vars(refusing_or_not), f"{name} would run the default of the contract instead of the inner store's"
     inner = Recorder()
     arguments: list[Any] = _arguments(getattr(Backend, name))
     parameters = inspect.signature(getattr(Backend, name)).parameters.values()
@@ -110,6 +112,22 @@ def test_every_method_of_the_contract_is_delegated_or_refused(name: str) -> None
     else:
         assert call(*arguments, **named) in (name, None, [])
         assert inner.calls == [(name, tuple(arguments), named)]
+
+
+@pytest.mark.parametrize("name", sorted(set(_methods()) - {"info", "can", "why_not"}))
+def test_a_store_handed_on_is_asked_with_the_same_arguments(name: str) -> None:
+    assert name in vars(DelegatingBackend), f"{name} would run the default of the contract instead of the inner store's"
+    inner = Recorder()
+    arguments: list[Any] = _arguments(getattr(Backend, name))
+    parameters = inspect.signature(getattr(Backend, name)).parameters.values()
+    named: dict[str, Any] = {each.name: each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
+    assert getattr(DelegatingBackend(inner), name)(*arguments, **named) in (name, None, [])
+    assert inner.calls == [(name, tuple(arguments), named)]
+
+
+@pytest.mark.parametrize("name", [name for name, each in vars(Backend).items() if isinstance(each, property)])
+def test_every_property_of_the_contract_is_the_inner_store_s(name: str) -> None:
+    assert name in vars(DelegatingBackend) or name == "checks_writes"  # that one asks `can`
 
 
 def test_what_is_refused_is_named_in_info_with_its_reason() -> None:
