@@ -8,9 +8,6 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.app import SuspendNotSupported
-
-from kvtui.domain import codec, json_text
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import (
@@ -21,19 +18,16 @@ from kvtui.domain.errors import (
     KvtuiError,
     NotFound,
     PermissionDenied,
-    Unavailable,
 )
 from kvtui.domain.metadata import UNSET, MetadataPatch
 from kvtui.domain.secret import EntryKind, Secret, VersionState
-from kvtui.domain.value import Fields, SecretValue, ValueType
+from kvtui.domain.value import Fields
 from kvtui.services.changes import Applied, Change, Op, is_up_to_date, prepared_on
 from kvtui.services.journal import Act
 from kvtui.ui.screens.reading import Reading
-from kvtui.ui.show import show
 
 if TYPE_CHECKING:
     from kvtui.domain.retention import Retention
-    from kvtui.ui.dialogs.rotate import Rotation
     from kvtui.ui.widgets.tree_rows import TreeRows
 
 
@@ -65,23 +59,23 @@ class Changing(Reading):
 
     def action_secret_new(self) -> None:
         folder = self.path_tree.cursor_folder
-        self._form(None, f"{folder}/" if folder else "", None)
+        self.open_form(None, f"{folder}/" if folder else "", None)
 
     def action_secret_edit(self) -> None:
         self.work(self._edit, "form", "edit")
 
     async def _edit(self) -> None:
         """What is staged for it is gone on with; two edits of one secret would lose the first."""
-        secret = await self._newest()
+        secret = await self.newest()
         staged = self.session.staged.paths.get(secret.path)
         if staged is None or staged.op is not Op.SET:
-            self._form(secret, "", None)
+            self.open_form(secret, "", None)
         elif is_up_to_date(staged, secret):
-            self._form(secret, "", staged)
+            self.open_form(secret, "", staged)
         else:
             await self.review_staged(staged)
 
-    async def _newest(self) -> Secret:
+    async def newest(self) -> Secret:
         """The newest version of the selected secret, read again; what is edited is what is there now."""
         secret = await self.selected()
         newest = await self.call(self.session.backend.read, secret.path)
@@ -92,7 +86,8 @@ class Changing(Reading):
             )
         return newest
 
-    def _form(self, secret: Secret | None, path: str, draft: Change | None) -> None:
+    def open_form(self, secret: Secret | None, path: str, draft: Change | None) -> None:
+        """To edit `secret`, or for a new one that starts with `path`; with a draft, what was typed before."""
         from kvtui.ui.dialogs.edit import EditDialog  # noqa: PLC0415 - forms load when first asked for
 
         def done(change: Change | None) -> None:
@@ -120,7 +115,7 @@ class Changing(Reading):
     def edit_again(self, change: Change, before: Secret | None) -> None:
         """Back to the form with what was typed."""
         if change.op is Op.SET:
-            self._form(before, change.path, change)
+            self.open_form(before, change.path, change)
         elif change.op is Op.META and before is not None:
             self.work(partial(self._metadata_form, before, change), "form", "edit metadata")
 
@@ -162,41 +157,9 @@ class Changing(Reading):
     # -- the external editor
 
     def action_secret_edit_external(self) -> None:
-        self.work(self._edit_external, "form", "edit in an editor")
+        from kvtui.ui.screens.editing_outside import edit  # noqa: PLC0415 - loaded when it is first asked for
 
-    async def _edit_external(self) -> None:
-        from kvtui.editor import edit_text  # noqa: PLC0415
-
-        secret = await self._newest()
-        if secret.path in self.session.staged.paths:
-            raise InvalidInput("A change of it is staged.", hint="Go on with it with e, or drop it in s.")
-        field = self.field_of(secret)
-        value = self.session.disclose(Act.REVEAL, secret, field)
-        try:
-            with self.app.suspend():
-                outcome = edit_text(
-                    codec.to_bytes(value), name_hint=paths.name(secret.path), editor=self.ui.editor or None
-                )
-        except SuspendNotSupported:
-            raise Unavailable("This terminal cannot be given to an editor.", hint="Edit it here with e.") from None
-        self.app.refresh()
-        for note in outcome.notes:
-            self.app.notify(show(note).plain, severity="warning", markup=False)
-        if outcome.content is None:
-            self.say(outcome.message)
-            return
-        try:
-            edited = from_editor(outcome.content, value)
-        except InvalidInput as error:  # back to the form with the text, where it can be mended or made text
-            as_text = {**secret.fields, field: SecretValue(outcome.content.decode())}
-            self._form(secret, "", Change(Op.SET, secret.path, fields=as_text, base_version=secret.current))
-            self.problem(InvalidInput(f"{error.message} It is text in this form.", hint=error.hint))
-            return
-        if edited.same_as(value):
-            self.say("Nothing was changed.")
-            return
-        change = Change(Op.SET, secret.path, fields={**secret.fields, field: edited}, base_version=secret.current)
-        self.review(change, secret)
+        self.work(partial(edit, self), "form", "edit in an editor")
 
     # -- review and apply
 
@@ -341,81 +304,12 @@ class Changing(Reading):
         else:
             self.review(change, now)
 
-    # -- rotate
-
-    async def rotate_selected(self) -> None:
-        from kvtui.ui.dialogs.rotate import RotateDialog  # noqa: PLC0415
-
-        secret = await self._newest()
-
-        def done(rotation: Rotation | None) -> None:
-            if rotation is not None:
-                self.work(partial(self._rotated, secret, rotation), "write", "rotate", exclusive=False)
-
-        self.app.push_screen(RotateDialog(secret, self.fields.field, reveal_seconds=self.ui.reveal_seconds), done)
-
-    async def _rotated(self, secret: Secret, rotation: Rotation) -> None:
-        from kvtui.services.rotation import rotate  # noqa: PLC0415
-
-        make = partial(_given, rotation.value)
-        result = await self.call(rotate, self.session, secret.path, field=rotation.field, make=make)
-        await self.reload_around(Change(Op.SET, secret.path))
-        await self.read_secret(secret.path)
-        said = [f"Rotated {rotation.field}: version {result.version.number}."]
-        if result.undo is not None:
-            said.append("u takes it back.")
-        failed = result.error is not None
-        if result.error is not None:
-            said.append(str(result.error))
-        if rotation.copy:
-            try:
-                said.append(f"{await self._copy_rotated(secret.path, rotation.field)}")
-            except KvtuiError as error:
-                said.append(f"Not copied: {error}")
-                failed = True
-        self.say(" ".join(said), failed=failed)
-
-    async def _copy_rotated(self, path: str, field: str) -> str:
-        secret = await self.call(self.session.backend.read, path)
-        value = await self.call(self.session.disclose, Act.COPY, secret, field)
-        copied = await self.call(self.kvtui.copy, codec.to_bytes(value))
-        return copied.message
-
     # -- roll back and undo
 
     def action_secret_rollback(self) -> None:
-        self.work(self._rollback, "form", "roll back")
+        from kvtui.ui.screens.rolling_back import roll_back  # noqa: PLC0415 - loaded when it is first asked for
 
-    async def _rollback(self) -> None:
-        secret = await self.selected()
-        path = secret.path
-        number = self.version_list.version if self.tab == "versions" else secret.version.number
-        newest = await self.call(self.session.backend.read, path)
-        if number is None or number == newest.current:
-            raise InvalidInput(
-                "That is the current version already.", hint="Choose an older one in Versions (v), then press b."
-            )
-        old = await self.call(self.session.backend.read, path, number)
-        if old.version.state is not VersionState.LIVE:
-            raise InvalidInput(
-                f"Version {number} is {old.version.state.value}.", hint="Only a live version can be restored."
-            )
-        from kvtui.ui.dialogs.confirm import ConfirmDialog  # noqa: PLC0415
-        from kvtui.ui.show import say  # noqa: PLC0415
-
-        question = say(
-            "Write the values of version [b]$old[/b] of [b]$path[/b] as its new version [b]$new[/b]?",
-            old=str(number),
-            path=path,
-            new=str(newest.current + 1),
-        )
-        change = Change(Op.SET, path, fields=old.fields, base_version=newest.current)
-
-        def decided(yes: bool | None) -> None:
-            if yes:
-                self.apply(change, newest, Act.ROLLBACK)
-
-        self.app.push_screen(ConfirmDialog("Roll back", question, "Roll back"), decided)
+        self.work(partial(roll_back, self), "form", "roll back")
 
     def action_change_undo(self) -> None:
         self.work(self._undo, "write", "undo", exclusive=False)
@@ -471,23 +365,6 @@ def together(staged: Change | None, change: Change) -> Change:
     settings = [each.retention for each in (staged, change) if each.retention is not None]
     retention = settings[0].changed(settings[-1]) if settings else None
     return replace(values, metadata=MetadataPatch(**given), retention=retention)
-
-
-def _given(value: SecretValue) -> SecretValue:
-    return value
-
-
-def from_editor(data: bytes, before: SecretValue) -> SecretValue:
-    """What an editor gave back, as a value of the type it had. Raises InvalidInput where it is no JSON any more."""
-    if before.type is ValueType.BYTES:
-        return SecretValue(data)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return SecretValue(data)
-    if before.type is ValueType.TEXT:
-        return SecretValue(text)
-    return SecretValue(json_text.parse(text))
 
 
 def _done(applied: Applied) -> str:

@@ -21,7 +21,6 @@ from kvtui.ui.show import say
 
 if TYPE_CHECKING:
     from kvtui.ui.dialogs.goto import Target
-    from kvtui.ui.dialogs.rotate_many import BatchRotation
 
 __all__ = ["MainScreen", "Place"]
 
@@ -298,30 +297,9 @@ class MainScreen(Lending):
 
     def action_secret_rotate(self) -> None:
         """The marked secrets as a batch, else the one under the cursor."""
-        self.work(self._rotate_marked if self.path_tree.marked else self.rotate_selected, "form", "rotate")
+        from kvtui.ui.screens.rotating import rotate_marked, rotate_selected  # noqa: PLC0415 - when first asked for
 
-    async def _rotate_marked(self) -> None:
-        from kvtui.ui.dialogs.rotate_many import BatchRotateDialog  # noqa: PLC0415
-
-        targets = await self.targets({VersionState.LIVE})
-        fields = {path: list((await self.call(self.session.backend.outline, path)).fields) for path in targets}
-
-        def decided(batch: BatchRotation | None) -> None:
-            if batch is not None:
-                self.work(partial(self._rotate_batch, batch), "write", "rotate", exclusive=False)
-
-        self.app.push_screen(BatchRotateDialog(fields), decided)
-
-    async def _rotate_batch(self, batch: BatchRotation) -> None:
-        from kvtui.services.generator import generate  # noqa: PLC0415
-        from kvtui.services.rotation import rotate_many  # noqa: PLC0415
-
-        steps = rotate_many(self.session, batch.targets, make=partial(generate, batch.recipe))
-        outcomes = await self.each(steps, len(batch.targets))
-        self.path_tree.clear_marks()
-        await self.reload()
-        failed = [(outcome.path, str(outcome.error)) for outcome in outcomes if outcome.error is not None]
-        self.tell_counts(len(outcomes), len(batch.targets), failed)
+        self.work(partial(rotate_marked if self.path_tree.marked else rotate_selected, self), "form", "rotate")
 
     # -- trash and staged changes
 
