@@ -1,4 +1,5 @@
-"""The main screen: what acts on several secrets, the trash, staged changes, containers; and the screen as a whole."""
+"""The main screen: what acts on several secrets, the trash, staged changes, containers, what is lent; and the screen as
+a whole."""
 
 from __future__ import annotations
 
@@ -15,19 +16,20 @@ from kvtui.domain.errors import AlreadyExists, InvalidInput, NotFound
 from kvtui.domain.secret import EntryKind, VersionState
 from kvtui.services.changes import Change, Op, Outcome
 from kvtui.ui.dialogs.confirm import ConfirmDialog, TypedConfirmDialog
-from kvtui.ui.screens.lending import Lending
+from kvtui.ui.screens.changing import Changing
 from kvtui.ui.screens.workbench import Place
 from kvtui.ui.show import say
 
 if TYPE_CHECKING:
     from kvtui.ui.dialogs.goto import Target
+    from kvtui.ui.screens.lending import Lending
 
 __all__ = ["MainScreen", "Place"]
 
 T = TypeVar("T")
 
 
-class MainScreen(Lending):
+class MainScreen(Changing):
     """Tree and detail, with every action of the table that has a meaning here."""
 
     def on_mount(self) -> None:
@@ -369,6 +371,23 @@ class MainScreen(Lending):
         await self.call(function, name)
         await self.load_folder("")
         self.say(f"{done} {name}.")
+
+    # -- leases, and sharing once
+
+    @property
+    def _lending(self) -> Lending:
+        from kvtui.ui.screens.lending import Lending  # noqa: PLC0415 - few stores lend anything
+
+        return Lending(self)
+
+    def action_lease_list(self) -> None:
+        self.work(self._lending.show_leases, "form", "read the leases")
+
+    def action_secret_share(self) -> None:
+        self.work(self._lending.choose_share, "form", "share")
+
+    def action_share_unwrap(self) -> None:
+        self._lending.ask_for_token()
 
     # -- leaving
 
