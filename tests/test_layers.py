@@ -35,6 +35,7 @@ PUBLIC_BACKENDS = {
     "kvtui.backends.factory",
     "kvtui.backends.read_only",
     "kvtui.backends.registry",
+    "kvtui.backends.remembering",
 }
 """What is about every store. The rest of kvtui.backends is one kind of store each, reached through the registry."""
 

@@ -14,6 +14,7 @@ Listing
     complete or says in `note` why it is not. What goes through many folders ends with the error of the first it cannot
     list, so that nothing is left out unnoticed; with `skipped` that is told each of them instead, and the rest comes.
     A folder exists because of its children (or as an empty container).
+    What is remembered in place of a listing (`Listing.remembered`) is never complete, and no error.
     Listing a path that is no folder, such as a leaf, raises NotFound. The root always exists. A secret whose current
     version is deleted is still listed, with that state; one that was destroyed as a whole is not.
 Deleted, missing, empty
@@ -165,7 +166,7 @@ class Backend(ABC):
         yield from self._walk_below(self.list(folder), skipped)
 
     def _walk_below(self, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
-        if not listing.complete:
+        if not listing.complete and not listing.remembered:
             error = Unavailable(listing.note, path=listing.path, retryable=False)
             if skipped is None:
                 raise error

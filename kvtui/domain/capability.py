@@ -118,6 +118,8 @@ class BackendInfo:
     max_value_bytes: int | None = None
     varies: bool = False
     """Whether what can be done differs from path to path; `Backend.limits` tells."""
+    unlisted: bool = False
+    """Whether there are folders that the store cannot list; paths used there are worth remembering."""
     keeps_versions: int | None = None
     """How many versions of a secret are kept where nothing is set for it; None for all."""
     keeps_order: bool = True

@@ -115,6 +115,8 @@ class Listing:
     entries: Sequence[Entry]
     complete: bool = True
     note: str = ""
+    remembered: bool = False
+    """Not what the store has, as it cannot list, but what was used from here: never complete, and nothing failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,9 +116,9 @@ class Session:
         """Open the store, anew where it is open: staged changes stay. See BackendFactory.open for what it raises."""
         backend = self._opened(credential, conversation)
         try:
-            journal = Journal.of(
-                self.profile.name or backend.info().location, backend.derive_key("journal"), self._state_dir
-            )
+            name = self.profile.name or backend.info().location
+            journal = Journal.of(name, backend.derive_key("journal"), self._state_dir)
+            backend = self._remembering(backend, name)
         except BaseException:
             backend.close()
             raise
@@ -135,6 +135,15 @@ class Session:
         if self.profile.rescue:
             return factory.rescue(settings, credential or Credential())
         return factory.open(settings, credential, conversation)
+
+    def _remembering(self, backend: Backend, name: str) -> Backend:
+        """Where the store cannot list, with the paths that were used."""
+        if not backend.info().unlisted:
+            return backend
+        from kvtui.backends.remembering import RememberingBackend  # noqa: PLC0415 - few stores need it
+        from kvtui.services.remembered import RememberedNames  # noqa: PLC0415
+
+        return RememberingBackend(backend, RememberedNames(name, self._state_dir, kept=self.profile.remember))
 
     @staticmethod
     def _read_only(backend: Backend, *reason: str) -> Backend:

@@ -65,7 +65,8 @@ class MemoryBackend(Lending):
         location: str = "memory",
     ) -> None:
         self._store = store or MemoryStore()
-        self._info = BackendInfo(kind="memory", location=location, capabilities=_POSSIBLE.intersection(capabilities))
+        able = _POSSIBLE.intersection(capabilities)
+        self._info = BackendInfo("memory", location, able, unlisted=Capability.LIST not in able)
         self._clock = clock
         self._user = user
         self._seen: dict[str, int] = {}
