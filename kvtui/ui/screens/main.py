@@ -12,7 +12,7 @@ from textual.content import Content
 
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, InvalidInput, NotFound
+from kvtui.domain.errors import InvalidInput, NotFound
 from kvtui.domain.secret import EntryKind, VersionState
 from kvtui.services.changes import Change, Op, Outcome
 from kvtui.ui.dialogs.confirm import ConfirmDialog, TypedConfirmDialog
@@ -21,7 +21,6 @@ from kvtui.ui.screens.workbench import Place
 from kvtui.ui.show import say
 
 if TYPE_CHECKING:
-    from kvtui.ui.dialogs.goto import Target
     from kvtui.ui.screens.lending import Lending
 
 __all__ = ["MainScreen", "Place"]
@@ -50,7 +49,7 @@ class MainScreen(Changing):
             await self._delete_one(changes[0], lost)
         else:
             after = f"Not all of them can be undeleted. {lost}" if lost else "They can be undeleted."
-            self._plan("Delete", say("Delete these $count secrets? $after", count=_n(changes), after=after), changes)
+            self.plan("Delete", say("Delete these $count secrets? $after", count=_n(changes), after=after), changes)
 
     async def _delete_one(self, change: Change, lost: str) -> None:
         """`lost`: why it cannot be undeleted. Where nobody could, its path is to be typed."""
@@ -75,7 +74,7 @@ class MainScreen(Changing):
         if len(changes) == 1:
             self.apply(changes[0])
         else:
-            self._plan("Undelete", say("Undelete these $count secrets?", count=_n(changes)), changes)
+            self.plan("Undelete", say("Undelete these $count secrets?", count=_n(changes)), changes)
 
     def action_secret_destroy(self) -> None:
         self.work(self._destroy, "form", "destroy")
@@ -135,8 +134,8 @@ class MainScreen(Changing):
 
         return decided
 
-    def _plan(self, verb: str, question: Content, changes: list[Change], taken: frozenset[str] = frozenset()) -> None:
-        """Show all that is going to be done; do it when that is wanted."""
+    def plan(self, verb: str, question: Content, changes: list[Change], taken: frozenset[str] = frozenset()) -> None:
+        """Show all that is going to be done; do it when that is wanted, but for what would go to a `taken` path."""
         from kvtui.ui.dialogs.plan import PlanDialog  # noqa: PLC0415 - dialogs load when first asked for
 
         items = [
@@ -202,98 +201,15 @@ class MainScreen(Changing):
     # -- move and copy
 
     def action_secret_move(self) -> None:
-        self.work(partial(self._transfer, Op.MOVE), "form", "move")
+        self._choose_target(Op.MOVE)
 
     def action_secret_copy_to(self) -> None:
-        self.work(partial(self._transfer, Op.COPY), "form", "copy")
+        self._choose_target(Op.COPY)
 
-    async def _transfer(self, op: Op) -> None:
-        """One secret or folder gets a new path; several marked ones go into a folder, each under its name."""
-        from kvtui.ui.dialogs.goto import TargetDialog  # noqa: PLC0415
+    def _choose_target(self, op: Op) -> None:
+        from kvtui.ui.screens.moving import choose_target  # noqa: PLC0415 - loaded when it is first asked for
 
-        targets = await self.targets()
-        chosen = self.path_tree.marked or [self.path_tree.cursor or ("", EntryKind.FOLDER)]
-        one = chosen[0] if len(chosen) == 1 else None
-        source = one[0] if one else ""
-        title = "Move or rename" if op is Op.MOVE else "Copy to…"
-
-        def decided(target: Target | None) -> None:
-            if target is None:
-                return
-            roots = [path for path, kind in chosen if kind is EntryKind.FOLDER]
-            single = one is not None and one[1] is EntryKind.SECRET
-            goals = [
-                target.path if single else _rebased(p, roots, target.path, rename=one is not None) for p in targets
-            ]
-            can = self.session.can
-            if target.profile or not (can(Capability.MOVE) and can(Capability.HISTORY)):
-                pairs = list(zip(targets, goals, strict=True))
-                self.work(partial(self._carry, op, pairs, target.profile), "beside", title)
-            elif single:
-                change = Change(op, source, to=target.path)
-                self.work(partial(self._transfer_one, change), "write", title, exclusive=False)
-            else:
-                changes = [Change(op, path, to=goal) for path, goal in zip(targets, goals, strict=True)]
-                self.work(partial(self._plan_transfer, op, changes), "form", title)
-
-        dialog = TargetDialog(
-            title,
-            op.value.capitalize(),
-            source,
-            len(targets),
-            folder=one is not None and one[1] is EntryKind.FOLDER,
-            here=self.session.profile.label,
-            profiles=[name for name in self.kvtui.profiles.names if name != self.session.profile.name],
-        )
-        self.app.push_screen(dialog, decided)
-
-    async def _carry(self, op: Op, pairs: list[tuple[str, str]], profile: str) -> None:
-        from kvtui.ui.screens.carrying import begin  # noqa: PLC0415 - loaded when it is first asked for
-
-        await begin(self, op, pairs, self.kvtui.profiles.get(profile) if profile else None)
-
-    async def _transfer_one(self, change: Change) -> None:
-        try:
-            await self.run_changes([change])
-        except AlreadyExists:
-            if change.to is None:
-                raise
-            question = say(
-                "[b]$target[/b] exists. Write the newest values of [b]$path[/b] as its next version?",
-                target=change.to,
-                path=change.path,
-            )
-
-            def decided(yes: bool | None) -> None:
-                if yes:
-                    self.work(partial(self._overwrite, change), "write", "overwrite", exclusive=False)
-
-            self.app.push_screen(ConfirmDialog("It exists", question, "Write a version", danger=True), decided)
-
-    async def _overwrite(self, change: Change) -> None:
-        await self.after(await self.call(partial(self.session.apply, change, overwrite=True)))
-
-    async def _plan_transfer(self, op: Op, changes: list[Change]) -> None:
-        ends = [change.to for change in changes if change.to]
-        taken = await self.call(self._existing, ends)
-        twice = {end for end in ends if ends.count(end) > 1} if len(set(ends)) < len(ends) else set()
-        if twice:
-            raise InvalidInput(
-                f"Several of them would become {min(twice)}.", hint="Move them one by one, or rename one first."
-            )
-        if taken >= set(ends):
-            raise InvalidInput("All of them exist there already.", hint="Choose another folder. Nothing was changed.")
-        verb = op.value.capitalize()
-        self._plan(verb, say(f"{verb} these $count secrets, with their versions?", count=_n(changes)), changes, taken)
-
-    def _existing(self, ends: list[str]) -> frozenset[str]:
-        """Which of these paths are taken. Blocking."""
-        found: set[str] = set()
-        for folder in {paths.parent(end) for end in ends}:
-            with suppress(NotFound):
-                listing = self.session.backend.list(folder)
-                found |= {entry.path for entry in listing.entries if not entry.is_folder}
-        return frozenset(found & set(ends))
+        self.work(partial(choose_target, self, op), "form", op.value)
 
     # -- rotate
 
@@ -407,13 +323,3 @@ class MainScreen(Changing):
 
 def _n(changes: list[Change]) -> str:
     return str(len(changes))
-
-
-def _rebased(path: str, roots: list[str], target: str, *, rename: bool) -> str:
-    """Where a secret goes that is below one of the folders `roots`, or stands for itself. rename: the one folder is
-    called `target` then; else everything goes into `target` under its name."""
-    root = next((root for root in roots if path.startswith(f"{root}/")), None)
-    if root is None:
-        return paths.join(target, paths.name(path))
-    below = paths.relative(path, root)
-    return paths.join(target, below if rename else paths.join(paths.name(root), below))
