@@ -160,8 +160,7 @@ class Double:
                 self._done.wait(fault.seconds)
                 self._reset(handler)
             case "close_early":
-                reply = self.answer(request)
-                self._send(handler, reply, cut=max(1, len(reply.body) // 2))
+                self._send(handler, self.answer(request), cut=True)
             case "drip_head":
                 self._drip(handler, _head(self.answer(request)), fault.seconds)
             case "drip_body":
@@ -171,11 +170,14 @@ class Double:
             case _:
                 raise ValueError(fault.kind)
 
-    def _send(self, handler: BaseHTTPRequestHandler, reply: Reply, cut: int | None = None) -> None:
-        body = reply.body if cut is None else reply.body[:cut]
-        handler.wfile.write(_head(reply) + body)
+    def _send(self, handler: BaseHTTPRequestHandler, reply: Reply, *, cut: bool = False) -> None:
+        """With `cut` it ends within the body, or within the head where there is no body."""
+        head = _head(reply)
+        whole = head + reply.body
+        end = (len(head) + len(whole) if reply.body else len(head)) // 2 if cut else len(whole)
+        handler.wfile.write(whole[:end])
         handler.wfile.flush()
-        if cut is not None:
+        if cut:
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_WR)
 

@@ -7,7 +7,6 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -19,45 +18,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from kvtui.backends.http import address
-from kvtui.backends.http.client import Answer, HttpClient, Unanswered, header_value
+from kvtui.backends.http.answer import Answer, Unanswered
+from kvtui.backends.http.client import HttpClient, header_value
 from kvtui.backends.http.tls import Tls
 from kvtui.domain.errors import InvalidInput, KvtuiError, Locked, RateLimited, Unavailable
 from kvtui.domain.value import SecretValue
-from tests.doubles.server import Double, Fault, Reply, Seen
+from tests.doubles.server import Fault, Reply
+from tests.http.echo import Echo, reply
 
 TOKEN = SecretValue("token-" + "7f3a" * 6)
-
-
-class Echo(Double):
-    """Counts what changes something; answers JSON."""
-
-    def __init__(self, *args: ssl.SSLContext, **settings: float) -> None:
-        super().__init__(*args, **settings)
-        self.changes = 0
-
-    def answer(self, request: Seen) -> Reply:
-        if request.method in {"POST", "DELETE"}:
-            self.changes += 1
-        return Reply(body=b'{"number": 1.10}')
-
-
-@pytest.fixture
-def server() -> Iterator[Echo]:
-    with Echo() as double:
-        yield double
-
-
-@pytest.fixture
-def client(server: Echo) -> Iterator[HttpClient]:
-    made = HttpClient(address.parse(server.url + "/v1"), timeout=3)
-    yield made
-    made.close()
-
-
-def reply(status: int, **headers: str) -> Fault:
-    return Fault(
-        "reply", reply=Reply(status, b"{}", {name.replace("_", "-"): value for name, value in headers.items()})
-    )
 
 
 def test_the_target_reaches_the_server_byte_for_byte(client: HttpClient, server: Echo) -> None:

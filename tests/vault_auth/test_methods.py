@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kvtui.backends.http.client import Unanswered
+from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.vault.auth import methods
 from kvtui.backends.vault.auth.lifetime import Signed
 from kvtui.backends.vault.auth.login import LoginApi

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kvtui.backends.contract import Backend
-from kvtui.backends.http.client import Unanswered
+from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.vault.backend import VaultBackend
 from kvtui.domain.errors import Conflict, KvtuiError, PermissionDenied, RateLimited, Unavailable
 from kvtui.domain.metadata import MetadataPatch

@@ -14,22 +14,24 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
+from typing import TypeAlias
 
-import httpcore2
 import httpx2
 
+from kvtui.backends.http import events
 from kvtui.backends.http.address import Address
+from kvtui.backends.http.answer import Answer, Unanswered, Unreadable
+from kvtui.backends.http.failure import closed, told
+from kvtui.backends.http.rate import TokenBucket
 from kvtui.backends.http.tls import Tls
 from kvtui.backends.http.transport import Call, Calls, DeadlineTransport, calling
 from kvtui.domain import json_text
-from kvtui.domain.errors import InvalidInput, KvtuiError, Locked, RateLimited, Unavailable
+from kvtui.domain.errors import InvalidInput, RateLimited
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue
 
@@ -39,91 +41,45 @@ for _name in ("httpx2", "httpcore2"):
 TIMEOUT = 15.0
 """Seconds for a whole call where a profile says nothing."""
 MAX_BODY = 64 * 1024 * 1024
-MAX_JSON_DEPTH = 250
-MAX_PARTS = 2_000_000
-"""Values in one answer. Each takes a hundred bytes here, and as few as two on the way."""
 _ATTEMPTS = 3
 _LONGEST_WAIT = 60.0
 """A server that asks for more is told to the user instead of waited for."""
 _LONGEST_END = 1.0
-"""Seconds for calls to end when they are told to. A name look-up or a connection being made takes no notice."""
-_NETWORK = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol)
-_REPEATABLE = frozenset({412, 429, 500, 502, 503, 504})
+"""Seconds for calls to end when they are told to."""
+_WORTH_REPEATING = frozenset({412, 429, 500, 502, 503, 504})
+"""412: a replica that is behind; a request without conditions gets it for nothing else."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Answer:
-    """What a server said, values and all. `headers` have lower-case names. All of it is shown through show() only."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    def json(self) -> Json:
-        """The body as JSON, number literals kept. Raises Unreadable for anything else."""
-        if len(self.body) > MAX_PARTS and sum(map(self.body.count, (b",", b"{", b"["))) > MAX_PARTS:
-            raise Unreadable(
-                f"The server's answer has more than {MAX_PARTS // 1_000_000} million parts.",
-                hint="Ask for less, or check the address.",
-            )
-        try:
-            return json_text.parse(self.body.decode("utf-8"), max_depth=MAX_JSON_DEPTH)
-        except (UnicodeDecodeError, InvalidInput):
-            raise Unreadable(
-                "The server answered with something else than JSON.",
-                hint="Is this its address? A proxy or a login page may be in front of it.",
-            ) from None
-
-    def retry_after(self) -> float | None:
-        """Seconds the server wants us to wait, by Retry-After (RFC 9110, section 10.2.3); None when it does not say."""
-        text = self.headers.get("retry-after", "").strip()
-        if text.isascii() and text.isdigit() and len(text) < 10:
-            return float(text)
-        try:
-            at = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return max(0.0, (at - datetime.now(UTC)).total_seconds())
-
-
-class Unreadable(Unavailable):
-    """An answer came that says nothing to us: what was asked may be done or not."""
-
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message, hint=hint, retryable=False)
-
-
-class Unanswered(Unavailable):
-    """No answer came to something that was sent once. `may_have_arrived`: whether the server can have done it."""
-
-    def __init__(self, message: str, *, hint: str, may_have_arrived: bool) -> None:
-        super().__init__(message, hint=hint, retryable=not may_have_arrived)
-        self.may_have_arrived = may_have_arrived
+Body: TypeAlias = "Json | SecretValue | Mapping[str, Body] | Sequence[Body]"
+"""What is sent as JSON; a SecretValue in it stands for its value."""
 
 
 class HttpClient:
-    """`headers` go with every request. `is_final` ends repeating early for an answer that will stay as it is."""
+    """A server as one profile sees it.
+
+    `headers` go with every request; with `id_header` each call carries an id of its own in the header so named, the
+    same one when it is repeated. `is_final` ends repeating early for an answer that will stay as it is. `rate` is kept
+    by all calls together, repeats included.
+    """
 
     def __init__(
         self,
         address: Address,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | SecretValue] | None = None,
+        id_header: str | None = None,
         timeout: float = TIMEOUT,
         tls: Tls | None = None,
         proxy: str | None = None,
         connections: int = 10,
         max_body: int = MAX_BODY,
+        rate: TokenBucket | None = None,
         is_final: Callable[[Answer], bool] = lambda _: False,
     ) -> None:
         self.address = address
         self._timeout = timeout
         self._max_body = max_body
+        self._rate = rate
         self._is_final = is_final
         self._calls = Calls()
         tls = tls or Tls()
@@ -132,7 +88,8 @@ class HttpClient:
         # Not a httpx.Client: that keeps cookies, reads the environment, and prepares to follow a redirect whether it
         # does or not, which a hostile Location breaks.
         self._transport = DeadlineTransport(context, connections=connections, proxy=proxy)
-        self._headers = {
+        self._id_header = id_header
+        self._headers: Mapping[str, str | SecretValue] = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": "kvtui",
@@ -144,27 +101,61 @@ class HttpClient:
         closed by the thread that uses it."""
         self._calls.end(_LONGEST_END)
         self._transport.close()
+        self._headers = {}  # last, so that nothing is sent without them
 
     def send(
         self,
         method: str,
         path: str,
         *,
-        json: Json = None,
+        json: Body = None,
         headers: Mapping[str, str | SecretValue] | None = None,
         repeat: bool = False,
         timeout: float | None = None,
     ) -> Answer:
         """One call to `path` (from the address' prefix on, encoded already, with its query). `json` None: no body.
+        `headers` replace those of the client of the same name, in the same letter case.
 
         With `repeat`, for what changes nothing, failures and 412, 429, 5xx but 501 are tried again within the deadline.
         Any status comes back as an Answer. Raises Unavailable, Unreadable, Unanswered, RateLimited (429 that asks for
-        a longer wait), Locked after close.
+        a longer wait, or no turn within the deadline: nothing was done), Locked after close, InvalidInput for what no
+        header or JSON can carry.
         """
-        call = Call(time.monotonic() + (self._timeout if timeout is None else timeout))
+        call = Call(self._deadline(timeout), repeatable=repeat)
         request = self._request(method, path, json, headers or {})
         with self._calls.one(call), calling(call):
-            return self._attempts(call, request, repeat=repeat)
+            return self._attempts(call, request)
+
+    @contextmanager
+    def stream(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str | SecretValue] | None = None,
+        timeout: float | None = None,
+        silence: float | None = None,
+    ) -> Iterator[events.EventStream]:
+        """Server-sent events by a GET of `path`. `timeout` is for the answer to begin; after that there is no deadline,
+        but the connection counts as lost after `silence` seconds without a byte. One connection is taken all the while.
+
+        Any status comes back in the stream's `answer`. Nothing is repeated: to go on after a loss, open another. Raises
+        as `send`.
+        """
+        call = Call(self._deadline(timeout), repeatable=True)
+        request = self._request("GET", path, None, {"Accept": events.MEDIA_TYPE, **(headers or {})})
+        with self._calls.one(call):
+            with told(call, self.address), calling(call):
+                response = self._opened(call, request)
+            try:
+                answer = Answer(response.status_code, _headers(response), b"")
+                if not events.begins(answer):
+                    with told(call, self.address), calling(call):
+                        answer = Answer(answer.status, answer.headers, self._body(response))
+                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    self._heed_limit(call, answer, last=True)
+                yield events.EventStream(answer, self._parts(call, response, silence), call.end)
+            finally:
+                response.close()
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises Locked at once when the client is closed."""
@@ -172,9 +163,12 @@ class HttpClient:
         with self._calls.one(call), calling(call):
             self._wait(call, seconds)
 
-    def _attempts(self, call: Call, request: httpx2.Request, *, repeat: bool) -> Answer:
+    def _deadline(self, timeout: float | None) -> float:
+        return time.monotonic() + (self._timeout if timeout is None else timeout)
+
+    def _attempts(self, call: Call, request: httpx2.Request) -> Answer:
         for attempt in range(1, _ATTEMPTS + 1):
-            last = attempt == _ATTEMPTS or not repeat
+            last = attempt == _ATTEMPTS or not call.repeatable
             try:
                 answer = self._once(call, request)
             except Unanswered:
@@ -184,7 +178,7 @@ class HttpClient:
             if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                 self._heed_limit(call, answer, last=last)
                 continue
-            if last or answer.status not in _REPEATABLE or self._is_final(answer):
+            if last or answer.status not in _WORTH_REPEATING or self._is_final(answer):
                 return answer
             if not self._wait(call, max(_pause(attempt), answer.retry_after() or 0.0)):
                 return answer
@@ -194,47 +188,43 @@ class HttpClient:
         """Wait as long as a 429 asks for, where that is worth it. Raises RateLimited."""
         asked = answer.retry_after()
         wait = min(asked if asked is not None else 1.0, _LONGEST_WAIT)
+        if self._rate is not None:
+            self._rate.hold(wait)
         if last or not self._wait(call, wait):
             raise RateLimited(
                 "The server wants fewer requests.", retry_after=wait, hint=f"Try again in {max(1, round(wait))} s."
             )
 
-    def _request(self, method: str, path: str, json: Json, headers: Mapping[str, str | SecretValue]) -> httpx2.Request:
-        plain = {
-            name: header_value(value, "token" if isinstance(value, SecretValue) else "namespace")
-            for name, value in headers.items()
-        }
+    def _request(self, method: str, path: str, json: Body, headers: Mapping[str, str | SecretValue]) -> httpx2.Request:
+        sent = {**self._headers, **({self._id_header: str(uuid.uuid4())} if self._id_header else {}), **headers}
+        plain = {name: header_value(value, f"value of the header {name}") for name, value in sent.items()}
         content = None
         if json is not None:
-            content = json_text.dump(json).encode("ascii")
+            content = json_text.dump(_plain(json)).encode("ascii")
             plain.setdefault("Content-Type", "application/json")
         # The target is ours byte for byte: httpx would fold `..` and leave `%41` as it is.
         extensions = {**self._extensions, "target": (self.address.prefix + path).encode("ascii")}
-        return httpx2.Request(
-            method, self.address.origin, headers={**self._headers, **plain}, content=content, extensions=extensions
-        )
+        return httpx2.Request(method, self.address.origin, headers=plain, content=content, extensions=extensions)
 
     def _once(self, call: Call, request: httpx2.Request) -> Answer:
-        if call.ended.is_set():
-            raise _closed()
-        call.sent = False
-        request.extensions["timeout"] = {"pool": max(0.0, call.deadline - time.monotonic())}
-        try:
-            response = self._transport.handle_request(request)
+        with told(call, self.address):
+            response = self._opened(call, request)
             try:
-                body = self._body(response)
+                return Answer(response.status_code, _headers(response), self._body(response))
             finally:
                 response.close()
-        except (*_NETWORK, OSError) as error:
-            raise self._failure(call, error) from None
-        return Answer(response.status_code, _headers(response.headers.items()), body)
+
+    def _opened(self, call: Call, request: httpx2.Request) -> httpx2.Response:
+        if call.ended.is_set():
+            raise closed()
+        if self._rate is not None:
+            self._wait(call, self._rate.reserve(call.deadline - time.monotonic()))
+        call.sent = False
+        request.extensions["timeout"] = {"pool": max(0.0, call.deadline - time.monotonic())}
+        return self._transport.handle_request(request)
 
     def _body(self, response: httpx2.Response) -> bytes:
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Unreadable(
-                "The server compressed its answer, which it was asked not to.",
-                hint="A proxy in front of it may do that.",
-            )
+        _refuse_compressed(response)
         parts: list[bytes] = []
         size = 0
         for part in response.iter_raw():
@@ -247,22 +237,24 @@ class HttpClient:
             parts.append(part)
         return b"".join(parts)
 
-    def _failure(self, call: Call, error: Exception) -> KvtuiError:
-        """Ours for what went wrong on the way; its text, which can hold headers and hosts, is not passed on."""
-        if call.ended.is_set():
-            return _closed(halfway=call.sent)
-        refused = _refused(error, self.address)
-        if refused is not None and not call.sent:
-            return refused
-        what, hint = (refused.message, refused.hint) if refused else _told(error, self.address)
-        return Unanswered(what, hint=hint, may_have_arrived=call.sent)
+    def _parts(self, call: Call, response: httpx2.Response, silence: float | None) -> Iterator[bytes]:
+        """A body without end, as it comes."""
+        _refuse_compressed(response)
+        raw = response.iter_raw()
+        while True:
+            call.deadline = math.inf if silence is None else time.monotonic() + silence
+            with told(call, self.address), calling(call):
+                part = next(raw, None)
+            if part is None:
+                return
+            yield part
 
     def _wait(self, call: Call, seconds: float) -> bool:
         """Whether there was time to wait. Ends at once with Locked when the client is closed."""
         if time.monotonic() + seconds >= call.deadline:
             return False
         if call.ended.wait(seconds):
-            raise _closed()
+            raise closed()
         return True
 
 
@@ -274,77 +266,37 @@ def header_value(value: str | SecretValue, what: str = "token") -> str:
     text = str(plain).removesuffix("\n").removesuffix("\r")
     if not text.isascii() or not text.isprintable():
         raise InvalidInput(
-            f"The {what} holds characters no {what} has.", hint="Check the file or variable it comes from."
+            f"The {what} holds characters that no header can carry.", hint="Check the file or variable it comes from."
         ) from None
     return text
 
 
-def _headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name.lower(): value for name, value in pairs}
+def _plain(body: Body) -> Json:
+    """Raises InvalidInput for bytes, which JSON cannot hold."""
+    value = body.reveal() if isinstance(body, SecretValue) else body
+    match value:
+        case bytes():
+            raise InvalidInput("These are bytes, which JSON cannot hold.", hint="Store them as text.")
+        case str() | bool() | int() | float() | None:
+            return value
+        case Mapping():
+            return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value]
+
+
+def _headers(response: httpx2.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _refuse_compressed(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Unreadable(
+            "The server compressed its answer, which it was asked not to.",
+            hint="A proxy in front of it may do that.",
+        )
 
 
 def _pause(attempt: int) -> float:
     """Seconds before the next attempt: twice as long each time, spread so that clients do not come back together."""
     spread: float = secrets.randbelow(1000) / 1000
     return 0.25 * (1 << (attempt - 1)) * (1 + spread)
-
-
-def _refused(error: BaseException, address: Address) -> Unavailable | None:
-    """The error for a connection without trust, which trying again does not make."""
-    seen: list[BaseException] = []
-    each: BaseException | None = error
-    while each is not None and each not in seen:
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return Unavailable(
-                f"The certificate of {address.host} is not trusted: {_reason(each)}.",
-                hint="Check the address; for an authority of your own set tls: ca_file.",
-                retryable=False,
-            )
-        if isinstance(each, ssl.SSLError):
-            return Unavailable(
-                f"No TLS connection to {address.host} could be made.",
-                hint="Check the address, its port, and the client certificate.",
-                retryable=False,
-            )
-        seen.append(each)
-        each = each.__cause__ or each.__context__
-    return None
-
-
-def _told(error: BaseException, address: Address) -> tuple[str, str]:
-    if isinstance(error, httpcore2.TimeoutException):
-        return f"{address.host} did not answer in time.", "Try again; timeout_seconds sets how long to wait."
-    if isinstance(error, httpcore2.ConnectError):
-        return f"{address.host} cannot be reached.", "Check the address, the network, and that the server runs."
-    if isinstance(error, (httpcore2.ProxyError, httpcore2.UnsupportedProtocol)):
-        return "The proxy does not let us through.", "Check the profile's proxy setting."
-    if isinstance(error, httpcore2.RemoteProtocolError):
-        return f"{address.host} broke off, or does not speak HTTP.", "Try again; check the address and its port."
-    return f"The connection to {address.host} was lost.", "Try again."
-
-
-_REASONS = {
-    10: "it has expired",
-    9: "it is not valid yet",
-    18: "it is signed by itself",
-    19: "it is signed by an unknown authority",
-    20: "it is signed by an unknown authority",
-    21: "it is signed by an unknown authority",
-    23: "it was revoked",
-    62: "it is for another name",
-    64: "it is for another address",
-}
-"""OpenSSL's X509_V_ERR_* numbers (x509_vfy.h) in words."""
-
-
-def _reason(error: ssl.SSLCertVerificationError) -> str:
-    return _REASONS.get(error.verify_code, f"OpenSSL's reason {error.verify_code}")
-
-
-def _closed(*, halfway: bool = False) -> Locked:
-    if halfway:
-        return Locked(
-            "The connection was closed before the server answered: what was asked of it may be done or not.",
-            hint="Open the profile again, and look.",
-        )
-    return Locked("The connection is closed.", hint="Open the profile again.")

@@ -7,9 +7,12 @@ from typing import Any
 
 from kvtui.backends.factory import Setting
 from kvtui.backends.http import address
-from kvtui.backends.http.client import TIMEOUT, Answer, HttpClient
+from kvtui.backends.http.answer import Answer
+from kvtui.backends.http.client import TIMEOUT, HttpClient
+from kvtui.backends.http.rate import TokenBucket
 from kvtui.backends.http.tls import Tls
 from kvtui.domain.errors import InvalidInput
+from kvtui.domain.value import SecretValue
 
 REMOTE: Sequence[Setting] = (
     Setting("url", str, "the server's address, such as https://vault.example.com:8200", required=True),
@@ -35,9 +38,12 @@ def client(
     tls: Tls | None = None,
     proxy: str | None = None,
     connections: int = 10,
+    headers: Mapping[str, str | SecretValue] | None = None,
+    id_header: str | None = None,
+    rate: TokenBucket | None = None,
     is_final: Callable[[Answer], bool] = lambda _: False,
 ) -> HttpClient:
-    """Raises InvalidInput."""
+    """Raises InvalidInput. `proxy` is for a profile that names none."""
     check(settings)
     return HttpClient(
         address.parse(str(settings["url"]), allow_http=settings.get("allow_http") is True),
@@ -45,6 +51,9 @@ def client(
         tls=tls,
         proxy=settings.get("proxy", proxy),
         connections=connections,
+        headers=headers,
+        id_header=id_header,
+        rate=rate,
         is_final=is_final,
     )
 

@@ -1,11 +1,12 @@
 """Sockets that keep one deadline for a whole call, and let go of it at once when it is ended from outside.
 
-httpx's timeouts are for each read: a server that sends a byte a second keeps a call for ever. Here every connect, read
-and write gets what is left of the call's deadline, name look-up aside, which the system bounds.
+httpx's timeouts are for each read: a server that sends a byte a second keeps a call for ever. Here every name look-up,
+connect, read and write gets what is left of the call's deadline.
 """
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import threading
@@ -26,25 +27,29 @@ class Call:
     """One call under way. `sent`: whether the server may have seen any of the request. `ended`: see `end`."""
 
     deadline: float
-    """In terms of time.monotonic()."""
+    """In terms of time.monotonic(); math.inf for none."""
+    repeatable: bool = False
+    """It changes nothing, so that it does not matter whether the server got it."""
     sent: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _waiting_on: socket.socket | None = None
 
-    def left(self) -> float:
-        """Seconds; raises ReadTimeout when there are none, ReadError when it was ended."""
+    def left(self) -> float | None:
+        """Seconds, or None without a deadline; raises ReadTimeout when there are none, ReadError when it was ended."""
         if self.ended.is_set():
             raise httpcore2.ReadError("the call was ended")
+        if math.isinf(self.deadline):
+            return None
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise httpcore2.ReadTimeout("the deadline of the call has passed")
         return left
 
     @contextmanager
-    def waiting_on(self, one: socket.socket) -> Iterator[float]:
-        """Seconds that may be waited for this socket. `end` cuts it off meanwhile, and only then: afterwards it may be
-        another call's."""
+    def waiting_on(self, one: socket.socket) -> Iterator[float | None]:
+        """As `left`: seconds that may be waited for this socket. `end` cuts it off meanwhile, and only then: afterwards
+        it may be another call's."""
         with self._lock:
             self._waiting_on = one
         try:
@@ -157,8 +162,12 @@ class _Stream(httpcore2.NetworkStream):
         return cast("socket.socket", self._inner.get_extra_info("socket"))
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the call's own holds
-        with _current.get().waiting_on(self._socket) as left:
-            return self._inner.read(max_bytes, left)
+        call = _current.get()
+        with call.waiting_on(self._socket) as left:
+            data = self._inner.read(max_bytes, left)
+        if not data:
+            call.left()  # it may have been cut off: for a body without a length that looks like its end
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         call = _current.get()
@@ -186,9 +195,6 @@ class _Stream(httpcore2.NetworkStream):
 
 
 class _Network(httpcore2.NetworkBackend):
-    def __init__(self) -> None:
-        self._inner = httpcore2.SyncBackend()
-
     def connect_tcp(
         self,
         host: str,
@@ -197,21 +203,72 @@ class _Network(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Each address of a name is tried with what is left, not with the whole time as the system's own loop does."""
-        call = _current.get()
-        call.left()
+        return _Stream(_Connecting(_current.get(), host, port, local_address, socket_options).made())
+
+
+class _Connecting:
+    """A name looked up and a connection made, on a thread of its own: neither can be cut off, only left alone."""
+
+    def __init__(
+        self,
+        call: Call,
+        host: str,
+        port: int,
+        local_address: str | None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None,
+    ) -> None:
+        self._call = call
+        self._where = host, port
+        self._how = local_address, socket_options
+        self._lock = threading.Lock()
+        self._result: httpcore2.NetworkStream | Exception | None = None
+        self._left_alone = False
+        self._done, self._told = socket.socketpair()
+
+    def made(self) -> httpcore2.NetworkStream:
+        """Raises ConnectError, and as `Call.left`."""
+        with self._done:
+            threading.Thread(target=self._run, name="connecting", daemon=True).start()
+            with self._call.waiting_on(self._done) as left, suppress(TimeoutError):
+                self._done.settimeout(left)
+                self._done.recv(1)
+        with self._lock:
+            match self._result:
+                case None:
+                    self._left_alone = True
+                    self._call.left()
+                    raise httpcore2.ConnectTimeout("the deadline of the call has passed")
+                case Exception() as error:
+                    raise error
+                case stream:
+                    return stream
+
+    def _run(self) -> None:
+        result: httpcore2.NetworkStream | Exception
+        try:
+            result = self._connected()
+        except Exception as error:  # noqa: BLE001 - raised again by who waits for it
+            result = error
+        with self._told, self._lock:
+            self._result = result
+            if self._left_alone and not isinstance(result, Exception):
+                result.close()
+
+    def _connected(self) -> httpcore2.NetworkStream:
+        """Each address of a name gets its share of what is left: a first one that is silent is not the end."""
+        host, port = self._where
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             raise httpcore2.ConnectError("no such host") from None
-        failed = httpcore2.ConnectError("no address")
-        for *_, where in found:
+        failed: Exception = httpcore2.ConnectError("no address")
+        for position, (*_, where) in enumerate(found):
+            left = self._call.left()
+            share = None if left is None else left / (len(found) - position)
             try:
-                made = self._inner.connect_tcp(str(where[0]), port, call.left(), local_address, socket_options)
-            except httpcore2.ConnectError as error:
+                return httpcore2.SyncBackend().connect_tcp(str(where[0]), port, share, *self._how)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failed = error
-            else:
-                return _Stream(made)
         raise failed
 
 

@@ -14,7 +14,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from kvtui.backends.http.address import encode, query
-from kvtui.backends.http.client import Answer, HttpClient, Unanswered, Unreadable
+from kvtui.backends.http.answer import Answer, Unanswered, Unreadable
+from kvtui.backends.http.client import HttpClient
 from kvtui.domain.errors import (
     AuthenticationRequired,
     InvalidInput,

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from kvtui.backends.http.client import Answer
+from kvtui.backends.http.answer import Answer
 from kvtui.backends.vault.api import VaultApi
 from kvtui.domain.errors import KvtuiError, RateLimited
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from kvtui.backends.contract import missing, missing_version
-from kvtui.backends.http.client import Unanswered
+from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
 from kvtui.backends.vault.capabilities import KV1

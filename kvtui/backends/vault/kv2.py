@@ -11,7 +11,7 @@ from functools import partial
 from typing import Literal
 
 from kvtui.backends.contract import missing
-from kvtui.backends.http.client import Unanswered
+from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.vault import labels, numbers, patching
 from kvtui.backends.vault.answers import (
     described_in,

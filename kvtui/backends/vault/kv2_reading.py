@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from kvtui.backends.contract import missing, missing_version
-from kvtui.backends.http.client import Unreadable
+from kvtui.backends.http.answer import Unreadable
 from kvtui.backends.vault.answers import (
     entry_of,
     known_of,

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kvtui.backends.contract import Backend
-from kvtui.backends.http.client import Unanswered
+from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.vault import durations
 from kvtui.backends.vault.api import Reply, VaultApi, moment, path_of
 from kvtui.backends.vault.engine import must_be_possible, to_fields

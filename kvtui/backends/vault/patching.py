@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from kvtui.backends.contract import missing
-from kvtui.backends.http.client import Unanswered
+from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import Reply, VaultApi
 from kvtui.backends.vault.engine import Place, same_values, to_map

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kvtui.backends.contract import Backend
-from kvtui.backends.http.client import Unanswered
+from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.vault import durations, numbers
 from kvtui.backends.vault.api import VaultApi, moment
 from kvtui.backends.vault.engine import to_fields, to_map

@@ -10,7 +10,8 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from kvtui.backends.http.client import Answer, HttpClient
+from kvtui.backends.http.answer import Answer
+from kvtui.backends.http.client import HttpClient
 from kvtui.backends.vault.api import PREFIX, VaultApi
 from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound, Unavailable
 from kvtui.domain.json_text import Json
