@@ -74,7 +74,7 @@ class _Run:
 
     def _losses(self, path: str, to: str) -> list[str]:
         try:
-            return [loss.what for loss in self.source.losses(path, self.target, to)]
+            return [loss.what for loss in self.source.losses(path, self.target, to, overwrite=self.overwrite)]
         except KvtuiError as error:
             return [f"It cannot be done: {error.message}"]
 

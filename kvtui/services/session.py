@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from kvtui.domain.backup import Restored
     from kvtui.domain.conversation import Conversation
-    from kvtui.services.carrying import Carried, Loss
+    from kvtui.services.carrying import Carried
+    from kvtui.services.packing import Loss
 
 _ACTS = {
     Op.SET: Act.WRITE,
@@ -275,11 +276,12 @@ class Session:
             self._undo.clear()
             return carried
 
-    def losses(self, path: str, other: Session, to: str) -> Sequence[Loss]:
+    def losses(self, path: str, other: Session, to: str, *, overwrite: bool = False) -> Sequence[Loss]:
         """What `carry` would lose, in words. Nothing is written. Raises what would keep it from being carried."""
-        from kvtui.services.carrying import fit, pack  # noqa: PLC0415
+        from kvtui.services.carrying import prepare  # noqa: PLC0415
+        from kvtui.services.packing import pack  # noqa: PLC0415
 
-        return fit(pack(self.backend, path), other.backend, to).lost
+        return prepare(pack(self.backend, path), other.backend, to, overwrite=overwrite).lost
 
     def create_container(self, name: str) -> None:
         """A top-level folder that may be empty."""

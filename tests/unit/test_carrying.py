@@ -1,19 +1,21 @@
 """Secrets carried from one store into another: whole where that can be, told before where it cannot, resumed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from kvtui.backends.memory import ALL, MemoryBackend
+from kvtui.backends.memory import ALL, MemoryBackend, MemoryStore
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, KvtuiError, NotFound, Unavailable
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import Fields, SecretValue, same_fields
-from kvtui.services.carrying import carry, fit, pack
+from kvtui.services.carrying import carry
+from kvtui.services.packing import fit, pack
 
 LIVE, DELETED, DESTROYED = VersionState.LIVE, VersionState.DELETED, VersionState.DESTROYED
 C = Capability
@@ -242,3 +244,175 @@ def test_a_deleted_secret_is_not_carried_where_only_the_newest_arrives() -> None
     source.delete("a", [5])
     with pytest.raises(NotFound, match="deleted"):
         carry(source, "a", MemoryBackend(capabilities=ALL - {C.HISTORY, C.VERSIONS}), "b")
+
+
+def test_a_move_that_ended_before_its_source_was_removed_is_resumed_where_histories_arrive_whole() -> None:
+    versions = tuple(StoredVersion(Version(number, LIVE, DAY), fields(str(number))) for number in (3, 5))
+    source, target = MemoryBackend(), MemoryBackend()
+    for store, path in ((source, "a"), (target, "b")):
+        store.write_history(History(path, Metadata(), versions))
+    carry(source, "a", target, "b", move=True, resume=True)
+    assert states(target) == [(3, LIVE), (5, LIVE)]
+    assert not list(source.walk())
+
+
+def test_a_history_that_is_the_beginning_of_another_is_not_gone_on_with() -> None:
+    source, target = full(), MemoryBackend()
+    target.write("b", fields("1"))
+    with pytest.raises(AlreadyExists, match="Something else"):
+        carry(source, "a", target, "b", move=True, resume=True)
+    assert states(source, "a") == WHOLE
+
+
+def test_a_run_that_ended_between_the_last_values_and_the_metadata_is_resumed_with_the_metadata() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    for text in ("1", "", "3", "4", "5"):
+        target.write("b", fields(text) if text else {})
+    carry(source, "a", target, "b", move=True, resume=True)
+    told = target.metadata("b")
+    assert (told.type, told.description, told.tags, told.owner) == (SecretType.TOKEN, "d", ("t",), "o")
+    assert states(target) == WHOLE
+
+
+class Forgetful(MemoryBackend):
+    """Takes metadata and keeps none of it."""
+
+    def write(self, *args: Any, **named: Any) -> Version:
+        return super().write(*args, **{**named, "metadata": MetadataPatch()})
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_move_whose_metadata_did_not_arrive_leaves_the_source_alone(overwrite: bool) -> None:
+    source, target = full(), Forgetful(capabilities=REPLAYED)
+    if overwrite:
+        target.write("b", fields("theirs"))
+    with pytest.raises(Corrupt):
+        carry(source, "a", target, "b", move=True, overwrite=overwrite)
+    assert states(source, "a") == WHOLE
+
+
+class Mangling(MemoryBackend):
+    """Keeps another value than was written, where nobody looks once it is deleted."""
+
+    def write(self, path: str, given: Fields, **named: Any) -> Version:
+        is_fourth = given and same_fields(given, fields("4"))
+        return super().write(path, fields("lie") if is_fourth else given, **named)
+
+
+def test_a_deleted_version_is_compared_before_it_is_deleted_there() -> None:
+    source = full()
+    with pytest.raises(Corrupt):
+        carry(source, "a", Mangling(capabilities=REPLAYED), "b", move=True)
+    assert states(source, "a") == WHOLE
+
+
+PLAIN = frozenset({C.LIST, C.READ, C.WRITE, C.FIELDS, C.TYPED_VALUES, C.DELETE, C.REREAD})
+"""A store of one version of each secret, which tells no times."""
+
+
+class Timeless(MemoryBackend):
+    def read(self, path: str, version: int | None = None) -> Any:
+        secret = super().read(path, version)
+        return type(secret)(path, Version(1, secret.version.state), secret.fields, Metadata(), 1)
+
+
+def test_a_source_without_versions_that_was_written_to_meanwhile_stays() -> None:
+    source = Timeless(capabilities=PLAIN)
+    source.write("a", fields("1"))
+
+    class Meddling(MemoryBackend):
+        def write(self, *args: Any, **named: Any) -> Version:
+            source.write("a", fields("2"))
+            return super().write(*args, **named)
+
+    with pytest.raises(Conflict):
+        carry(source, "a", Meddling(capabilities=REPLAYED), "b", move=True)
+    assert same_fields(source.read("a").fields, fields("2"))
+
+
+@pytest.mark.parametrize("how", [{"resume": True}, {"overwrite": True}, {"overwrite": True, "resume": True}, {}])
+@pytest.mark.parametrize(("kind", "capabilities"), [(MemoryBackend, REPLAYED), (Timeless, PLAIN)])
+def test_a_secret_is_not_moved_onto_itself_by_another_address(
+    kind: type[MemoryBackend], capabilities: frozenset[Capability], how: dict[str, bool]
+) -> None:
+    store = MemoryStore()
+    one, other = (kind(store, capabilities=capabilities, location=where) for where in ("localhost", "127.0.0.1"))
+    one.write("team/a", fields("1"))
+    for target, to in ((other, "team/a"), (one, "team/a"), (kind(store, capabilities=capabilities), "team/a")):
+        with pytest.raises((InvalidInput, AlreadyExists)):
+            carry(one, "team/a", target, to, move=True, **how)
+        assert same_fields(one.read("team/a").fields, fields("1"))
+        assert one.read("team/a").current == 1
+
+
+def test_a_move_over_another_secret_leaves_the_older_versions_restorable() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    target.write("b", fields("theirs"))
+    carried = carry(source, "a", target, "b", move=True, overwrite=True)
+    assert words(carried.lost) == "4 older versions are not carried over."
+    assert source.read("a").version.state is DELETED
+    source.undelete("a", [3])
+    assert same_fields(source.read("a", 3).fields, fields("3"))
+
+
+def test_a_move_over_another_secret_is_refused_where_older_versions_could_not_be_restored() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    target.write("b", fields("theirs"))
+    forgetting = MemoryBackend(source._store, capabilities=REPLAYED - {C.UNDELETE})
+    with pytest.raises(InvalidInput, match="older versions"):
+        carry(forgetting, "a", target, "b", move=True, overwrite=True)
+    assert target.read("b").current == 1
+    assert states(source, "a") == WHOLE
+
+
+def test_what_a_move_over_another_secret_loses_is_told_and_leaves_the_source_restorable() -> None:
+    source, target = MemoryBackend(), MemoryBackend(capabilities=REPLAYED - {C.EDIT_METADATA})
+    source.write("a", fields("1"), metadata=MetadataPatch(description="d"))
+    target.write("b", fields("theirs"))
+    with pytest.raises(InvalidInput, match="description"):
+        carry(source, "a", target, "b", move=True, overwrite=True)
+    carried = carry(source, "a", target, "b", move=True, overwrite=True, lossy=True)
+    assert "description" in words(carried.lost)
+    assert source.read("a").version.state is DELETED
+
+
+def test_a_deleted_secret_is_not_written_over_another_though_its_store_still_has_the_values() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    source.delete("a", [5])
+    target.write("b", fields("theirs"))
+    with pytest.raises(NotFound, match="deleted"):
+        carry(source, "a", target, "b", overwrite=True)
+    assert target.read("b").current == 1
+
+
+def test_what_was_written_over_by_a_run_that_ended_is_not_written_over_again() -> None:
+    source, target = full(), MemoryBackend(capabilities=REPLAYED)
+    target.write("b", fields("theirs"))
+    carry(source, "a", target, "b", overwrite=True)
+    carry(source, "a", target, "b", overwrite=True, resume=True, move=True)
+    assert target.read("b").current == 2
+    assert source.read("a").version.state is DELETED
+
+
+def test_versions_that_would_have_ended_by_themselves_are_told_to_stay() -> None:
+    class Ending(MemoryBackend):
+        def versions(self, path: str) -> Any:
+            return [replace(version, expires_at=DAY) for version in super().versions(path)]
+
+        def read(self, path: str, version: int | None = None) -> Any:
+            secret = super().read(path, version)
+            return replace(secret, version=replace(secret.version, expires_at=DAY))
+
+    source = Ending(capabilities=REPLAYED)
+    source.write("a", fields("1"))
+    lost = fit(pack(source, "a"), MemoryBackend(capabilities=REPLAYED), "b").lost
+    assert any("by themselves" in loss.what and loss.slight for loss in lost)
+
+
+def test_a_path_with_settings_but_no_versions_has_nothing_to_carry() -> None:
+    class Empty(MemoryBackend):
+        def versions(self, path: str) -> Any:
+            return ()
+
+    with pytest.raises(NotFound):
+        carry(Empty(full()._store, capabilities=REPLAYED), "a", MemoryBackend(), "b")
