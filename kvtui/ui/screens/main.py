@@ -3,10 +3,10 @@ a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -17,7 +17,7 @@ from kvtui.domain.secret import EntryKind, VersionState
 from kvtui.services.changes import Change, Op, Outcome
 from kvtui.ui.dialogs.confirm import ConfirmDialog, TypedConfirmDialog
 from kvtui.ui.screens.changing import Changing
-from kvtui.ui.screens.workbench import Place
+from kvtui.ui.screens.showing import Place
 from kvtui.ui.show import say
 
 if TYPE_CHECKING:
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MainScreen", "Place"]
 
-T = TypeVar("T")
-
 
 class MainScreen(Changing):
     """Tree and detail, with every action of the table that has a meaning here."""
 
     def on_mount(self) -> None:
-        """After this, Textual calls the one of Workbench by itself."""
+        """After this, Textual calls those of its bases by itself."""
         self.take_up_draft()
 
     # -- delete, undelete, destroy
@@ -156,18 +154,6 @@ class MainScreen(Changing):
             return
         outcomes = await self.each((self.session.attempt(change) for change in changes), len(changes))
         await self._summarise(outcomes, len(changes), goal)
-
-    async def each(self, steps: Iterator[T], planned: int) -> list[T]:
-        """Do the steps on a thread, one after the other, with progress. Esc ends it after the one that is under way."""
-        done: list[T] = []
-        self.bulk_running, self.bulk_stopped = True, False
-        try:
-            while not self.bulk_stopped and (step := await self.call(next, steps, None)) is not None:
-                done.append(step)
-                self.status.busy = f"{len(done)}/{planned}"
-        finally:
-            self.bulk_running, self.status.busy = False, ""
-        return done
 
     async def _summarise(self, outcomes: list[Outcome], planned: int, goal: str = "") -> None:
         failed = [(outcome.change.path, str(outcome.error)) for outcome in outcomes if outcome.error is not None]

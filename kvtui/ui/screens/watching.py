@@ -12,7 +12,7 @@ from textual.worker import Worker
 
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import KvtuiError, Locked, Unavailable
-from kvtui.ui.screens.workbench import Workbench
+from kvtui.ui.screens.showing import Showing
 from kvtui.ui.show import show
 
 CARE_SECONDS = 5.0
@@ -24,7 +24,7 @@ _LEAVABLE = frozenset({"long", "tree", "folder", "detail", "form", "reveal", "co
 """Groups of work that only reads."""
 
 
-class Watching(Workbench):
+class Watching(Showing):
     """Looks now and then, on a thread, and only tells what is new."""
 
     def __init__(self, *args: Any) -> None:

@@ -1,0 +1,356 @@
+"""What is shown: the tree as it is listed, and of the secret under its cursor the detail, masked.
+
+PathTree posts -> a worker reads on a thread -> the panes show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from textual import events, on
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher, Static, Tabs
+
+from kvtui.actions import BY_ID, Action, Scope
+from kvtui.config import UiConfig
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, NotFound, PermissionDenied
+from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
+from kvtui.services.session import Session
+from kvtui.ui.screens.workbench import Workbench
+from kvtui.ui.show import show_name
+from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane
+from kvtui.ui.widgets.path_tree import PathTree, TreeState
+from kvtui.ui.widgets.row_list import RowList
+
+SMALLEST = (24, 8)
+"""Columns and rows below which the screen says so, and shows nothing."""
+SETTLE_SECONDS = 0.05
+"""How long the cursor rests on a secret before it is read."""
+MOST_ASKED = 100
+"""Places of which is asked in one request what may be done there."""
+NOTHING_YET = "Nothing is here yet. n makes the first secret; kvtui import FILE brings in those you have."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody was, to come back to after a lock: a path to go to, or the whole state of the tree."""
+
+    cursor: str | None = None
+    tree: TreeState | None = None
+    tab: str = "fields"
+
+
+class Showing(Workbench):
+    """Tree and detail of one open session."""
+
+    def __init__(self, session: Session, ui: UiConfig, place: Place | None = None) -> None:
+        super().__init__(session, ui)
+        self.secret: Outline | None = None
+        """What the detail shows: no value of it is here before it is revealed."""
+        self.versions: Sequence[Version] = ()
+        self._limits: Mapping[Capability, str] = {}
+        self.marked_versions: set[int] = set()
+        self._place = place or Place()
+        self._reveal_timer: Timer | None = None
+        self._settle_timer: Timer | None = None
+
+    def on_mount(self) -> None:
+        info = self.session.info()
+        status = self.status
+        status.profile, status.backend, status.read_only = self.session.profile.label, info.kind, info.read_only
+        self.show_staged()
+        self.path_tree.focus()
+        self.show_title()
+        self.work(self._first_load, "tree", "read the tree")
+
+    def on_unmount(self) -> None:
+        """Nothing of a secret stays in a screen that timers and tasks may keep alive."""
+        self.secret, self.versions = None, ()
+
+    def on_resize(self, event: events.Resize) -> None:
+        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+        if small and not self.has_class("-too-small"):
+            self.mask()
+        self.set_class(small, "-too-small")
+        self.set_class(event.size.height < 16, "-short")
+        self.call_after_refresh(self.show_title)
+
+    def on_key(self, event: events.Key) -> None:
+        """What failed has been read by the next key. The key of an action that cannot be done here says why."""
+        if self.status.failed:
+            self.say("")
+        if not any(map(self.why_not, BY_ID.values())):
+            return  # asking for all bindings would be felt at every key
+        active = self.active_bindings.get(event.key)
+        action = BY_ID.get(active.binding.id or "") if active is not None and not active.enabled else None
+        if action is not None and (reason := self.why_not(action)):
+            event.stop()
+            self.say(f"{action.title}: {reason}", failed=True)
+
+    def signed_in_again(self) -> None:
+        """The session has a new connection: what is shown is read again."""
+        self.say("Signed in again.")
+        self.work(self.reload, "tree", "read again")
+
+    # -- the tree
+
+    async def _first_load(self) -> None:
+        self.show_tab(self._place.tab)
+        self.path_tree.restore(self._place.tree)
+        if self._place.cursor:
+            await self.go_to(self._place.cursor)
+
+    async def load_folder(self, folder: str) -> None:
+        """Read one folder and put its children into the tree; an error is shown at that folder."""
+        try:
+            listing = await self.call(self.session.backend.list, folder)
+        except AuthenticationRequired as error:
+            self.path_tree.show_error(folder, str(error), "not listed")
+            self.problem(error)
+        except KvtuiError as error:
+            self.show_not_listed(folder, error)
+        else:
+            self.path_tree.show_listing(listing)
+            if not folder:
+                empty = not listing.entries and self.session.can(Capability.WRITE)
+                self.fields.nothing = NOTHING_YET if empty else ""
+
+    def show_not_listed(self, folder: str, error: KvtuiError) -> None:
+        self.in_trouble(error)
+        label = "denied" if isinstance(error, PermissionDenied) else "not listed"
+        self.path_tree.show_error(folder, str(error), label)
+
+    @on(PathTree.NodeOpened)
+    def _node_opened(self, event: PathTree.NodeOpened) -> None:
+        self.work(partial(self.load_folder, event.path), f"folder {event.path}", "list a folder")
+
+    @on(PathTree.CursorMoved)
+    def _cursor_moved(self, event: PathTree.CursorMoved) -> None:
+        if self._settle_timer is not None:
+            self._settle_timer.stop()
+        self._limits = {}
+        if (path := event.path) is not None:
+            self._settle_timer = self.set_timer(SETTLE_SECONDS, lambda: self._settled(path, event.kind))
+        if event.path is not None and event.kind is EntryKind.SECRET:
+            self.mask()
+        else:
+            self.show_secret(None)
+
+    def _settled(self, path: str, kind: EntryKind | None) -> None:
+        """The cursor rests on a row."""
+        if kind is EntryKind.SECRET:
+            self.open_secret(path)
+        if self.session.is_open and self.session.info().varies:
+            self.work(partial(self._look_up_limits, path, kind), "limits", "see what may be done")
+
+    @on(PathTree.SecretSelected)
+    def _secret_selected(self, event: PathTree.SecretSelected) -> None:
+        self.open_secret(event.path)
+        self.pane.focus()
+
+    @on(PathTree.MarksChanged)
+    def _marks_changed(self) -> None:
+        self.status.marked = len(self.path_tree.marked)
+
+    async def go_to(self, path: str) -> None:
+        """Put the cursor on a path; the folders above it load as it goes, or may not be listed. Raises NotFound, and
+        PermissionDenied where it may not be looked at either."""
+        if not await self.path_tree.reveal_path(path) and self.at_cursor[0] != path:
+            from kvtui.services.places import kind_of  # noqa: PLC0415 - few paths are not listed anywhere
+
+            kind = await self.call(kind_of, self.session.backend, path)
+            self.path_tree.add(path, kind)
+            await self.path_tree.reveal_path(path, kind)
+
+    @property
+    def at_cursor(self) -> tuple[str | None, EntryKind | None]:
+        """Path and kind of the row under the tree's cursor."""
+        return self.path_tree.cursor or (None, None)
+
+    async def reload(self) -> None:
+        """Read again whatever is shown; open folders, cursor and marks stay."""
+        self.path_tree.reload()
+        if (shown := self.secret) is None:
+            return
+        number = shown.version.number
+        try:
+            version = None if number == shown.current else number
+            secret = await self.call(self.session.backend.outline, shown.path, version)
+            if self.secret is not shown:
+                return  # somebody went on meanwhile
+            if secret != shown:
+                self.show_secret(secret)
+            await self.fill_tab()  # what is the same stays as it is, revealed or marked
+        except NotFound:
+            if self.secret is shown:
+                self.show_secret(None)
+                self.say(f"{shown.path} is not there any more.", failed=True)
+
+    # -- the detail
+
+    def open_secret(self, path: str) -> None:
+        if self.secret is None or self.secret.path != path:
+            self.work(partial(self.read_secret, path), "detail", "read a secret")
+
+    async def selected(self) -> Outline:
+        """The secret under the cursor, read now where the detail does not show it yet. Raises InvalidInput."""
+        path, kind = self.at_cursor
+        if path is not None and kind is EntryKind.SECRET and (self.secret is None or self.secret.path != path):
+            if self._settle_timer is not None:
+                self._settle_timer.stop()
+            self.workers.cancel_group(self, "detail")
+            await self.read_secret(path)
+        if self.secret is None or kind is not EntryKind.SECRET:
+            raise InvalidInput("No secret is selected.", hint="Put the cursor on one.")
+        return self.secret
+
+    async def read_secret(self, path: str, version: int | None = None) -> None:
+        """Read what a secret is made of, without its values where the store can, and show it masked."""
+        secret = await self.call(self.session.backend.outline, path, version)
+        self.show_secret(secret)
+        await self.fill_tab()
+
+    async def _look_up_limits(self, path: str, kind: EntryKind | None) -> None:
+        """What cannot be done at the cursor, for all keys in one request."""
+        place = f"{path}/" if kind is EntryKind.FOLDER else path
+        (limits,) = await self.call(self.session.backend.limits, [place])
+        if self.at_cursor[0] == path and limits != self._limits:
+            self._limits = limits
+            self.refresh_bindings()
+
+    async def what_lacks(self, *places: str) -> Mapping[Capability, str]:
+        """What cannot be done at all of these places, with a reason; what a server does not tell is left out."""
+        lacking = {one: self.session.why_not(one) for one in Capability if not self.session.can(one)}
+        if self.session.info().varies:
+            with suppress(KvtuiError):
+                for found in await self.call(self.session.backend.limits, places[:MOST_ASKED]):
+                    lacking |= found
+        return lacking
+
+    def show_secret(self, secret: Outline | None) -> None:
+        if secret is None or self.secret is None or secret.path != self.secret.path:
+            self.marked_versions.clear()
+        self.secret, self.versions = secret, ()
+        self._stop_reveal_timer()
+        self.fields.show_secret(secret)
+        self.query_one("#pane-metadata", MetadataPane).show_metadata(
+            secret.metadata if secret else None, secret.version if secret else None, self.now
+        )
+        self.version_list.show_versions((), 0, (), self.now)
+        self.query_one("#pane-activity", ActivityPane).show_entries((), self.now)
+        self.show_title()
+
+    async def fill_tab(self) -> None:
+        """Read what the visible tab needs beyond the secret itself."""
+        secret = self.secret
+        if secret is None:
+            return
+        if self.tab == "versions" and self.session.can(Capability.VERSIONS):
+            self.versions = await self.call(self.session.backend.versions, secret.path)
+            self.show_versions()
+        elif self.tab == "metadata":
+            from kvtui.services.describing import describe  # noqa: PLC0415 - most start with the fields
+
+            known = await self.call(describe, self.session.backend, secret)
+            if self.secret is secret:
+                pane = self.query_one("#pane-metadata", MetadataPane)
+                pane.show_metadata(known.metadata, secret.version, self.now, known)
+        elif self.tab == "activity":
+            entries = await self.call(self.session.activity, secret.path)
+            self.query_one("#pane-activity", ActivityPane).show_entries(entries, self.now)
+
+    async def fill_activity(self) -> None:
+        """What was just done stands in the open Activity tab."""
+        if self.tab == "activity":
+            await self.fill_tab()
+
+    def show_versions(self) -> None:
+        if self.secret is not None:
+            self.version_list.show_versions(self.versions, self.secret.current, self.marked_versions, self.now)
+
+    def show_title(self) -> None:
+        title = Content.styled("Nothing selected", "$foreground-muted")
+        if self.secret is not None:
+            state = self.secret.version.state
+            facts = Content("")
+            if state is not VersionState.LIVE:
+                facts += Content.styled(f"  {state.value}", "$text-warning")
+            if self.secret.version.number != self.secret.current:
+                facts += Content.styled(
+                    f"  version {self.secret.version.number} of {self.secret.current}", "$text-accent"
+                )
+            room = self.query_one("#title").content_size.width - facts.cell_length
+            title = _end_of(show_name(self.secret.path).stylize("bold"), room) + facts
+        self.query_one("#title", Static).update(title, layout=False)
+
+    @on(Tabs.TabActivated, "#tabs")
+    def _tab_activated(self, event: Tabs.TabActivated) -> None:
+        name = event.tab.id or "fields"
+        if name != "fields":
+            self.mask()
+        had_focus = isinstance(self.focused, RowList)
+        self.query_one("#panes", ContentSwitcher).current = f"pane-{name}"
+        if had_focus:
+            self.pane.focus()
+        self.work(self.fill_tab, "detail", "fill a tab")
+
+    @property
+    def now(self) -> datetime:
+        return self.kvtui.now()
+
+    # -- masking
+
+    def mask(self) -> None:
+        """Hide every revealed value now."""
+        self._stop_reveal_timer()
+        for pane in self.query(FieldsPane):  # none before the first layout, when a signal may come too
+            pane.mask()
+
+    def start_reveal_timer(self) -> None:
+        self._stop_reveal_timer()
+        self._reveal_timer = self.set_timer(self.ui.reveal_seconds, self.mask)
+
+    def _stop_reveal_timer(self) -> None:
+        if self._reveal_timer is not None:
+            self._reveal_timer.stop()
+            self._reveal_timer = None
+
+    def on_screen_suspend(self) -> None:
+        self.mask()
+
+    # -- coming back
+
+    def place(self) -> Place:
+        if not self.query("#tree"):
+            return self._place
+        return Place(tree=self.path_tree.state(), tab=self.tab)
+
+    # -- what can be done
+
+    def why_not(self, action: Action) -> str:
+        """Why an action is greyed here; empty when it can be done."""
+        if action.needs is None:
+            return ""
+        return self.session.why_not(action.needs) or self._limits.get(action.needs, "")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        known = BY_ID.get(action.replace("_", ".", 1))
+        if known is not None and known.scope is Scope.MAIN and self.why_not(known):
+            return None
+        return super().check_action(action, parameters)
+
+
+def _end_of(name: Content, cells: int) -> Content:
+    """A name that is too long without its beginning: its end tells more."""
+    if name.cell_length <= cells or cells < 2:
+        return name
+    rest = name
+    while rest.cell_length > cells - 1:
+        rest = rest[max(1, (rest.cell_length - cells) // 2) :]
+    return Content("…") + rest
