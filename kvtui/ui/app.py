@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual import events, work
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
-from kvtui.actions import BY_ID, Action, Keymap, Scope
+from kvtui.actions import Action, Keymap, Scope
 from kvtui.backends.factory import StoreState
 from kvtui.clock import suspended_clock, utc_now
 from kvtui.config import Config
-from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, Corrupt, KvtuiError, WrongCredential
 from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
@@ -122,7 +120,7 @@ class KvtuiApp(TypeAheadApp[int]):
 
     async def action_app_quit(self) -> None:
         """Quit; ask first when something is staged or half typed."""
-        main, dialog = self._main, self.screen
+        main, dialog = self.main, self.screen
         if isinstance(dialog, Dialog) and dialog.is_dirty():
             dialog.action_dialog_cancel()
             return
@@ -155,85 +153,74 @@ class KvtuiApp(TypeAheadApp[int]):
         except WrongCredential as error:
             self._note = str(error)
             if session.profile.factory.signs_in:
-                await self._sign_in(self._note, error)
+                await self._sign_in(error)
                 return
             state = StoreState.LOCKED
         except AuthenticationRequired as error:
             if not session.profile.factory.signs_in:
-                await self._show_problem(error)
+                await self.show_problem(error)
             else:
-                await self._sign_in(self._note, error)
+                await self._sign_in(error)
             return
         except KvtuiError as error:
-            await self._show_problem(error)
+            await self.show_problem(error)
             return
         if state is StoreState.MISSING:
             from kvtui.ui.screens.create import CreateScreen  # noqa: PLC0415
 
-            await self._show(CreateScreen(session))
+            await self.show_only(CreateScreen(session))
         elif state is StoreState.LOCKED:
             from kvtui.ui.screens.unlock import UnlockScreen  # noqa: PLC0415
 
-            await self._show(UnlockScreen(session, note=self._note))
+            await self.show_only(UnlockScreen(session, note=self._note))
         else:
-            await self._show_main()
+            await self.show_main()
 
-    async def _sign_in(self, note: str, error: AuthenticationRequired) -> None:
-        """Ask for what opens the session's store; whoever leaves that sees why it is not open."""
-        from kvtui.ui.dialogs.sign_in import SignInDialog  # noqa: PLC0415 - where a store is on a server
+    async def _sign_in(self, error: AuthenticationRequired) -> None:
+        from kvtui.ui.signing_in import sign_in  # noqa: PLC0415 - where a store is on a server
 
-        def signed_in(done: bool | None) -> None:
-            self.call_later(self._show_main if done else partial(self._show_problem, error))
-
-        await self._show(None)
-        self._note = ""
-        self.push_screen(SignInDialog(self.session, note), signed_in)
+        note, self._note = self._note, ""
+        await sign_in(self, note, error)
 
     def sign_in_again(self, error: AuthenticationRequired) -> None:
-        """Over whatever is on the screen: forms, staged changes and marks stay."""
-        from kvtui.ui.dialogs.sign_in import SignInDialog  # noqa: PLC0415
+        """Over whatever is on the screen, which stays as it is."""
+        from kvtui.ui.signing_in import sign_in_again  # noqa: PLC0415
 
-        if any(isinstance(screen, SignInDialog) for screen in self.screen_stack):
-            return
+        sign_in_again(self, error)
 
-        def signed_in(done: bool | None) -> None:
-            main = self._main
-            if main is not None:
-                main.signed_in_again() if done else main.say(str(error), failed=True)
-
-        self.push_screen(SignInDialog(self.session, error.message), signed_in)
-
-    async def _show_problem(self, error: KvtuiError) -> None:
+    async def show_problem(self, error: KvtuiError) -> None:
+        """Why the store is not open, and what can be done."""
         from kvtui.ui.screens.problem import ProblemScreen  # noqa: PLC0415 - each screen loads when it is shown
 
         profile = self.session.profile
         can_rescue = isinstance(error, Corrupt) and profile.factory.rescues and not profile.rescue
-        await self._show(ProblemScreen(profile.label, error, can_rescue=can_rescue))
+        await self.show_only(ProblemScreen(profile.label, error, can_rescue=can_rescue))
 
-    async def _show(self, screen: Screen[Any] | None) -> None:
+    async def show_only(self, screen: Screen[Any] | None) -> None:
         """Drop every screen and dialog above the blank one at the bottom, then show this one."""
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         if screen is not None:
             await self.push_screen(screen)
 
-    async def _show_main(self) -> None:
+    async def show_main(self) -> None:
+        """The open store, as it was left."""
         self._last_input = self._clock()
         place = self._places.pop(self.session.profile.name, None)
-        await self._show(MainScreen(self.session, self.config.ui, place))
+        await self.show_only(MainScreen(self.session, self.config.ui, place))
         self.call_after_refresh(gc.freeze)  # what is there now stays: looking through it again would hold up a frame
 
     # By name: these screens are not loaded until they are needed.
 
     async def on_unlock_screen_unlocked(self) -> None:
         self._note = ""
-        await self._show_main()
+        await self.show_main()
 
     on_create_screen_done = on_unlock_screen_unlocked
 
     async def on_unlock_screen_refused(self, event: UnlockScreen.Refused) -> None:
         self._note = ""
-        await self._show_problem(event.error)
+        await self.show_problem(event.error)
 
     def on_problem_screen_retry(self) -> None:
         self.enter()
@@ -250,52 +237,28 @@ class KvtuiApp(TypeAheadApp[int]):
     async def switch_profile(self, profile: Profile) -> None:
         """Lock this profile and open another one; what is staged in either waits there, sealed."""
         self._remember_place()
-        await self._show(None)
+        await self.show_only(None)
         await self._close_session()
         self.session, self._note = self._sessions.setdefault(profile.name, Session(profile)), ""
         self.enter()
 
     @work(exclusive=True, group="profiles", exit_on_error=False, description="list the profiles")
     async def action_profile_switch(self) -> None:
-        from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415 - dialogs load when first asked for
+        from kvtui.ui.choosing import choose_profile  # noqa: PLC0415 - what is chosen loads when first asked for
 
-        here = self.session.profile.name
-        names = self.profiles.names
-        inside = await self._namespaces()
-        at = names.index(here) + 1 if here in names else len(names)
-        names[at:at] = [f"{here}/{name}" for name in inside] if here in names else [here]
-        rows = [
-            (name, f"{name} ({self.profiles.get(name).kind}{', now' if name == here else ''})")
-            for name in names
-            if name
-        ]
-
-        def switch(name: str | None) -> None:
-            if name is not None and name != here:
-                self.call_later(self.switch_profile, self.profiles.get(name))
-
-        self.push_screen(PickDialog("Profiles", rows), switch)
-
-    async def _namespaces(self) -> Sequence[str]:
-        """Stores inside of the one that is open; a server that does not tell has none."""
-        if not self.session.can(Capability.NAMESPACES):
-            return ()
-        try:
-            return await asyncio.to_thread(self.session.backend.namespaces)
-        except KvtuiError:
-            return ()
+        await choose_profile(self)
 
     # -- locking
 
     async def action_app_lock(self, note: str = "Locked.") -> None:
         """Drop keys, values and screens; ask for the passphrase again."""
-        if not self.session.is_open or self._main is None:
+        if not self.session.is_open or self.main is None:
             return
         self._remember_place()
         self._note = note
         drafts = [screen.draft() for screen in self.screen_stack if isinstance(screen, Dialog)]
         draft = next((draft for draft in drafts if draft is not None), None)
-        await self._show(None)
+        await self.show_only(None)
         self.clear_notifications()
         self.forget_drawn()
         self._clear_clipboard()
@@ -305,17 +268,18 @@ class KvtuiApp(TypeAheadApp[int]):
         if self.session.profile.factory.signs_in:  # a token at hand would open it again by itself
             from kvtui.ui.screens.locked import LockedScreen  # noqa: PLC0415
 
-            await self._show(LockedScreen(self.session.profile.label, note))
+            await self.show_only(LockedScreen(self.session.profile.label, note))
         else:
             self.enter()
 
     def _remember_place(self) -> None:
-        main = self._main
+        main = self.main
         if main is not None:
             self._places[self.session.profile.name] = main.place()
 
     @property
-    def _main(self) -> MainScreen | None:
+    def main(self) -> MainScreen | None:
+        """The screen of the open store, below any dialog."""
         return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
 
     def _mask(self) -> None:
@@ -335,14 +299,14 @@ class KvtuiApp(TypeAheadApp[int]):
         left = self.lock_seconds
         if left is not None and left <= 0:
             await self.action_app_lock("Locked after being idle.")
-        elif (main := self._main) is not None:
+        elif (main := self.main) is not None:
             main.tick(left)
 
     def is_opening(self) -> bool:
         """Also while a form is being read for, or the vault is being opened."""
         if isinstance(self.screen, Dialog) and self.screen.is_settling:
             return True
-        return super().is_opening() or ((main := self._main) is not None and main.is_opening)
+        return super().is_opening() or ((main := self.main) is not None and main.is_opening)
 
     async def on_event(self, event: events.Event) -> None:
         """Input postpones the lock; input that comes after its time (sleep, suspend) only locks."""
@@ -390,17 +354,9 @@ class KvtuiApp(TypeAheadApp[int]):
             self.theme = theme.name
 
     def action_app_theme(self) -> None:
-        from kvtui.ui.dialogs.theme import ThemeDialog  # noqa: PLC0415 - reads every theme file; not before it is asked for
+        from kvtui.ui.choosing import choose_theme  # noqa: PLC0415
 
-        before = self.theme
-
-        def chosen(name: str | None) -> None:
-            if name is None:
-                self.theme = before
-            elif name != before and (main := self._main) is not None:
-                main.say(f"Theme {name} until you quit. ui: {{theme: {name}}} in the configuration keeps it.")
-
-        self.push_screen(ThemeDialog(), chosen)
+        choose_theme(self)
 
     def action_app_help(self) -> None:
         from kvtui.ui.dialogs.help import HelpDialog  # noqa: PLC0415
@@ -408,23 +364,15 @@ class KvtuiApp(TypeAheadApp[int]):
         self.push_screen(HelpDialog(self.keys))
 
     def action_app_palette(self) -> None:
-        from kvtui.ui.dialogs.palette import PaletteDialog  # noqa: PLC0415
+        from kvtui.ui.choosing import choose_action  # noqa: PLC0415
 
-        screen = self.screen
-
-        def run(chosen: str | None) -> None:
-            if chosen is not None:
-                action = BY_ID[chosen]
-                where = "app." if action.scope is Scope.APP else ""
-                screen.call_later(screen.run_action, where + action.method)
-
-        self.push_screen(PaletteDialog(self.keys, self.why_not), run)
+        choose_action(self)
 
     def why_not(self, action: Action) -> str:
         """Why an action cannot be done here and now; empty when it can."""
         if action.scope is Scope.APP:
             return ""
-        main = self._main
+        main = self.main
         return main.why_not(action) if main is not None else "The vault is locked."
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -134,5 +134,5 @@ async def test_the_cursor_stays_where_it_makes_sense(running: Running) -> None:
         await screen.type("infra/token")
         await screen.press("ctrl+s")
         await screen.settle()
-        tree = screen.app._main.path_tree  # type: ignore[union-attr]
+        tree = screen.app.main.path_tree  # type: ignore[union-attr]
         assert tree.cursor is not None

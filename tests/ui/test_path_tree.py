@@ -14,8 +14,9 @@ from textual.pilot import Pilot
 
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Entry, EntryKind, Listing, VersionState
-from kvtui.ui.widgets.path_tree import Badge, PathTree, TreeState
+from kvtui.ui.widgets.path_tree import PathTree, TreeState
 from kvtui.ui.widgets.tree_row import kind_of, path_of
+from kvtui.ui.widgets.tree_view import Badge
 from tests.support.hostile import HOSTILE, HostileString, hostile_id
 from tests.support.screens import screen_text, wait_for_idle
 

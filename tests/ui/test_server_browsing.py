@@ -51,8 +51,8 @@ async def test_a_folder_that_may_not_be_listed_says_so_and_a_path_in_it_is_gone_
         assert "• api" in text
         assert "denied" in text
         assert "value  ••••••••" in text
-        assert screen.app._main is not None
-        assert screen.app._main.at_cursor == ("secret/app/api", EntryKind.SECRET)
+        assert screen.app.main is not None
+        assert screen.app.main.at_cursor == ("secret/app/api", EntryKind.SECRET)
         text = await screen.press("ctrl+r")
         assert "• api" in text  # it stays, as nothing says that it is gone
         assert "one" in await screen.press("r")

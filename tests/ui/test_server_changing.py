@@ -274,7 +274,7 @@ async def test_no_action_of_the_palette_changes_anything_of_a_read_only_profile(
         for action in ACTIONS:
             if not action.palette or set(action.keys) & _LEAVING:
                 continue
-            main = screen.app._main
+            main = screen.app.main
             assert main is not None
             where = "app." if action.scope is Scope.APP else ""
             main.call_later(main.run_action, where + action.method)
@@ -285,7 +285,7 @@ async def test_no_action_of_the_palette_changes_anything_of_a_read_only_profile(
 
 async def _back(screen: Served, place: str) -> None:
     """What has come up is agreed to, then left."""
-    main = screen.app._main
+    main = screen.app.main
     assert main is not None
     for key in ("ctrl+s", "escape", "escape", "escape"):
         if screen.app.screen is main:

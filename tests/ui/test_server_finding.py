@@ -94,7 +94,7 @@ async def test_names_are_found_and_keys_answered_while_ten_thousand_are_still_re
         assert "reading" not in text
         assert dialog_of(screen).rows.key == chosen
         await screen.keys("enter")
-        assert chosen in await screen.until(lambda: chosen in screen.text and screen.app.screen is screen.app._main)
+        assert chosen in await screen.until(lambda: chosen in screen.text and screen.app.screen is screen.app.main)
 
 
 async def test_leaving_find_ends_its_threads_and_requests(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ async def test_enter_waits_for_the_rows_of_what_was_typed(gated: Gated, monkeypa
         await screen.keys("ctrl+f")
         await screen.until("3 names as of")
         await screen.keys(*"api", "enter")
-        await screen.until(lambda: screen.app._main is not None and screen.app._main.at_cursor[0] == "secret/app/api")
+        await screen.until(lambda: screen.app.main is not None and screen.app.main.at_cursor[0] == "secret/app/api")
 
 
 async def test_a_filter_shows_what_has_come_and_is_left_with_escape(

@@ -51,7 +51,7 @@ def by_password(server: VaultDouble, ttl: int = 0) -> Profile:
 async def sign_in_as_ann(screen: Served) -> str:
     await screen.until("Password")
     await screen.answer("right")
-    return await screen.until("secret", lambda: screen.app._main is not None)
+    return await screen.until("secret", lambda: screen.app.main is not None)
 
 
 async def type_an_edit(screen: Served, path: str, text: str) -> None:

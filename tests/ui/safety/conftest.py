@@ -61,7 +61,7 @@ class Watched:
 
     @property
     def main(self) -> MainScreen:
-        main = self.app._main
+        main = self.app.main
         assert main is not None, "the main screen is not up"
         return main
 

@@ -1,0 +1,75 @@
+"""What is chosen from a list over the whole app: a profile, a theme, any action. Loaded when it is first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kvtui.actions import BY_ID, Scope
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import KvtuiError
+
+if TYPE_CHECKING:
+    from kvtui.services.session import Session
+    from kvtui.ui.app import KvtuiApp
+
+
+async def choose_profile(app: KvtuiApp) -> None:
+    """All that are configured, and the namespaces inside of the one that is open."""
+    from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415 - dialogs load when first asked for
+
+    here = app.session.profile.name
+    names = app.profiles.names
+    inside = await _namespaces(app.session)
+    at = names.index(here) + 1 if here in names else len(names)
+    names[at:at] = [f"{here}/{name}" for name in inside] if here in names else [here]
+    rows = [
+        (name, f"{name} ({app.profiles.get(name).kind}{', now' if name == here else ''})") for name in names if name
+    ]
+
+    def switch(name: str | None) -> None:
+        if name is not None and name != here:
+            app.call_later(app.switch_profile, app.profiles.get(name))
+
+    app.push_screen(PickDialog("Profiles", rows), switch)
+
+
+async def _namespaces(session: Session) -> Sequence[str]:
+    """Stores inside of the one that is open; a server that does not tell has none."""
+    if not session.can(Capability.NAMESPACES):
+        return ()
+    try:
+        return await asyncio.to_thread(session.backend.namespaces)
+    except KvtuiError:
+        return ()
+
+
+def choose_theme(app: KvtuiApp) -> None:
+    """Each is shown as the cursor comes to it."""
+    from kvtui.ui.dialogs.theme import ThemeDialog  # noqa: PLC0415 - reads every theme file
+
+    before = app.theme
+
+    def chosen(name: str | None) -> None:
+        if name is None:
+            app.theme = before
+        elif name != before and (main := app.main) is not None:
+            main.say(f"Theme {name} until you quit. ui: {{theme: {name}}} in the configuration keeps it.")
+
+    app.push_screen(ThemeDialog(), chosen)
+
+
+def choose_action(app: KvtuiApp) -> None:
+    """It is done where the focus was."""
+    from kvtui.ui.dialogs.palette import PaletteDialog  # noqa: PLC0415
+
+    screen = app.screen
+
+    def run(chosen: str | None) -> None:
+        if chosen is not None:
+            action = BY_ID[chosen]
+            where = "app." if action.scope is Scope.APP else ""
+            screen.call_later(screen.run_action, where + action.method)
+
+    app.push_screen(PaletteDialog(app.keys, app.why_not), run)
