@@ -12,7 +12,7 @@ from kvtui.cli.exits import Exit, Usage, bulk_exit_code
 from kvtui.cli.output import Output, error_json
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import KvtuiError, NotFound
+from kvtui.domain.errors import KvtuiError, NotFound, PermissionDenied
 from kvtui.domain.json_text import Json
 from kvtui.services.changes import Change, Op
 from kvtui.services.left_out import all_below
@@ -50,14 +50,15 @@ class _Run:
         can = self.source.can
         return self.source is self.target and not self.resume and can(Capability.MOVE) and can(Capability.HISTORY)
 
-    def do(self, path: str, to: str) -> Sequence[str]:
-        """One secret; what was lost on the way."""
+    def do(self, path: str, to: str) -> tuple[int, Sequence[str]]:
+        """One secret: its newest version there, and what was lost on the way."""
         if self.is_native:
-            self.source.apply(Change(self.op, path, to=to), overwrite=self.overwrite)
-            return ()
+            applied = self.source.apply(Change(self.op, path, to=to), overwrite=self.overwrite)
+            version = applied.version or self.target.backend.outline(to).version
+            return version.number, ()
         how = {"overwrite": self.overwrite, "resume": self.resume, "lossy": self.lossy}
         carried = self.source.carry(path, self.target, to, move=self.op is Op.MOVE, **how)
-        return [loss.what for loss in carried.lost if not loss.slight]
+        return carried.version, [loss.what for loss in carried.lost if not loss.slight]
 
     def notes(self, path: str, to: str) -> list[str]:
         """What is to be known before it is done."""
@@ -93,25 +94,35 @@ def _relocate(context: Context, args: Namespace, op: Op, *, lossy: bool) -> int:
     if other is session and source == target:
         raise Usage("SRC and DST are the same.", hint="Name another place.", path=source)
     run = _Run(session, other, op, args.overwrite, args.resume, lossy)
-    found = _sources(session, source, recursive=args.recursive)
+    found = _sources(context.out, session, source, recursive=args.recursive)
     plan = [(path, paths.check_new(target + path[len(source) :])) for path in found]
     if args.dry_run:
         return _print_plan(context.out, run, plan)
     if args.recursive:
         return _do_all(context.out, run, plan)
-    for lost in run.do(*plan[0]):
-        context.out.note(lost)
+    version, lost = run.do(*plan[0])
+    for text in lost:
+        context.out.note(text)
     if context.out.json:
-        context.out.dump({"path": target, "version": other.backend.outline(target).current})
+        context.out.dump({"path": target, "version": version})
     elif not context.out.quiet:
         context.out.line(f"{context.out.name(source)} → {context.out.name(args.target)}")
     return Exit.DONE
 
 
-def _sources(session: Session, source: str, *, recursive: bool) -> list[str]:
+def _sources(out: Output, session: Session, source: str, *, recursive: bool) -> list[str]:
     """The secrets meant. Raises NotFound, and what keeps a folder from being listed: nothing is left out unnoticed."""
     try:
         session.backend.outline(source)
+    except PermissionDenied as denied:
+        if not recursive:
+            raise
+        try:
+            below = [entry.path for entry in all_below(session.backend, source)]
+        except NotFound:
+            raise denied from None
+        out.note(f"Only what is in {out.name(source)} is taken: whether it is a secret too may not be looked at.")
+        return below
     except NotFound as missing:
         if not recursive:
             raise _maybe_folder(session, source, missing) from None
@@ -151,7 +162,7 @@ def _do_all(out: Output, run: _Run, plan: list[tuple[str, str]]) -> int:
     errors: list[KvtuiError] = []
     for path, to in plan:
         try:
-            lost = run.do(path, to)
+            _, lost = run.do(path, to)
         except KvtuiError as error:
             errors.append(error)
             failed.append({"path": path, "error": error_json(error)})

@@ -9,10 +9,12 @@ from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit, Usage
 from kvtui.cli.records import numbers_json, time_json
 from kvtui.cli.skipping import skipped_json, tell_skipped
+from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.json_text import Json
 from kvtui.services.changes import Change, Op
 from kvtui.services.explaining import can_come_back, destroying, undeleting
 from kvtui.services.left_out import LeftOut
+from kvtui.services.session import Session
 from kvtui.text import show, show_name
 
 
@@ -30,7 +32,7 @@ def _versions_option(parser: Parser, text: str) -> None:
 def _rm(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     change = Change(Op.DESTROY if args.destroy else Op.DELETE, path, versions=args.versions)
-    current = session.backend.outline(path).current
+    current = _current(session, path)
     if args.destroy and not args.yes:
         _confirm(context, change, destroying(session.backend, path, change.versions))
     session.apply(change)
@@ -59,10 +61,18 @@ def _undelete(context: Context, args: Namespace) -> int:
     change = Change(Op.UNDELETE, path, versions=args.versions)
     session.apply(change)
     back = undeleting(session.backend, path)
-    return _report(context, change, session.backend.outline(path).current, f"is back. {back}")
+    return _report(context, change, _current(session, path), f"is back. {back}")
 
 
-def _report(context: Context, change: Change, current: int, what: str) -> int:
+def _current(session: Session, path: str) -> int | None:
+    """The newest version's number; None where this token may change what it may not see. Raises NotFound."""
+    try:
+        return session.backend.outline(path).current
+    except PermissionDenied:
+        return None
+
+
+def _report(context: Context, change: Change, current: int | None, what: str) -> int:
     out = context.out
     if out.json:
         number = change.versions[-1] if change.versions else current

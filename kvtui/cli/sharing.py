@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.exits import Exit, Usage
 from kvtui.cli.inputs import read_file, read_stream
-from kvtui.cli.leases import ttl_of, ttl_option
+from kvtui.cli.leases import ttl_option
 from kvtui.cli.reading import show_value
 from kvtui.cli.records import time_json
 from kvtui.domain.codec import to_bytes, to_json, to_text
 from kvtui.domain.json_text import Json
+from kvtui.domain.metadata import parse_duration
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.domain.wrapping import Wrapped, used_up
 from kvtui.services import once
@@ -32,10 +33,8 @@ def _share_arguments(parser: Parser) -> None:
 
 
 def _share(context: Context, args: Namespace) -> int:
-    ttl = ttl_of(args)
+    ttl = parse_duration(args.ttl)
     session, path = context.at(args.path)
-    if ttl is None:
-        raise Usage("--ttl: missing.", hint="See kvtui share --help.")
     wrapped, unwritten = once.share(session, path, args.field, ttl)
     out = context.out
     if unwritten:
@@ -111,7 +110,7 @@ def _token(context: Context, file: Path | None) -> SecretValue:
     if file is not None:
         data = read_file(file.expanduser(), limit=_MAX_TOKEN_BYTES, first_line=True).partition(b"\n")[0]
     elif context.is_interactive:
-        data = context.ask("Wrapping token: ").encode()
+        data = context.ask("Wrapping token: ").encode("utf-8", "surrogatepass")
     else:
         data = read_stream(context.stdin, _MAX_TOKEN_BYTES, hint="A wrapping token is short.")
     try:

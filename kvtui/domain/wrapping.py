@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kvtui.domain.errors import InvalidInput, NotFound
-from kvtui.domain.value import SecretValue
+from kvtui.domain.value import Fields, SecretValue
 
 LONGEST = timedelta(days=32)
 """What a server allows at most where nobody changed that."""
@@ -35,7 +35,7 @@ def used_up() -> NotFound:
     )
 
 
-def check_shared(fields: object, ttl: timedelta) -> None:
+def check_shared(fields: Fields, ttl: timedelta) -> None:
     """Raise InvalidInput for a share of nothing, or for no time."""
     if not fields:
         raise InvalidInput("There is nothing to share.", hint="Choose a secret with fields.")

@@ -27,7 +27,7 @@ from kvtui.domain.errors import (
     Unsupported,
 )
 from kvtui.domain.metadata import Metadata, MetadataPatch
-from kvtui.domain.secret import History, Secret, Version, VersionState
+from kvtui.domain.secret import History, Outline, Secret, Version, VersionState
 from kvtui.domain.value import Fields
 
 if TYPE_CHECKING:
@@ -245,12 +245,17 @@ def _conflict(change: Change, actual: int) -> Conflict:
 
 
 def _flip(backend: Backend, change: Change) -> Applied:
-    current = _check_base(backend, change)
-    numbers = change.versions or (current,)
+    try:
+        current = _check_base(backend, change)
+    except PermissionDenied:  # of a token that may change what it may not see
+        if change.base_version is not None:
+            raise
+        current = None
+    numbers = change.versions or (() if current is None else (current,))
     wanted = VersionState.LIVE if change.op is Op.DELETE else VersionState.DELETED
     touched = numbers
-    if backend.can(Capability.VERSIONS, change.path):
-        with suppress(PermissionDenied):  # of a token that may not see what it changes
+    if numbers and backend.can(Capability.VERSIONS, change.path):
+        with suppress(PermissionDenied):
             known = backend.versions(change.path)
             touched = tuple(
                 version.number for version in known if version.number in numbers and version.state is wanted
@@ -281,7 +286,7 @@ def _check_base(backend: Backend, change: Change) -> int:
 def _move(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
     target = _target(change)
     _check_base(backend, change)
-    if overwrite and _read_if_there(backend, target) is not None:
+    if overwrite and _outline_if_there(backend, target) is not None:
         copied = _copy(backend, change, overwrite=True)
         backend.delete(change.path)
         return Applied(change, copied.version, None)
@@ -302,7 +307,7 @@ def _carry(backend: Backend, change: Change, *, move: bool) -> int:
 def _copy(backend: Backend, change: Change, *, overwrite: bool) -> Applied:
     target = _target(change)
     _check_base(backend, change)
-    existing = _read_if_there(backend, target)
+    existing = _outline_if_there(backend, target)
     if existing is not None and not overwrite:
         raise AlreadyExists("The target exists.", hint="Choose another path, or overwrite it.", path=target)
     if existing is None and backend.can(Capability.HISTORY):
@@ -344,6 +349,13 @@ def _target(change: Change) -> str:
 def _read_if_there(backend: Backend, path: str) -> Secret | None:
     try:
         return backend.read(path)
+    except NotFound:
+        return None
+
+
+def _outline_if_there(backend: Backend, path: str) -> Outline | None:
+    try:
+        return backend.outline(path)
     except NotFound:
         return None
 

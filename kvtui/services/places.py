@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvtui.backends.contract import Backend
-from kvtui.domain.errors import NotFound, PermissionDenied
+from kvtui.domain.errors import NotFound, PermissionDenied, Unsupported
 from kvtui.domain.secret import EntryKind
 
 
@@ -22,6 +22,6 @@ def kind_of(backend: Backend, path: str) -> EntryKind:
         return EntryKind.SECRET
     try:
         backend.list(path)
-    except (NotFound, PermissionDenied):
+    except (NotFound, PermissionDenied, Unsupported):
         raise problem from None
     return EntryKind.FOLDER

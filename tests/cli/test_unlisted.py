@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kvtui.backends import registry
-from kvtui.backends.memory import MemoryFactory, MemoryStore
+from kvtui.backends.memory import MemoryBackend, MemoryFactory, MemoryStore
+from kvtui.domain.errors import PermissionDenied
 from tests.cli.conftest import Cli
 
 
@@ -125,3 +128,43 @@ def test_a_folder_is_carried_whole_or_not_at_all(filled: Cli, command: str) -> N
     before = filled("ls", "-r").out
     assert filled(command, "-r", "prod", "copy").code == 7
     assert filled("ls", "-r").out == before
+
+
+@pytest.fixture
+def unseen(filled: Cli, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Paths the token may change, but neither read nor look at."""
+    hidden: set[str] = set()
+    for name in ("read", "outline", "versions", "metadata", "read_history"):
+        look = getattr(MemoryBackend, name)
+
+        def refusing(store: MemoryBackend, path: str, *rest: Any, look: Callable[..., Any] = look) -> Any:
+            if path in hidden:
+                raise PermissionDenied("The policy forbids it.", hint="Ask for the right.", path=path)
+            return look(store, path, *rest)
+
+        monkeypatch.setattr(MemoryBackend, name, refusing)
+    return hidden
+
+
+@pytest.mark.parametrize("command", ["cp", "mv"])
+def test_a_folder_whose_own_name_may_not_be_read_is_carried_with_what_is_in_it(
+    filled: Cli, unseen: set[str], command: str
+) -> None:
+    unseen |= {"app", "nothing"}
+    ran = filled(command, "-r", "app", "copy")
+    assert ran.code == 0
+    assert "whether it is a secret too" in ran.err
+    assert filled("ls", "copy").text == "api\ndb\n"
+    assert filled(command, "app", "elsewhere").code == 7
+    assert filled(command, "-r", "nothing", "elsewhere").code == 7
+
+
+def test_what_may_be_deleted_but_not_looked_at_is_deleted_and_comes_back(filled: Cli, unseen: set[str]) -> None:
+    unseen.add("note")
+    assert filled("rm", "note", "--json").json == {"path": "note", "version": None}
+    unseen.clear()
+    assert filled("get", "note").code == 3
+    unseen.add("note")
+    assert filled("undelete", "note").code == 0
+    unseen.clear()
+    assert filled("get", "note").out == b"remember"
