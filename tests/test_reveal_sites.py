@@ -28,9 +28,9 @@ PACKAGE = Path(__file__).parents[1] / "kvtui"
 
 MAY_REVEAL = {
     "backends/file/slots.py": "a passphrase becomes a key",
-    "backends/http/client.py": "a token becomes a header",
+    "backends/http/client.py": "a token becomes a header, a value part of what is sent",
+    "backends/http/sources.py": "a user name that was asked for becomes part of a path",
     "backends/vault/auth/login.py": "a password, passcode or secret ID becomes part of a login's request",
-    "backends/vault/auth/sources.py": "a user name that was asked for becomes part of a path",
     "backends/vault/engine.py": "a KV engine keeps the fields of a secret as JSON",
     "backends/vault/numbers.py": "a number the server would change is found before it is sent",
     "cli/writing.py": "text that is JSON becomes a value of that type",

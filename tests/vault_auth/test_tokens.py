@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kvtui.backends.vault.auth import programs, tokens
+from kvtui.backends.http import programs
+from kvtui.backends.vault.auth import tokens
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput, PermissionDenied, Unavailable
 from kvtui.domain.value import SecretValue
 

@@ -1,18 +1,20 @@
-"""The settings every store on a server shares, and the client they describe."""
+"""The settings every store on a server shares, and the client they describe. Reading them loads no HTTP library."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kvtui.backends.factory import Setting
 from kvtui.backends.http import address
-from kvtui.backends.http.answer import Answer
-from kvtui.backends.http.client import TIMEOUT, HttpClient
-from kvtui.backends.http.rate import TokenBucket
-from kvtui.backends.http.tls import Tls
 from kvtui.domain.errors import InvalidInput
-from kvtui.domain.value import SecretValue
+
+if TYPE_CHECKING:
+    from kvtui.backends.http.answer import Answer
+    from kvtui.backends.http.client import HttpClient
+    from kvtui.backends.http.rate import TokenBucket
+    from kvtui.backends.http.tls import Tls
+    from kvtui.domain.value import SecretValue
 
 REMOTE: Sequence[Setting] = (
     Setting("url", str, "the server's address, such as https://vault.example.com:8200", required=True),
@@ -21,6 +23,28 @@ REMOTE: Sequence[Setting] = (
     Setting("allow_http", bool, "let the address be plain HTTP to another machine: everybody on the way can read it"),
 )
 LONGEST = 600
+WAYS = ("file", "env", "command")
+"""Where a secret of a profile may come from, `<secret>_file` and so on; never from the profile itself."""
+
+
+def secret(name: str, what: str) -> Sequence[Setting]:
+    """The settings for a secret; `what` is in words, such as "the token"."""
+    return (
+        Setting(f"{name}_file", str, f"a file that holds {what} alone"),
+        Setting(f"{name}_env", str, f"the variable that holds {what}"),
+        Setting(f"{name}_command", list, f"a program and its arguments that print {what}"),
+    )
+
+
+def check_secret(settings: Mapping[str, Any], name: str) -> None:
+    """Raises InvalidInput for more than one way to the same secret, and for what is no program."""
+    if len(ways := [key for way in WAYS if (key := f"{name}_{way}") in settings]) > 1:
+        raise InvalidInput(f"The profile has both {ways[0]} and {ways[1]}.", hint="Keep one of them.")
+    command = settings.get(f"{name}_command")
+    if command is not None and not (command and all(isinstance(word, str) and word for word in command)):
+        raise InvalidInput(
+            f"{name}_command must be a list of texts, a program and its arguments.", hint="No shell reads it."
+        )
 
 
 def check(settings: Mapping[str, Any]) -> None:
@@ -28,7 +52,7 @@ def check(settings: Mapping[str, Any]) -> None:
     address.parse(str(settings["url"]), allow_http=settings.get("allow_http") is True)
     if "proxy" in settings:
         address.parse(str(settings["proxy"]), allow_http=True)
-    if not 0 < int(settings.get("timeout_seconds", TIMEOUT)) <= LONGEST:
+    if not 0 < int(settings.get("timeout_seconds", 1)) <= LONGEST:
         raise InvalidInput(f"timeout_seconds must be from 1 to {LONGEST}.", hint="Without it, a call takes up to 15 s.")
 
 
@@ -44,6 +68,8 @@ def client(
     is_final: Callable[[Answer], bool] = lambda _: False,
 ) -> HttpClient:
     """Raises InvalidInput. `proxy` is for a profile that names none."""
+    from kvtui.backends.http.client import TIMEOUT, HttpClient  # noqa: PLC0415 - loads the HTTP library
+
     check(settings)
     return HttpClient(
         address.parse(str(settings["url"]), allow_http=settings.get("allow_http") is True),

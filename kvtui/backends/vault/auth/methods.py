@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kvtui.backends.http import sources
 from kvtui.backends.http.address import encode
 from kvtui.backends.http.client import header_value
+from kvtui.backends.http.settings import WAYS
 from kvtui.backends.vault.api import path_of
-from kvtui.backends.vault.auth import environment, lifetime, mfa, settings, sources, tokens
+from kvtui.backends.vault.auth import environment, lifetime, mfa, settings, tokens
 from kvtui.backends.vault.auth.lifetime import Signed
 from kvtui.backends.vault.auth.login import PATIENCE, Body, LoginApi, RefusedError
 from kvtui.domain.conversation import Conversation
@@ -16,6 +18,7 @@ from kvtui.domain.errors import AuthenticationRequired, InvalidInput, Permission
 from kvtui.domain.value import SecretValue
 
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - where a pod has its own
+_WHERE = "the profile's auth"
 _SLOW = frozenset({"okta", "radius"})
 """These may ask for confirmation on a phone before they answer."""
 _REFUSALS = {
@@ -75,35 +78,21 @@ def _request(
                 conversation, "User name", hint="Set username in the profile's auth."
             )
             _check_name(user)
-            password = _secret(auth, "password", "Password", conversation, environ)
+            password = sources.secret(auth, "password", "Password", conversation, environ, where=_WHERE)
             return f"{path}/{encode(user)}", {"password": password}, user
         case "approle":
-            secret_id = _secret(auth, "secret_id", "Secret ID", conversation, environ)
+            secret_id = sources.secret(auth, "secret_id", "Secret ID", conversation, environ, where=_WHERE)
             return path, {"role_id": auth["role_id"], "secret_id": secret_id}, mount
-        case "kubernetes" if not any(f"jwt_{way}" in auth for way in sources.WAYS):
-            jwt = _secret({"jwt_file": KUBERNETES_TOKEN}, "jwt", "JWT", conversation, environ)
+        case "kubernetes" if not any(f"jwt_{way}" in auth for way in WAYS):
+            jwt = sources.secret({"jwt_file": KUBERNETES_TOKEN}, "jwt", "JWT", conversation, environ, where=_WHERE)
             return path, {"role": auth["role"], "jwt": jwt}, auth["role"]
         case "jwt" | "kubernetes":
-            jwt = _secret(auth, "jwt", "JWT", conversation, environ)
+            jwt = sources.secret(auth, "jwt", "JWT", conversation, environ, where=_WHERE)
             role = {"role": auth["role"]} if "role" in auth else {}
             return path, {**role, "jwt": jwt}, auth.get("role", mount)
         case "cert":
             return path, {"name": auth["name"]} if "name" in auth else {}, auth.get("name", mount)
     raise AssertionError("the settings were checked")
-
-
-def _secret(
-    auth: Mapping[str, Any],
-    key: str,
-    question: str,
-    conversation: Conversation | None,
-    environ: Mapping[str, str],
-) -> SecretValue:
-    found = sources.given(auth, key, environ)
-    if found is not None:
-        return found
-    ways = f"{key}_file, {key}_env or {key}_command"
-    return sources.asked(conversation, question, hint=f"Set {ways} in the profile's auth.")
 
 
 def _check_name(user: str) -> None:

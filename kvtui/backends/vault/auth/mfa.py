@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kvtui.backends.http.sources import asked, named
 from kvtui.backends.vault.auth.login import PATIENCE, LoginApi, RefusedError, Said
-from kvtui.backends.vault.auth.sources import asked, named
 from kvtui.domain.conversation import Conversation
 from kvtui.domain.errors import AuthenticationRequired, Unavailable, WrongCredential
 from kvtui.domain.path import display

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from kvtui.backends.vault.auth.sources import WAYS
+from kvtui.backends.http.settings import WAYS
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.path import display
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from kvtui import locations
+from kvtui.backends.http import programs, sources
 from kvtui.backends.http.client import header_value
-from kvtui.backends.vault.auth import environment, programs, sources
+from kvtui.backends.http.settings import WAYS
+from kvtui.backends.vault.auth import environment
 from kvtui.domain.errors import InvalidInput, PermissionDenied
 from kvtui.domain.path import display
 from kvtui.domain.value import SecretValue
@@ -43,7 +45,7 @@ def find(auth: Mapping[str, Any], environ: Mapping[str, str]) -> Found | None:
     Raises InvalidInput for what is no token, and as `sources.given` and `programs.run` do.
     """
     if (secret := sources.given(auth, "token", environ)) is not None:
-        way = next(f"token_{way}" for way in sources.WAYS if f"token_{way}" in auth)
+        way = next(f"token_{way}" for way in WAYS if f"token_{way}" in auth)
         return Found(_checked(secret, f"The profile's {way}"), f"the profile's {way}", _notes_of(auth))
     if (variable := environment.variable(environ, "TOKEN")) is not None:
         name, value = variable

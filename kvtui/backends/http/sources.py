@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kvtui.backends.vault.auth import programs
+from kvtui.backends.http import programs
 from kvtui.domain.conversation import Conversation
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput, PermissionDenied
 from kvtui.domain.path import display
 from kvtui.domain.value import SecretValue
 
-WAYS = ("file", "env", "command")
 MAX_BYTES = 1 << 20
 
 
@@ -25,28 +24,45 @@ class FileContent:
     readable_by_others: bool
 
 
-def given(auth: Mapping[str, Any], key: str, environ: Mapping[str, str]) -> SecretValue | None:
-    """The secret `key` from `<key>_file`, `<key>_env` or `<key>_command` of a profile's `auth`; None where it has none
+def given(settings: Mapping[str, Any], key: str, environ: Mapping[str, str]) -> SecretValue | None:
+    """The secret `key` from `<key>_file`, `<key>_env` or `<key>_command` of a profile; None where it has none
     of them. One newline at its end is dropped.
 
     Raises InvalidInput, PermissionDenied, Unavailable, AuthenticationRequired for a variable that is not set.
     """
-    if (name := auth.get(f"{key}_file")) is not None:
+    if (name := settings.get(f"{key}_file")) is not None:
         path = Path(name).expanduser()
         content = read_file(path)
         if content is None:
             raise InvalidInput(f"There is no file {display(str(path))}.", hint=f"Correct {key}_file in the profile.")
         return text(content.data, f"The file {display(str(path))}")
-    if (variable := auth.get(f"{key}_env")) is not None:
+    if (variable := settings.get(f"{key}_env")) is not None:
         if not environ.get(variable):
             raise AuthenticationRequired(
                 f"The variable {display(variable)} is not set.", hint=f"The profile's {key}_env names it."
             )
         return SecretValue(environ[variable])
-    if (argv := auth.get(f"{key}_command")) is not None:
+    if (argv := settings.get(f"{key}_command")) is not None:
         what = f"The program of {key}_command"
         return text(programs.run(argv, what=what), f"The output of {key}_command")
     return None
+
+
+def secret(
+    settings: Mapping[str, Any],
+    key: str,
+    question: str,
+    conversation: Conversation | None,
+    environ: Mapping[str, str],
+    *,
+    where: str = "the profile",
+) -> SecretValue:
+    """As `given`; else what somebody types when asked a question such as "Token". Raises AuthenticationRequired too."""
+    found = given(settings, key, environ)
+    if found is not None:
+        return found
+    ways = f"{key}_file, {key}_env or {key}_command"
+    return asked(conversation, question, hint=f"Set {ways} in {where}.")
 
 
 def asked(conversation: Conversation | None, question: str, *, hint: str) -> SecretValue:
