@@ -84,7 +84,8 @@ def _diff(context: Context, args: Namespace) -> int:
         )
         return Exit.DONE
     for sign, side in (("---", old), ("+++", new)):
-        out.line(f"{sign} {out.name(side.path)} version {side.version.number}")
+        number = f" version {side.version.number}" if side.version.numbered else ""
+        out.line(f"{sign} {out.name(side.path)}{number}")
     for row in fields:
         _print_field(out, row, reveal=args.reveal)
     for change in metadata:

@@ -19,6 +19,11 @@ def time_json(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def written(version: Version | None) -> str:
+    """`version 3`; `written` where its store keeps none, or none was made."""
+    return f"version {version.number}" if version is not None and version.numbered else "written"
+
+
 def metadata_json(metadata: Metadata) -> dict[str, Json]:
     return {
         "type": metadata.type.value,

@@ -12,7 +12,7 @@ from kvtui.cli.credentials import ask_new
 from kvtui.cli.exits import Exit, Usage, bulk_exit_code, exit_code
 from kvtui.cli.inputs import read_stream
 from kvtui.cli.output import Output, error_json
-from kvtui.cli.records import time_json
+from kvtui.cli.records import time_json, written
 from kvtui.cli.skipping import skipped_json, tell_skipped
 from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_text
@@ -122,11 +122,10 @@ def _make(context: Context, args: Namespace) -> Make:
 
 def _print_one(out: Output, outcome: RotationOutcome) -> int:
     if outcome.result is not None:
-        number = outcome.result.version.number
         if out.json:
-            out.dump({"path": outcome.path, "version": number})
+            out.dump({"path": outcome.path, "version": outcome.result.version.number})
         elif not out.quiet:
-            out.line(f"{out.name(outcome.path)}: version {number}")
+            out.line(f"{out.name(outcome.path)}: {written(outcome.result.version)}")
     if outcome.error is None:
         return Exit.DONE
     out.error(outcome.error)
@@ -138,16 +137,17 @@ def _print_many(out: Output, outcomes: Iterator[RotationOutcome]) -> int:
     failed: list[Json] = []
     errors: list[KvtuiError] = []
     for outcome in outcomes:
-        written: dict[str, Json] = {"version": outcome.result.version.number} if outcome.result else {}
+        made = outcome.result.version if outcome.result else None
+        version: dict[str, Json] = {"version": made.number} if made else {}
         if outcome.error is not None:
             errors.append(outcome.error)
-            failed.append({"path": outcome.path, "error": error_json(outcome.error), **written})
+            failed.append({"path": outcome.path, "error": error_json(outcome.error), **version})
             if not out.json:
                 out.error(outcome.error)
         else:
-            done.append({"path": outcome.path, **written})
+            done.append({"path": outcome.path, **version})
             if not out.json and not out.quiet:
-                out.line(f"{out.name(outcome.path)}: version {written['version']}")
+                out.line(f"{out.name(outcome.path)}: {written(made)}")
     if out.json:
         out.dump({"done": done, "failed": failed})
     return bulk_exit_code(len(done), errors)

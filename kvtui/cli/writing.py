@@ -19,7 +19,7 @@ from kvtui.cli.credentials import ask_new
 from kvtui.cli.exits import Exit
 from kvtui.cli.inputs import read_file, read_stream
 from kvtui.cli.output import Output
-from kvtui.cli.records import metadata_json, retention_json, time_json
+from kvtui.cli.records import metadata_json, retention_json, time_json, written
 from kvtui.domain import json_text
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
@@ -153,7 +153,7 @@ def print_written(out: Output, applied: Applied) -> None:
     if out.json:
         out.dump({"path": applied.change.path, "version": number})
     elif not out.quiet:
-        out.line(f"{out.name(applied.change.path)}: version {number}")
+        out.line(f"{out.name(applied.change.path)}: {written(applied.version)}")
 
 
 def _meta_arguments(parser: Parser) -> None:

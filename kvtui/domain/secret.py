@@ -33,6 +33,8 @@ class Version:
     deleted_by: str | None = None
     expires_at: datetime | None = None
     """When the store will delete a live one by itself; None where it will not."""
+    numbered: bool = True
+    """Whether the store keeps versions; where it does not, 1 stands for all there is, and is not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ class Change:
     retention: Retention | None = None
     basis: bytes | None = field(default=None, compare=False, repr=False)
     """A digest of the fields it was prepared on: where a store keeps no versions, the number alone tells nothing."""
+    numbered: bool = field(default=True, compare=False)
+    """Whether what it was prepared on has versions, so that a number means something."""
 
     def describe(self) -> str:
         """What will happen, in one line; the path is data and goes through show()."""
@@ -72,7 +74,7 @@ class Change:
         match self.op:
             case Op.SET if self.base_version == 0:
                 return f"Create {self.path}"
-            case Op.SET if self.base_version is not None:
+            case Op.SET if self.base_version is not None and self.numbered:
                 return f"Write version {self.base_version + 1} of {self.path}"
             case Op.SET:
                 return f"Write {self.path}"
@@ -118,9 +120,11 @@ def _digest(fields: Fields) -> bytes:
 
 def prepared_on(change: Change, before: Secret | None) -> Change:
     """The change, knowing what it was prepared on."""
-    if change.op is not Op.SET or before is None or before.version.state is not VersionState.LIVE:
+    if before is None:
         return replace(change, basis=None)
-    return replace(change, basis=_digest(before.fields))
+    is_known = change.op is Op.SET and before.version.state is VersionState.LIVE
+    basis = _digest(before.fields) if is_known else None
+    return replace(change, basis=basis, numbered=before.version.numbered)
 
 
 def is_up_to_date(change: Change, now: Secret | None) -> bool:

@@ -85,7 +85,9 @@ def pack(source: Backend, path: str) -> Packed:
             raise NotFound("It has no versions yet.", hint="There is nothing to carry.", path=path)
         return Packed(path, source.metadata(path), versions, retention, versions[-1].version.number)
     secret = source.read(path)
-    stored = StoredVersion(secret.version, secret.fields if secret.version.state is LIVE else None)
+    stored = StoredVersion(
+        replace(secret.version, numbered=True), secret.fields if secret.version.state is LIVE else None
+    )
     return Packed(path, secret.metadata, (stored,), retention, secret.current)
 
 

@@ -49,6 +49,7 @@ def _plain(change: Change) -> Json:
         "base_version": change.base_version,
         "retention": _plain_retention(change.retention),
         "basis": None if change.basis is None else change.basis.hex(),
+        "numbered": change.numbered,
     }
 
 
@@ -64,6 +65,7 @@ def _change(row: dict[str, Any]) -> Change:
         base_version=row["base_version"],
         retention=_retention(row["retention"]),
         basis=None if row["basis"] is None else bytes.fromhex(row["basis"]),
+        numbered=row["numbered"],
     )
 
 

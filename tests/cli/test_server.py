@@ -242,7 +242,7 @@ def test_an_expired_token_is_told_from_a_policy_that_denies(cli: Cli, server: Va
 
 def test_what_an_old_engine_cannot_do_is_exit_9(cli: Cli, server: VaultDouble) -> None:
     server.mount("old", version=1)
-    assert cli("set", "old/x", stdin=b"one").code == 0
+    assert cli("set", "old/x", stdin=b"one").text == "old/x: written\n"
     assert cli("get", "old/x").out == b"one"
     for argv in (
         ("versions", "old/x"),
@@ -253,8 +253,11 @@ def test_what_an_old_engine_cannot_do_is_exit_9(cli: Cli, server: VaultDouble) -
         ran = cli(*argv, "--json")
         assert (ran.code, ran.error["kind"]) == (9, "Unsupported"), argv
         assert "KV version 1" in ran.error["message"]
+    assert cli("rotate", "old/x").text == "old/x: written\n"
+    assert cli("set", "old/y", stdin=b"two").code == 0
+    assert cli("diff", "old/x", "old/y").text == "--- old/x\n+++ old/y\n~ value: •••••••• → ••••••••\n"
     assert cli("rm", "old/x").code == 0
-    assert server.secrets_of("old") == {}
+    assert list(server.secrets_of("old")) == ["y"]
 
 
 def test_a_read_only_profile_sends_no_change(cli: Cli, server: VaultDouble) -> None:

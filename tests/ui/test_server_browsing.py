@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 
@@ -179,9 +180,32 @@ async def test_a_change_of_an_old_engine_is_honest_about_versions(
         assert "version 2" not in text
         await screen.press("ctrl+s")
         assert server.secrets_of("old")["x"] == {"value": "two"}
-        assert "u takes it back" in screen.text
+        assert "Wrote old/x. u takes it back" in screen.text
         await screen.press("u")
         assert server.secrets_of("old")["x"] == {"value": "one"}
+
+
+async def test_an_old_engine_is_shown_without_versions_wherever_one_is_named(
+    server: VaultDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.mount("old", version=1)
+    server.write("old", "x", {"value": "one"})
+    async with served(as_somebody(server, monkeypatch)) as screen:
+        await opened(screen)
+        await screen.go_to("old/x")
+        said = await screen.press("2")
+        await screen.press("e")
+        await screen.type("two")
+        await screen.press("ctrl+s", "tab", "tab", "enter")
+        said += await screen.press("s")
+        assert "Write old/x" in screen.text
+        said += await screen.press("ctrl+s")
+        assert server.secrets_of("old")["x"] == {"value": "two"}
+        said += await screen.press("o")
+        assert "No versions are kept here: the old value is gone then." in " ".join(said.replace("│", " ").split())
+        said += await screen.press("ctrl+s")
+        assert "Rotated value. u takes it back." in screen.text
+        assert not re.search(r"[vV]ersion +\d", said + screen.text)
 
 
 @pytest.mark.parametrize("how", ["edit", "staged", "locked"])

@@ -25,7 +25,7 @@ from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.secret import Entry, Secret, Version
 from kvtui.domain.value import Fields
 
-_ONLY = Version(1)
+_ONLY = Version(1, numbered=False)
 _REMEMBERED = 2000
 _NOTHING = b""
 """In place of a digest where nothing is."""

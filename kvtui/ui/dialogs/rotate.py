@@ -137,16 +137,14 @@ class RotateDialog(FormDialog[Rotation]):
 
     def _draw(self) -> None:
         old = self._secret.current
-        self.query_one("#rotate-what", Static).update(
-            say(
-                "Give the field [b]$field[/b] of [b]$path[/b] a new value: version $old → [b]$new[/b]. "
-                "The old version stays.",
-                field=self._field,
-                path=self._secret.path,
-                old=str(old),
-                new=str(old + 1),
-            )
+        what = say(
+            "Give the field [b]$field[/b] of [b]$path[/b] a new value", field=self._field, path=self._secret.path
         )
+        if self._secret.version.numbered:
+            what += say(": version $old → [b]$new[/b]. The old version stays.", old=str(old), new=str(old + 1))
+        else:
+            what += say(". No versions are kept here: the old value is gone then.")
+        self.query_one("#rotate-what", Static).update(what)
         self.query_one("#rotate-formula", Static).update(Content(formula(self._recipe)))
         self.query_one("#rotate-generated").set_class(self._typed, "-hidden")
         self.query_one("#rotate-typed").set_class(not self._typed, "-hidden")

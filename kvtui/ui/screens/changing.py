@@ -20,7 +20,7 @@ from kvtui.domain.errors import (
     PermissionDenied,
 )
 from kvtui.domain.metadata import UNSET, MetadataPatch
-from kvtui.domain.secret import EntryKind, Secret, VersionState
+from kvtui.domain.secret import EntryKind, Secret, Version, VersionState
 from kvtui.domain.value import Fields
 from kvtui.services.changes import Applied, Change, Op, is_up_to_date, prepared_on
 from kvtui.services.journal import Act
@@ -371,7 +371,7 @@ def _done(applied: Applied) -> str:
     change = applied.change
     match change.op:
         case Op.SET if applied.version is not None:
-            return f"Wrote version {applied.version.number} of {change.path}"
+            return f"Wrote {_numbered(applied.version, change.path)}"
         case Op.META:
             return f"Changed the metadata of {change.path}"
         case Op.MOVE:
@@ -384,3 +384,7 @@ def _done(applied: Applied) -> str:
             return f"Undeleted {change.path}"
         case _:
             return f"Destroyed {change.path}"
+
+
+def _numbered(version: Version, path: str) -> str:
+    return f"version {version.number} of {path}" if version.numbered else path

@@ -35,7 +35,8 @@ async def _rotate_one(screen: MainScreen, path: str, rotation: Rotation) -> None
     result = await screen.call(rotate, screen.session, path, field=rotation.field, make=make)
     await screen.reload_around(Change(Op.SET, path))
     await screen.read_secret(path)
-    said = [f"Rotated {rotation.field}: version {result.version.number}."]
+    number = f": version {result.version.number}" if result.version.numbered else ""
+    said = [f"Rotated {rotation.field}{number}."]
     if result.undo is not None:
         said.append("u takes it back.")
     failed = result.error is not None

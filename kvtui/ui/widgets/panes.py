@@ -168,7 +168,8 @@ def _metadata(metadata: Metadata, version: Version | None, now: datetime) -> lis
         ("Updated", Content(when(metadata.updated_at, now))),
     ]
     if version is not None:
-        rows.append(("Version", Content(f"{version.number} ({version.state.value})")))
+        if version.numbered:
+            rows.append(("Version", Content(f"{version.number} ({version.state.value})")))
         if version.expires_at is not None:
             rows.append(("Deleted", Content(f"by itself at {when(version.expires_at, now)}")))
     return rows + [(f"custom: {key}", show(value)) for key, value in metadata.custom.items()]
