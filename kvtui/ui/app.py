@@ -33,7 +33,7 @@ from kvtui.ui.type_ahead import TypeAheadApp
 
 if TYPE_CHECKING:
     from kvtui.clipboard import Clipboard, CopyResult
-    from kvtui.ui.screens.unlock import UnlockScreen
+    from kvtui.ui.widgets.passphrase_form import PassphraseForm
 
 DEFAULT_THEME = "kvtui-dark"
 TICK_SECONDS = 0.5
@@ -212,13 +212,13 @@ class KvtuiApp(TypeAheadApp[int]):
 
     # By name: these screens are not loaded until they are needed.
 
-    async def on_unlock_screen_unlocked(self) -> None:
+    async def on_passphrase_form_opened(self) -> None:
         self._note = ""
         await self.show_main()
 
-    on_create_screen_done = on_unlock_screen_unlocked
+    on_create_screen_done = on_passphrase_form_opened
 
-    async def on_unlock_screen_refused(self, event: UnlockScreen.Refused) -> None:
+    async def on_passphrase_form_refused(self, event: PassphraseForm.Refused) -> None:
         self._note = ""
         await self.show_problem(event.error)
 

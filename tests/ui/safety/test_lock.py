@@ -11,8 +11,9 @@ import pytest
 from textual import events
 
 from kvtui.config import UiConfig
-from kvtui.ui.screens import unlock as unlocking
 from kvtui.ui.screens.unlock import UnlockScreen
+from kvtui.ui.widgets import passphrase_form
+from kvtui.ui.widgets.passphrase_form import PassphraseForm
 from kvtui.ui.widgets.secret_input import SecretInput
 from tests.ui.safety.conftest import IN_VAULT, PASSPHRASE, Watching, unlock
 
@@ -136,8 +137,8 @@ def _describe(holder: object) -> str:
 
 @pytest.fixture
 def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unlocking, "FIRST_DELAY", 0.05)
-    monkeypatch.setattr(unlocking, "LONGEST_DELAY", 0.3)
+    monkeypatch.setattr(passphrase_form, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(passphrase_form, "LONGEST_DELAY", 0.3)
 
 
 @pytest.mark.usefixtures("short_delays")
@@ -148,7 +149,7 @@ async def test_wrong_passphrases_wait_longer_each_time_and_say_the_same(watching
         assert isinstance(screen, UnlockScreen)
         for attempt in range(5):
             text = await unlock(watched, f"wrong {attempt}")
-            delays.append(screen._delay)
+            delays.append(screen.query_one(PassphraseForm).delay)
             messages.append(text)
         assert delays == [0.05, 0.1, 0.2, 0.3, 0.3]
         assert len(set(messages)) == 1
@@ -159,7 +160,7 @@ async def test_wrong_passphrases_wait_longer_each_time_and_say_the_same(watching
 async def test_the_app_answers_while_a_wrong_passphrase_waits(
     watching: Watching, vault: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unlocking, "FIRST_DELAY", 30.0)
+    monkeypatch.setattr(passphrase_form, "FIRST_DELAY", 30.0)
     async with watching(vault=vault) as watched:
         await watched.pilot.press(*"nope", "enter")
         screen = watched.app.screen
