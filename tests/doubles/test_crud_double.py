@@ -466,6 +466,7 @@ def test_what_our_uris_may_be_the_service_takes_for_the_same(text: str) -> None:
 def test_the_service_takes_texts_that_mean_something_else() -> None:
     assert parse("openbao+kv2://secret/a?version=3#token").fragment is None
     assert str(parse("yaml://secret/env#")) == "yaml://secret/env"
+    assert parse("yaml://secret/env\n").location == "secret/env\n"
     with pytest.raises(Failed):
         parse("yaml://secret/env#a#b")
 
@@ -612,6 +613,8 @@ def test_an_overloaded_service_does_nothing(crud: CrudDouble) -> None:
     assert (got.status, got.headers["retry-after"]) == (429, "2")
     assert [post(crud, "", {"uri": ENV, "value": {}}).status for _ in range(3)] == [503, 503, 200]
     assert len(crud.mutations()) == 4
+    crud.refuse_next(400, "AMBIGUOUS_MOUNT")
+    assert refused(get(crud, "", uri=ENV)) == (400, "AMBIGUOUS_MOUNT")
 
 
 def test_routes_methods_and_slashes(crud: CrudDouble) -> None:

@@ -84,10 +84,12 @@ class CrudDouble(StatefulDouble):
         """
         self.service.breakages.append(Breakage(provider, action, after, times))
 
-    def refuse_next(self, status: int, *, retry_after: str | None = None, times: int = 1) -> None:
-        """The next requests are turned away, 429 or 503, before anything is done."""
+    def refuse_next(
+        self, status: int, code: str = "OVERLOADED", *, retry_after: str | None = None, times: int = 1
+    ) -> None:
+        """The next requests are turned away, by 429 or 503 or any other error, before anything is done."""
         headers = {} if retry_after is None else {"Retry-After": retry_after}
-        self._refusals += [Failed(status, "OVERLOADED", "too many requests", headers)] * times
+        self._refusals += [Failed(status, code, "refused", headers)] * times
 
     def put(self, uri: str, value: Json, *, subject: str = "setup") -> None:
         """The provider writes it: no request, no guard, no record."""

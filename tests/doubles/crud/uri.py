@@ -88,5 +88,6 @@ def _check(location: str, path: str) -> None:
         raise bad("ILLEGAL_SEGMENT", "empty segment")
     if any("*" in segment for segment in segments):
         raise bad("INVALID_WILDCARD", "wildcard not allowed")
+    # One line end slips through, as it does through the `$` of the service's own pattern.
     if not all(re.fullmatch(r"[A-Za-z0-9._-]+\n?", segment) for segment in segments):
         raise bad("ILLEGAL_SEGMENT", "illegal character")
