@@ -123,7 +123,8 @@ class Backend(ABC):
     ) -> Version:
         """WRITE. Adds a version with exactly these fields. Raises InvalidPath, Conflict, AlreadyExists, Unsupported
         (more than one field without FIELDS, other than text without TYPED_VALUES or BYTES, metadata without
-        EDIT_METADATA, `expected` without CHECK_AND_SET and REREAD), InvalidInput for what is no JSON."""
+        EDIT_METADATA and METADATA_WITH_VALUE or beyond `info().metadata_fields`, `expected` without CHECK_AND_SET and
+        REREAD), InvalidInput for what is no JSON."""
 
     def check(self, path: str, fields: Fields, metadata: MetadataPatch = MetadataPatch()) -> None:
         """Whether these could be written here, as far as that can be told without asking the server: raises what
@@ -137,11 +138,25 @@ class Backend(ABC):
             Capability.FIELDS: len(fields) > 1,
             Capability.BYTES: ValueType.BYTES in types,
             Capability.TYPED_VALUES: bool(types - {ValueType.TEXT, ValueType.BYTES}),
-            Capability.EDIT_METADATA: bool(metadata),
         }
         for capability, is_needed in needed.items():
             if is_needed and capability not in info.capabilities:
                 self._lacks(capability, path)
+        if metadata:
+            if not self.describes_writes:
+                self._lacks(Capability.EDIT_METADATA, path)
+            self._check_kept(metadata, path)
+
+    def _check_kept(self, metadata: MetadataPatch, path: str) -> None:
+        """Raise Unsupported for metadata of a kind that this store does not keep."""
+        info = self.info()
+        if foreign := metadata.fields - info.metadata_fields:
+            raise Unsupported(
+                f"This {info.kind} store keeps no {', '.join(sorted(foreign))}.",
+                capability=Capability.EDIT_METADATA.value,
+                hint="Leave it out.",
+                path=path,
+            )
 
     def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
         """PATCH. Adds a version in which these fields have these values and the others are as they were; none is read.
@@ -214,7 +229,8 @@ class Backend(ABC):
 
     def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:
         """EDIT_METADATA, and RETENTION where that is to be changed too: both at once where the store can. Adds no
-        version. Returns the metadata as it is then. Raises NotFound, InvalidInput."""
+        version. Returns the metadata as it is then. Raises NotFound, InvalidInput, Unsupported for what is not in
+        `info().metadata_fields`."""
         lacks_it = retention is not None and not self.can(Capability.RETENTION)
         self._lacks(Capability.RETENTION if lacks_it else Capability.EDIT_METADATA, path)
 
@@ -452,6 +468,11 @@ class Backend(ABC):
     def checks_writes(self) -> bool:
         """Whether `expected` means something here."""
         return self.can(Capability.CHECK_AND_SET) or self.can(Capability.REREAD)
+
+    @property
+    def describes_writes(self) -> bool:
+        """Whether metadata can be written together with a value."""
+        return self.can(Capability.EDIT_METADATA) or self.can(Capability.METADATA_WITH_VALUE)
 
     def _lacks(self, capability: Capability, path: str | None = None) -> NoReturn:
         raise Unsupported(self.why_not(capability), capability=capability.value, hint="See kvtui backends.", path=path)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from kvtui.domain.metadata import ALL_FIELDS, MetadataField
+
 
 class Capability(StrEnum):
     """The value is the stable name; `title` is how the screen and the README call it."""
@@ -20,6 +22,7 @@ class Capability(StrEnum):
     BYTES = "bytes"
     METADATA = "metadata"
     EDIT_METADATA = "edit_metadata"
+    METADATA_WITH_VALUE = "metadata_with_value"
     VERSIONS = "versions"
     DELETE = "delete"
     UNDELETE = "undelete"
@@ -55,6 +58,7 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.BYTES: "bytes as values",
         Capability.METADATA: "read metadata",
         Capability.EDIT_METADATA: "write metadata",
+        Capability.METADATA_WITH_VALUE: "write metadata, but only with a new value",
         Capability.VERSIONS: "list and read old versions",
         Capability.DELETE: "delete",
         Capability.UNDELETE: "undelete",
@@ -79,6 +83,7 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
 ON_SERVERS = frozenset(
     {
         Capability.PATCH,
+        Capability.METADATA_WITH_VALUE,
         Capability.REREAD,
         Capability.RETENTION,
         Capability.NAMESPACES,
@@ -93,6 +98,7 @@ WRITING = frozenset(
         Capability.WRITE,
         Capability.PATCH,
         Capability.EDIT_METADATA,
+        Capability.METADATA_WITH_VALUE,
         Capability.RETENTION,
         Capability.DELETE,
         Capability.UNDELETE,
@@ -124,5 +130,7 @@ class BackendInfo:
     """How many versions of a secret are kept where nothing is set for it; None for all."""
     keeps_order: bool = True
     """Whether fields, and the keys of a map, come back in the order they were written in."""
+    metadata_fields: frozenset[MetadataField] = ALL_FIELDS
+    """What of the metadata can be written."""
     warning: str = ""
     """What must always be seen while this store is open, such as that its server is not checked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
@@ -30,6 +30,19 @@ class SecretType(StrEnum):
         except ValueError:
             raise InvalidInput("Unknown type.", hint=f"Use one of: {', '.join(cls)}.") from None
 
+
+class MetadataField(StrEnum):
+    """What of the metadata people write; named as in Metadata and MetadataPatch."""
+
+    TYPE = "type"
+    DESCRIPTION = "description"
+    TAGS = "tags"
+    OWNER = "owner"
+    ROTATION = "rotation"
+    CUSTOM = "custom"
+
+
+ALL_FIELDS = frozenset(MetadataField)
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -71,14 +84,16 @@ class MetadataPatch:
     custom: Mapping[str, str | None] | _Unset = UNSET
 
     def __bool__(self) -> bool:
-        return not (
-            self.type is UNSET
-            and self.description is UNSET
-            and self.tags is UNSET
-            and self.owner is UNSET
-            and self.rotation is UNSET
-            and self.custom is UNSET
-        )
+        return bool(self.fields)
+
+    @property
+    def fields(self) -> frozenset[MetadataField]:
+        """What it changes."""
+        return frozenset(field for field in MetadataField if getattr(self, field) is not UNSET)
+
+    def only(self, fields: Collection[MetadataField]) -> MetadataPatch:
+        """The part of it that changes no others than these."""
+        return replace(self, **{field.value: UNSET for field in self.fields if field not in fields})
 
     def apply(self, metadata: Metadata) -> Metadata:
         """The metadata as it is after this change; times and creator are the backend's to set."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvtui.testing.describing import DescribingConformance
 from kvtui.testing.leases import LendingConformance
 from kvtui.testing.lifecycle import LifecycleConformance
 from kvtui.testing.reading import ReadingConformance
@@ -13,6 +14,7 @@ from kvtui.testing.writing import WritingConformance
 class BackendConformance(
     ReadingConformance,
     WritingConformance,
+    DescribingConformance,
     LifecycleConformance,
     LendingConformance,
     RefusingConformance,

@@ -98,8 +98,7 @@ class BackendMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), path=some_path, patch=st.just(MetadataPatch()) | _patches)
     def write(self, data: st.DataObject, path: str, patch: MetadataPatch) -> None:
-        if not self.can(Capability.EDIT_METADATA):
-            patch = MetadataPatch()
+        patch = patch.only(self.store.info().metadata_fields if self.store.describes_writes else ())
         fields = self.draw_fields(data)
         if not (self.facts.keeps_fields(fields) and self._keeps(path, patch)):
             with pytest.raises(InvalidInput):
@@ -141,6 +140,7 @@ class BackendMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.can(Capability.EDIT_METADATA, Capability.METADATA))
     @rule(path=some_path, patch=_patches)
     def write_metadata(self, path: str, patch: MetadataPatch) -> None:
+        patch = patch.only(self.store.info().metadata_fields)
         if path in self.secrets and not self._keeps(path, patch):
             with pytest.raises(InvalidInput):
                 self.store.write_metadata(path, patch)

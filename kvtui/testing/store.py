@@ -279,15 +279,17 @@ class StoreConformance(Suite):
         if given.can(Capability.DELETE) and given.can(Capability.UNDELETE):
             given.write("gone", one("x"))
             given.delete("gone")
-        before = list(store.walk())
+        before = list(store.walk()) if store.can(Capability.LIST) else []
         key = store.derive_key("journal")
         store.close()
         again = self.reopen(store)
         if again is None:
             pytest.skip("this store does not outlive its connection")
         with again:
-            assert list(again.walk()) == before
-            assert holds(again.read("app/db"), one("second"))
+            if again.can(Capability.LIST):
+                assert list(again.walk()) == before
+            if again.can(Capability.READ):
+                assert holds(again.read("app/db"), one("second"))
             assert again.derive_key("journal") == key
 
     # Concurrency

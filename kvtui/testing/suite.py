@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -14,8 +15,19 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.errors import KvtuiError, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
+from kvtui.domain.metadata import MetadataPatch, SecretType
 from kvtui.domain.secret import History, Secret
 from kvtui.domain.value import Fields, SecretValue
+
+EVERYTHING = MetadataPatch(
+    type=SecretType.API_KEY,
+    description="of the staging database",
+    tags=("prod", "db"),
+    owner="team-a",
+    rotation=timedelta(days=90),
+    custom=MappingProxyType({"ticket": "OPS-1", "a key": "a value"}),
+)
+"""Some of each kind of metadata."""
 
 
 class Suite:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from types import MappingProxyType
 
 import pytest
 
@@ -12,21 +11,12 @@ from kvtui.backends.contract import Backend, Write
 from kvtui.domain import json_text
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, NotFound, Unsupported
-from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
+from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import VersionState
 from kvtui.domain.value import SecretValue, ValueType, same_fields
 from kvtui.testing.cruel import BYTES, JSON_LITERALS, TEXTS
-from kvtui.testing.suite import Suite, holds, is_recent, need, one
-
-EVERYTHING = MetadataPatch(
-    type=SecretType.API_KEY,
-    description="of the staging database",
-    tags=("prod", "db"),
-    owner="team-a",
-    rotation=timedelta(days=90),
-    custom=MappingProxyType({"ticket": "OPS-1", "a key": "a value"}),
-)
+from kvtui.testing.suite import EVERYTHING, Suite, holds, is_recent, need, one
 
 
 class WritingConformance(Suite):
@@ -137,54 +127,6 @@ class WritingConformance(Suite):
         store.write("app/db", {"value": SecretValue(numbers)})
         numbers.append(3)
         assert holds(store.read("app/db"), one([1, 2]))
-
-    # Metadata
-
-    def test_metadata_is_written_with_the_version(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
-        store.write("app/db", one("x"), metadata=EVERYTHING)
-        assert _same_apart_from_times(store.metadata("app/db"), EVERYTHING.apply(Metadata()))
-
-    def test_a_write_without_metadata_keeps_it(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
-        store.write("app/db", one("x"), metadata=EVERYTHING)
-        store.write("app/db", one("y"))
-        assert _same_apart_from_times(store.metadata("app/db"), EVERYTHING.apply(Metadata()))
-
-    def test_editing_metadata_adds_no_version_and_keeps_what_is_not_named(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA, Capability.VERSIONS)
-        store.write("app/db", one("x"), metadata=EVERYTHING)
-        patch = MetadataPatch(owner=None, custom=MappingProxyType({"ticket": None, "new": "pair"}))
-        returned = store.write_metadata("app/db", patch)
-        assert returned == store.metadata("app/db")
-        assert _same_apart_from_times(returned, patch.apply(EVERYTHING.apply(Metadata())))
-        assert len(store.versions("app/db")) == 1
-
-    def test_cruel_metadata_comes_back(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
-        store.write("app/db", one("x"))
-        for text in TEXTS:
-            tags = (text, "plain") if text.strip() else ("plain",)
-            patch = MetadataPatch(description=text, tags=tags, owner=text, custom=MappingProxyType({text: text}))
-            if not self.keeps_metadata(text):
-                before = store.metadata("app/db")
-                with pytest.raises(InvalidInput):
-                    store.write_metadata("app/db", patch)
-                assert store.metadata("app/db") == before
-                continue
-            store.write_metadata("app/db", patch)
-            kept = store.metadata("app/db")
-            assert (kept.description, kept.tags, kept.owner) == (text, tags, text), ascii(text[:40])
-            assert kept.custom[text] == text
-
-    def test_metadata_of_what_is_not_there_raises_not_found(self, store: Backend) -> None:
-        need(store, Capability.METADATA)
-        self.seed(store).write("app/db", one("x"))
-        with pytest.raises(NotFound):
-            store.metadata("app")
-        if store.can(Capability.EDIT_METADATA):
-            with pytest.raises(NotFound):
-                store.write_metadata("app", EVERYTHING)
 
     # One field alone
 
@@ -303,12 +245,11 @@ class WritingConformance(Suite):
 
     def test_write_with_stale_version_raises_conflict_and_changes_nothing(self, store: Backend) -> None:
         need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
-        editable = store.can(Capability.EDIT_METADATA)
         for text in ("first", "second"):
             store.write("app/db", one(text))
         before = store.read("app/db").metadata
         for stale in (1, 3, -1):
-            patch = EVERYTHING if editable else MetadataPatch()
+            patch = EVERYTHING.only(store.info().metadata_fields) if store.describes_writes else MetadataPatch()
             with pytest.raises(Conflict) as caught:
                 store.write("app/db", one("lost"), metadata=patch, expected=stale)
             assert (caught.value.expected, caught.value.actual) == (stale, 2)
@@ -408,10 +349,3 @@ class WritingConformance(Suite):
         assert first.path == "bulk/0"
         assert len(taken) < 100_000
         assert holds(store.read("bulk/0"), one("x"))
-
-
-def _same_apart_from_times(one_: Metadata, other: Metadata) -> bool:
-    names = ("type", "description", "tags", "owner", "rotation")
-    return all(getattr(one_, name) == getattr(other, name) for name in names) and dict(one_.custom) == dict(
-        other.custom
-    )

@@ -8,7 +8,7 @@ from kvtui.backends.contract import Backend
 from kvtui.backends.factory import StoreState
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryFactory, MemoryStore, Role
 from kvtui.domain.capability import BackendInfo, Capability
-from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.metadata import MetadataField, MetadataPatch
 from kvtui.domain.secret import History, Listing, Secret, Version
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing import BackendConformance
@@ -57,6 +57,46 @@ class TestMemoryWithOneTextPerPath(BackendConformance):
         return MemoryBackend(
             capabilities={Capability.LIST, Capability.READ, Capability.WRITE, Capability.DELETE, Capability.DESTROY}
         )
+
+
+class TestMemoryThatGivesNothingBack(BackendConformance):
+    """A store of values that only programs running there can read."""
+
+    machine_examples = 5
+
+    def make(self) -> Backend:
+        return MemoryBackend(
+            capabilities={
+                Capability.LIST,
+                Capability.WRITE,
+                Capability.DELETE,
+                Capability.CONTAINERS,
+                Capability.METADATA,
+            }
+        )
+
+
+class TestMemoryWithOwnersThatCannotList(BackendConformance):
+    """A store that keeps two things about a secret, told with each new value."""
+
+    machine_examples = 5
+
+    def make(self) -> Backend:
+        return MemoryBackend(
+            capabilities={
+                Capability.READ,
+                Capability.WRITE,
+                Capability.BYTES,
+                Capability.METADATA,
+                Capability.METADATA_WITH_VALUE,
+                Capability.VERSIONS,
+            },
+            metadata_fields={MetadataField.OWNER, MetadataField.ROTATION},
+        )
+
+    def reopen(self, backend: Backend) -> Backend:
+        assert isinstance(backend, MemoryBackend)
+        return backend.connect()
 
 
 class FiveMethods(Backend):

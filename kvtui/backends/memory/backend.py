@@ -25,7 +25,7 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound, PermissionDenied
-from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.metadata import ALL_FIELDS, Metadata, MetadataField, MetadataPatch
 from kvtui.domain.retention import UNLIMITED, Retention
 from kvtui.domain.secret import (
     Deleted,
@@ -43,9 +43,10 @@ from kvtui.domain.secret import (
 )
 from kvtui.domain.value import Fields, ValueType
 
-ALL = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP, Capability.REREAD, Capability.NAMESPACES}
+_SECOND_BEST = frozenset({Capability.REREAD, Capability.METADATA_WITH_VALUE})
+_POSSIBLE = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP, Capability.NAMESPACES}
+ALL = _POSSIBLE - _SECOND_BEST
 """What this backend can do: everything, but it has no key slots, as nothing is locked, and needs no second best."""
-_POSSIBLE = ALL | {Capability.REREAD}
 
 
 def _now() -> datetime:
@@ -63,10 +64,17 @@ class MemoryBackend(Lending):
         clock: Callable[[], datetime] = _now,
         user: str | None = None,
         location: str = "memory",
+        metadata_fields: Iterable[MetadataField] = ALL_FIELDS,
     ) -> None:
         self._store = store or MemoryStore()
         able = _POSSIBLE.intersection(capabilities)
-        self._info = BackendInfo("memory", location, able, unlisted=Capability.LIST not in able)
+        self._info = BackendInfo(
+            "memory",
+            location,
+            able,
+            unlisted=Capability.LIST not in able,
+            metadata_fields=frozenset(metadata_fields),
+        )
         self._clock = clock
         self._user = user
         self._seen: dict[str, int] = {}
@@ -77,7 +85,12 @@ class MemoryBackend(Lending):
         """Another connection to the same store."""
         info = self._info
         return MemoryBackend(
-            self._store, capabilities=info.capabilities, clock=self._clock, user=self._user, location=info.location
+            self._store,
+            capabilities=info.capabilities,
+            clock=self._clock,
+            user=self._user,
+            location=info.location,
+            metadata_fields=info.metadata_fields,
         )
 
     def info(self) -> BackendInfo:
@@ -166,6 +179,7 @@ class MemoryBackend(Lending):
         with self._using(Capability.EDIT_METADATA if retention is None else Capability.RETENTION, path):
             if not self.can(Capability.EDIT_METADATA):
                 self._lacks(Capability.EDIT_METADATA, path)
+            self._check_kept(patch, path)
             secret = self._find(path)
             if retention is not None:
                 self.write_retention(path, retention)
@@ -386,9 +400,10 @@ class MemoryBackend(Lending):
             Capability.FIELDS: len(fields) > 1,
             Capability.BYTES: ValueType.BYTES in types,
             Capability.TYPED_VALUES: bool(types - {ValueType.TEXT, ValueType.BYTES}),
-            Capability.EDIT_METADATA: bool(patch),
+            Capability.EDIT_METADATA: bool(patch) and not self.describes_writes,
             Capability.CHECK_AND_SET: expected is not None and not self.checks_writes,
         }
         for capability, asked in needed.items():
             if asked and not self.can(capability):
                 self._lacks(capability, path)
+        self._check_kept(patch, path)
