@@ -36,13 +36,14 @@ def _ls_arguments(parser: Parser) -> None:
 def _ls(context: Context, args: Namespace) -> int:
     session, path = context.at_folder(args.path)
     left_out = LeftOut()
-    complete, note = True, ""
+    complete, note, code = True, "", Exit.DONE
     entries: Iterable[Entry]
     if args.recursive:
         entries = session.backend.walk(path, skipped=left_out)
     else:
         listing = session.backend.list(path)
         entries, complete, note = listing.entries, listing.complete, listing.note
+        code = Exit.DONE if complete or listing.remembered else Exit.PARTLY
     out = context.out
     if out.json:
         rows: list[Json] = [entry_json(entry) for entry in entries]
@@ -52,7 +53,7 @@ def _ls(context: Context, args: Namespace) -> int:
             out.line(_row(out, entry, entry.path if args.recursive else entry.name))
     if note:
         out.note(note)
-    return tell_skipped(out, left_out)
+    return tell_skipped(out, left_out) or code
 
 
 def _row(out: Output, entry: Entry, name: str) -> str:

@@ -138,6 +138,17 @@ def test_looking_around(cli: Cli) -> None:
     assert cli("get", "secret/app/db", "--json").json["fields"] == {"password": VALUE, "user": "admin"}
 
 
+def test_a_folder_that_lists_what_no_path_can_have_is_partly_done(cli: Cli, server: VaultDouble) -> None:
+    body = b'{"data": {"keys": ["db", "..", "new"]}}'
+    fault = Fault("reply", when=lambda seen: "metadata/app" in seen.path, times=9, reply=Reply(200, body))
+    server.break_next(fault)
+    ran = cli("ls", "secret/app")
+    assert (ran.code, ran.text) == (4, "db\nnew\n")
+    assert "The server lists 1 name that no path can have" in ran.err
+    told = cli("ls", "secret/app", "--json")
+    assert (told.code, told.json["complete"]) == (4, False)
+
+
 def test_a_secret_s_whole_life(cli: Cli, server: VaultDouble) -> None:
     assert cli("set", "secret/x", "--json", "--description", "a key", "--tag", "t", stdin=b"one").json == {
         "path": "secret/x",

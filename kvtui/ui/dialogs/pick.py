@@ -102,7 +102,7 @@ class ReportDialog(RowsDialog[None]):
         rows = [
             Row(
                 str(index),
-                [show_name(path).stylize("bold"), *(Content("  ") + line for line in show(text).fold(width))],
+                [show_name(path).stylize("bold"), *(Content("  ") + line for line in show(text).wrap(width))],
             )
             for index, (path, text) in enumerate(self._report)
         ]

@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from kvtui.ui.dialogs.rows import RowsDialog
-from kvtui.ui.show import show_name
+from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.row_list import Row, RowList
 
 
@@ -28,19 +28,23 @@ class PlanDialog(RowsDialog[bool]):
         yield Static(self._question)
         yield RowList(id="rows")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.rows.set_rows(
-            [
-                Row(str(index), [show_name(what) + Content.styled(f"  {remark}" if remark else "", "$text-warning")])
-                for index, (what, remark) in enumerate(self._items)
-            ]
-        )
-        self.show_height(len(self._items), beside=10)
-
     def on_resize(self) -> None:
         super().on_resize()
-        self.show_height(len(self._items), beside=10)
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        width = max(10, self.rows.scrollable_content_region.width - 1)
+        rows = [Row(str(index), _lines(*item, width)) for index, item in enumerate(self._items)]
+        self.rows.set_rows(rows)
+        self.show_height(sum(len(row.lines) for row in rows), beside=10)
 
     def result(self) -> bool:
         return True
+
+
+def _lines(what: str, remark: str, width: int) -> list[Content]:
+    """A remark is never cut: it may say what would be lost. Below the item where there is no room beside it."""
+    name, said = show_name(what), show(remark).stylize("$text-warning")
+    if name.cell_length + 2 + said.cell_length <= width:
+        return [name + Content("  ") + said if remark else name]
+    return [name, *(Content("    ") + line for line in said.wrap(width - 4))]

@@ -149,7 +149,7 @@ class OnceDialog(FormDialog[None], RowsDialog[None]):
 
     def show_values(self, shown: bool) -> None:
         if shown:
-            self._read = True
+            self._was_read()
             self.pane.reveal(self._fields)
         else:
             self.pane.mask()
@@ -174,8 +174,13 @@ class OnceDialog(FormDialog[None], RowsDialog[None]):
         except KvtuiError as error:
             self.show_error(error)
             return
-        self._read = True
+        self._was_read()
         self.query_one("#once-note", Static).update(show(f"{field}: {said}"))
+
+    def _was_read(self) -> None:
+        """What was said of leaving it unread does not hold any more."""
+        self._read = True
+        self.query_one("#dialog-error").remove_class("-shown")
 
     # -- leaving
 

@@ -64,7 +64,9 @@ class Carrying:
             await self.close()
             screen.report("Nothing was changed.", [(item.path, item.refused) for item in items])
         else:
-            question = say(f"{verb} $count secrets$where, with their versions?", count=str(len(able)), where=self.where)
+            some = f"{len(able):,} of " if len(able) < len(items) else ""
+            count = f"{some}{len(items):,} secret{'s' * (len(items) > 1)}"
+            question = say(f"{verb} $count$where, with all versions?", count=count, where=self.where)
             if self.op is Op.MOVE:
                 question += say("\nEach is checked there before it is removed here.")
             rows = [(f"{item.path} → {item.to}", item.refused or item.remark) for item in items]

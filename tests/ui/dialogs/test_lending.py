@@ -76,7 +76,10 @@ async def test_values_shown_once_are_masked_until_asked_for_and_again_after_thei
     dialog = OnceDialog("Issued", Content("facts"), fields, copying, reveal_seconds=0.05)
     async with showing(dialog, size=(100, 30)) as shown:
         assert "SENTINEL" not in shown.screen
+        await shown.press("escape")
+        assert "neither revealed nor copied" in shown.screen
         await shown.press("ctrl+r")
+        assert "neither revealed nor copied" not in shown.screen
         await shown.pilot.pause(0.2)
         assert "SENTINEL" not in shown.screen
         await shown.press("ctrl+s")
