@@ -1,7 +1,8 @@
 """What all dialogs share: a titled box, a body, an error line, the main button and the safe one.
 
-Enter on a text field goes on to the next, ctrl+s does what the main button does, esc leaves without doing anything
-(asking once if something was typed). Focus starts on the first field, or on the safe button where there is none.
+Enter on a text field goes on to the next, or finishes; ctrl+s does what the main button does; esc leaves without doing
+anything (asking once if something was typed). Focus starts on the first field, or on the safe button where there is
+none.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Dialog(ModalScreen[Result | None]):
     BINDINGS = bindings(Scope.DIALOG)
     SAFE: ClassVar[bool] = False
     """Whether focus starts on the safe button although there are fields."""
+    ENTER_FINISHES: ClassVar[bool] = False
+    """Whether enter on a text field does what the main button does, as where there is only one."""
 
     DEFAULT_CSS = """
     Dialog {
@@ -153,7 +156,10 @@ class Dialog(ModalScreen[Result | None]):
     @on(Input.Submitted)
     def _go_on(self, event: Input.Submitted) -> None:
         event.stop()
-        self.focus_next()
+        if self.ENTER_FINISHES:
+            self.finish()
+        else:
+            self.focus_next()
 
     def action_dialog_apply(self) -> None:
         if self._main:

@@ -17,6 +17,8 @@ from kvtui.ui.show import say, show_name
 class GotoDialog(Dialog[str]):
     """Any path, whether or not its folders can be listed."""
 
+    ENTER_FINISHES = True
+
     def __init__(self, start: str) -> None:
         super().__init__("Go to a path", "Go")
         self._start = start
@@ -24,11 +26,6 @@ class GotoDialog(Dialog[str]):
     def body(self) -> Iterable[Widget]:
         yield Label("Path", classes="label", markup=False)
         yield Input(id="path", placeholder=self._start or "app/db/password")
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        event.prevent_default()
-        self.finish()
 
     def is_dirty(self) -> bool:
         return False

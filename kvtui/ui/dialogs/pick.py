@@ -18,6 +18,8 @@ from kvtui.ui.widgets.row_list import Row, RowList
 class ListDialog(RowsDialog[str]):
     """An input over a list: typing narrows it, arrows move in it, enter chooses. Returns the chosen row's key."""
 
+    ENTER_FINISHES = True
+
     def __init__(
         self, title: str, *, placeholder: str = "type to narrow", main: str = "Choose", empty: str = ""
     ) -> None:
@@ -42,12 +44,6 @@ class ListDialog(RowsDialog[str]):
     @on(Input.Changed, "#query")
     def _changed(self, event: Input.Changed) -> None:
         self.narrow(event.value)
-
-    @on(Input.Submitted, "#query")
-    def _enter(self, event: Input.Submitted) -> None:
-        event.stop()
-        event.prevent_default()
-        self.finish()
 
     def on_resize(self) -> None:
         super().on_resize()

@@ -9,7 +9,7 @@ from datetime import timedelta
 from textual import on
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Button, Label, Select, Static
 
 from kvtui.domain.errors import InvalidInput, KvtuiError
 from kvtui.domain.metadata import Metadata, parse_duration
@@ -70,6 +70,8 @@ class ShareDialog(Dialog[Share]):
 class UnwrapDialog(Dialog[SecretValue]):
     """Asks for a wrapping token, to look into it first."""
 
+    ENTER_FINISHES = True
+
     def __init__(self) -> None:
         super().__init__("Unwrap", "Look")
 
@@ -77,11 +79,6 @@ class UnwrapDialog(Dialog[SecretValue]):
         yield Static(say("Where the token came from is looked up first, which uses nothing up."))
         yield Label("Wrapping token", classes="label", markup=False)
         yield SecretInput(id="wrapping-token")
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        event.prevent_default()
-        self.finish()
 
     def result(self) -> SecretValue:
         box = self.query_one("#wrapping-token", SecretInput)
