@@ -48,10 +48,12 @@ class Survey(Generic[T]):
         """Whether nothing more comes than what can be taken now."""
         return not self._thread.is_alive()
 
-    def take(self) -> Sequence[T]:
-        """What came since the last time. Raises what the reading raised, once all that came before was taken."""
+    def take(self, most: int | None = None) -> Sequence[T]:
+        """What came since the last time, or so many of it. Raises what the reading raised, once all that came before
+        was taken."""
         is_over = self.is_over
-        found = [self._came.popleft() for _ in range(len(self._came))]
+        there = len(self._came)
+        found = [self._came.popleft() for _ in range(there if most is None else min(there, most))]
         if is_over and not found and self._failed is not None:
             raise self._failed
         return found

@@ -17,7 +17,7 @@ from kvtui.domain.secret import Entry, EntryKind, Listing, VersionState
 from kvtui.ui.widgets.path_tree import PathTree, TreeState
 from kvtui.ui.widgets.tree_row import kind_of, path_of
 from kvtui.ui.widgets.tree_view import Badge
-from tests.support.hostile import HOSTILE, HostileString, hostile_id
+from tests.support.hostile import HOSTILE, HostileString, on_every_string
 from tests.support.screens import screen_text, wait_for_idle
 
 FOLDER, SECRET = EntryKind.FOLDER, EntryKind.SECRET
@@ -323,14 +323,14 @@ async def test_an_incomplete_listing_says_why() -> None:
         assert app.shown == [" • a", "   not complete: the store cannot list"]
 
 
-@pytest.mark.parametrize("hostile", [entry for entry in HOSTILE if entry.value], ids=hostile_id)
-def test_a_hostile_name_is_drawn_on_exactly_its_row(hostile: HostileString) -> None:
+@on_every_string
+def test_a_hostile_name_is_drawn_on_exactly_its_row(entry: HostileString) -> None:
     from rich.style import Style
 
     from kvtui.text import sanitize
     from kvtui.ui.widgets.tree_line import UNICODE, TreeLine, draw_line
 
-    name = hostile.value.replace("/", "")
+    name = entry.value.replace("/", "")
     for width in (20, 80):
         line = TreeLine(f"folder/{name}", badges=("due",), matched=range(7, 7 + len(name)))
         strip = draw_line(line, width, UNICODE, lambda _: Style())

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from kvtui.backends.contract import Backend
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryStore
+from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import PermissionDenied, Unavailable
-from kvtui.domain.secret import Indexed, Listing, Skip, Skipped
+from kvtui.domain.secret import Entry, Indexed, Listing, Skip, Skipped
 from kvtui.domain.value import SecretValue
-from kvtui.services.listing import GrowingTree, tree_entries
+from kvtui.services.listing import GrowingTree, Growth, tree_entries
 from kvtui.services.search import NamesIndex
 from kvtui.services.survey import Survey
 
@@ -92,23 +93,47 @@ def test_leaving_it_closes_what_is_read_and_raises_nothing() -> None:
 # A tree
 
 
-@given(found=PATHS, cuts=st.lists(st.integers(1, 5), max_size=20))
-def test_a_growing_tree_ends_with_the_listing_of_every_folder(found: set[str], cuts: list[int]) -> None:
+@given(
+    found=PATHS,
+    cuts=st.lists(st.integers(1, 5), max_size=20),
+    known=st.sets(st.sampled_from(["", "a", "b", "a/b", "ab", "0"])),
+)
+def test_a_growing_tree_ends_with_the_listing_of_every_folder(
+    found: set[str], cuts: list[int], known: set[str]
+) -> None:
     backend = store_with(*found)
     entries = list(tree_entries(backend, lambda _: None))
-    growing, shown = GrowingTree(1000), dict[str, Listing]()
-    while entries:
-        some = cuts.pop() if cuts else 3
-        for listing in growing.add(entries[:some]):
-            shown[listing.path] = listing
-            assert listing.complete or set(listing.entries) <= set(backend.list(listing.path).entries)
-        entries = entries[some:]
-    shown |= {listing.path: listing for listing in growing.end()}
     folders = {"", *(path.rpartition("/")[0] for path in found)} | {
         "/".join(path.split("/")[:depth]) for path in found for depth in range(1, path.count("/") + 1)
     }
-    assert set(shown) == folders
-    assert all(list(shown[folder].entries) == list(backend.list(folder).entries) for folder in folders)
+    growing, shown, ended = GrowingTree(1000, known), dict[str, list[Entry]](), set[str]()
+
+    def take_up(news: list[Growth | Listing]) -> None:
+        for new in news:
+            listed = list(backend.list(new.path).entries)
+            assert new.path not in ended
+            assert not new.path or paths.parent(new.path) in shown or known
+            if isinstance(new, Listing):
+                assert new.path in known
+                assert new.complete
+                assert list(new.entries) == listed
+            else:
+                assert new.path not in known
+            before = shown.setdefault(new.path, [])
+            assert not set(new.entries) & set(before)
+            before += new.entries
+            assert set(before) <= set(listed)
+            if isinstance(new, Listing) or not new.note:
+                ended.add(new.path)
+
+    while entries:
+        some = cuts.pop() if cuts else 3
+        take_up(growing.add(entries[:some]))
+        entries = entries[some:]
+    take_up(growing.end())
+    assert set(shown) == ended == folders - ({""} & known)
+    order = {folder: list(backend.list(folder).entries) for folder in ended}
+    assert {folder: sorted(shown[folder], key=order[folder].index) for folder in ended} == order
 
 
 def test_a_folder_that_is_not_listed_stands_in_its_place() -> None:
@@ -121,21 +146,27 @@ def test_a_folder_that_is_not_listed_stands_in_its_place() -> None:
     entries = list(tree_entries(backend, told.append))
     assert {(entry.path, entry.is_folder) for entry in entries} == {("a/x", False), ("b", True), ("c", True)}
     growing = GrowingTree(9)
-    growing.add(entries)
-    assert [entry.path for entry in growing.end()[0].entries] == ["a", "b", "c"]
+    (root, *_) = growing.add(entries)
+    assert [entry.path for entry in root.entries] == ["a", "b", "c"]
+    assert [(end.path, list(end.entries)) for end in growing.end()] == [("", []), ("a", [])]
 
 
 def test_a_tree_that_is_full_takes_no_more() -> None:
     growing = GrowingTree(2)
     growing.add(tree_entries(store_with("a/1", "a/2", "b/3"), lambda _: None))
     assert growing.is_full
-    (root, folder) = growing.rest(["", "a"], "That is not all.")
-    assert ([entry.path for entry in folder.entries], folder.complete, folder.note) == (
-        ["a/1", "a/2"],
-        False,
-        "That is not all.",
-    )
-    assert not root.complete
+    (root, folder) = growing.rest("That is not all.")
+    assert [entry.path for entry in folder.entries] == []
+    assert (root.path, folder.path) == ("", "a")
+    assert {each.note for each in (root, folder)} == {"That is not all."}
+
+
+def test_a_tree_that_is_full_has_told_what_it_took() -> None:
+    growing = GrowingTree(2)
+    (root, folder) = growing.add(tree_entries(store_with("a/1", "a/2", "b/3"), lambda _: None))
+    assert [entry.path for entry in root.entries] == ["a"]
+    assert [entry.path for entry in folder.entries] == ["a/1", "a/2"]
+    assert "" not in {root.note, folder.note}
 
 
 # Names

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kvtui.domain.path import name, parent
 from kvtui.domain.secret import Entry, EntryKind, VersionState
-from kvtui.ui.widgets.tree_row import NoteKind, depth_of, folder_of, kind_of, path_of, row_of
-from kvtui.ui.widgets.tree_rows import Terms, TreeRows
+from kvtui.ui.widgets.tree_filter import Terms
+from kvtui.ui.widgets.tree_row import NoteKind, depth_of, folder_of, kind_of, merge, order, path_of, row_of
+from kvtui.ui.widgets.tree_rows import TreeRows
 
 FOLDER, SECRET = EntryKind.FOLDER, EntryKind.SECRET
 
@@ -206,7 +209,8 @@ LISTING = st.lists(st.tuples(SEGMENTS, st.booleans()), max_size=6)
 
 
 class Model(RuleBasedStateMachine):
-    """Any order of loading, opening, closing, failing, marking and filtering, against the naive drawing."""
+    """Any order of loading, growing, opening, closing, failing and filtering, at once or in slices, against the naive
+    drawing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -214,6 +218,7 @@ class Model(RuleBasedStateMachine):
         self.root = Node(open=True)
         self.rows.open("")
         self.query = ""
+        self.coming: str | None = None
         self.folded: set[str] = set()
 
     def folders(self) -> list[tuple[str, Node]]:
@@ -241,6 +246,15 @@ class Model(RuleBasedStateMachine):
         still_there = {path for path, _ in self.folders()}
         self.folded &= still_there
 
+    @rule(data=st.data(), listing=LISTING, note=st.sampled_from(["", "still reading"]))
+    def grow(self, data: st.DataObject, listing: list[tuple[str, bool]], note: str) -> None:
+        path, node = self.pick(data)
+        prefix = f"{path}/" if path else ""
+        self.rows.extend(path, [Entry(prefix + name, FOLDER if folder else SECRET) for name, folder in listing], note)
+        for segment, folder in listing:
+            node.names.setdefault((segment, 0 if folder else 1), Node() if folder else None)
+        node.loaded, node.note = True, note or None
+
     @rule(data=st.data())
     def fail(self, data: st.DataObject) -> None:
         path, node = self.pick(data)
@@ -258,24 +272,35 @@ class Model(RuleBasedStateMachine):
     def close(self, data: st.DataObject) -> None:
         path, node = self.pick(data)
         if path:
-            if self.query and node.loaded and self.hits(path, node) and self.query not in f"{path}/":
+            if self.query and node.loaded and self.hits(path, node) and not self.matches(f"{path}/"):
                 self.folded.add(path)
             self.rows.close(path)
             node.open = False
 
-    @rule(query=st.sampled_from(["", "", "a", "b", "z", "日"]))
-    def filter(self, query: str) -> None:
-        self.query = query
-        self.folded.clear()
-        self.rows.set_filter(Terms(query) if query else None)
+    @rule(query=st.sampled_from(["", "", "a", "a-", "a b", "b", "z", "日"]), at_once=st.booleans())
+    def filter(self, query: str, at_once: bool) -> None:
+        self.coming = query
+        self.filtered(self.rows.set_filter(Terms(query) if query else None, inf if at_once else 0.0))
+
+    @rule(at_once=st.booleans())
+    def go_on_with_the_filter(self, at_once: bool) -> None:
+        self.filtered(self.rows.go_on(inf if at_once else 0.0))
+
+    def filtered(self, done: bool) -> None:
+        if done and self.coming is not None:
+            self.query, self.coming = self.coming, None
+            self.folded.clear()
+
+    def matches(self, row: str) -> bool:
+        return all(term in row.lower() for term in self.query.split())
 
     def hits(self, path: str, node: Node) -> bool:
         """Whether anything loaded below matches."""
         prefix = f"{path}/" if path else ""
         return any(
-            self.query in f"{prefix}{segment}".lower()
+            self.matches(f"{prefix}{segment}{'' if kind else '/'}")
             or (child is not None and child.loaded and self.hits(prefix + segment, child))
-            for (segment, _), child in node.names.items()
+            for (segment, kind), child in node.names.items()
         )
 
     def draw(self, path: str, node: Node, held: bool = False) -> list[str]:
@@ -283,7 +308,7 @@ class Model(RuleBasedStateMachine):
         prefix = f"{path}/" if path else ""
         for (segment, kind), child in sorted(node.names.items(), key=lambda item: item[0]):
             row = prefix + segment + ("" if kind else "/")
-            hit = self.query in row.lower()
+            hit = self.matches(row)
             if child is None:
                 drawn += [row] if hit else []
             elif hit:
@@ -322,7 +347,84 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestModel.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+
+
+NAMES = st.text(alphabet="a-/Z\x00\U0010ffff", min_size=1, max_size=6).filter(
+    lambda path: "" not in path.split("/") and "//" not in path
+)
+
+
+@given(paths=st.lists(NAMES, max_size=8), notes=st.booleans())
+def test_the_order_is_that_of_the_tree_drawn_out(paths: list[str], notes: bool) -> None:
+    rows = set(paths) | {f"{path}/" for path in paths} | {f"{path}//" for path in paths if notes} | {"//"}
+
+    def by_level(row: str) -> list[tuple[int, str, int]]:
+        *above, name = path_of(row).split("/")
+        if row.endswith("//"):
+            above = [*above, name] if name else above
+            return [(0, segment, 0) for segment in above] + [(1, "", 0)]
+        return [(0, segment, 0) for segment in above] + [(0, name, 0 if row.endswith("/") else 1)]
+
+    assert sorted(rows, key=order) == sorted(rows, key=by_level)
+
+
+@given(st.sets(NAMES), st.sets(NAMES))
+def test_merged_rows_are_those_of_both_in_order(first: set[str], second: set[str]) -> None:
+    into = sorted(first, key=order)
+    assert merge(into, sorted(second, key=order)) == sorted(second - first, key=order)
+    assert into == sorted(first | second, key=order)
+
+
+def test_a_filter_over_very_many_rows_is_made_in_slices_and_what_comes_meanwhile_is_in_it() -> None:
+    rows = tree(("", ["big/", "last/"]), ("last", ["last/7"]))
+    rows.set_children("big", [Entry(f"big/{number:06}", SECRET) for number in range(50_000)])
+    rows.open("big")
+    before = list(rows.rows)
+    assert not rows.set_filter(Terms("77"), 0.0)
+    assert rows.rows == before
+    assert rows.matcher is None
+    slices = 1
+    rows.extend("big", entries("big/77-new"))
+    rows.extend("last", entries("last/77-new"))
+    rows.extend("", entries("other/"))
+    while not rows.go_on(0.0):
+        slices += 1
+    assert slices >= 5
+    wanted = [row for row in before if "77" in row]
+    assert rows.rows == ["big/", *wanted, "big/77-new", "last/", "last/77-new"]
+
+
+def test_a_filter_that_grows_is_asked_only_about_what_it_let_through_before() -> None:
+    asked: list[int] = []
+
+    class Counting(Terms):
+        def select(self, rows: Sequence[str]) -> list[str]:
+            asked.append(len(rows))
+            return super().select(rows)
+
+    rows = tree(("", [f"{number:04}" for number in range(1000)]))
+    rows.set_filter(Counting("7"))
+    rows.set_filter(Counting("77"))
+    rows.set_filter(Counting("077"))
+    rows.extend("", entries("x077"))
+    rows.set_filter(Counting("7"))
+    assert asked == [1000, 271, 19, 1, 1001]
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "narrows"),
+    [
+        ("ab", "a", True),
+        ("a b", "b", True),
+        ("xa", "a", True),
+        ("a", "ab", False),
+        ("aB", "a", False),
+        ("b", "a", False),
+    ],
+)
+def test_a_query_narrows_another_where_all_it_finds_is_found_by_that(new: str, old: str, narrows: bool) -> None:
+    assert Terms(new).narrows(Terms(old)) is narrows
 
 
 def test_entries_out_of_the_ordinary_are_kept_for_their_badges() -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_FILTERED = 100_000
 """Secrets a filter looks at; more than that are found with ctrl+f."""
+AT_ONCE = 500
+"""Names of a walk that are shown in one frame: a few milliseconds of it."""
 
 
 class Browsing(Watching):
@@ -140,26 +142,23 @@ class Browsing(Watching):
         from kvtui.services.survey import Survey  # noqa: PLC0415
         from kvtui.ui.coming import batches  # noqa: PLC0415
 
-        tree, growing = self.path_tree, GrowingTree(MOST_FILTERED)
-        loaded, partly = set(tree.loaded_folders()), set[str]()
+        tree = self.path_tree
+        growing = GrowingTree(MOST_FILTERED, known=tree.loaded_folders())
         try:
             with Survey(self.session.backend, tree_entries) as survey:
-                async for entries in batches(survey):
-                    known = await self.call(growing.add, entries)
-                    known = [listing for listing in known if listing.complete or listing.path not in loaded]
-                    partly |= {listing.path for listing in known if not listing.complete}
-                    tree.show_listings(known)
+                async for entries in batches(survey, AT_ONCE):
+                    tree.show_growth(growing.add(entries))
                     if growing.is_full:
                         break
         except BaseException:
-            tree.show_listings(growing.rest(partly, "Not all of it was read. ctrl+r reads it again."))
+            tree.show_growth(growing.rest("Not all of it was read. ctrl+r reads it again."))
             raise
         if growing.is_full:
             only = f"Only the first {MOST_FILTERED:,} secrets are filtered. ctrl+f finds all."
-            tree.show_listings(growing.rest(partly, only))
+            tree.show_growth(growing.rest(only))
             self.say(only)
         else:
-            tree.show_listings(listing for listing in growing.end() if listing.path or "" not in loaded)
+            tree.show_growth(growing.end())
         for what in survey.left_out.places:
             self.show_not_listed(what.path, what.error)
         self.status.not_listed = survey.left_out.counts

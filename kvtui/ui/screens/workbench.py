@@ -23,9 +23,10 @@ from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.key_bar import KeyBar
 from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, VersionsPane
-from kvtui.ui.widgets.path_tree import Badge, PathTree
+from kvtui.ui.widgets.path_tree import PathTree
 from kvtui.ui.widgets.row_list import RowList
 from kvtui.ui.widgets.status import StatusLine
+from kvtui.ui.widgets.tree_view import Badge
 
 if TYPE_CHECKING:
     from kvtui.ui.app import KvtuiApp

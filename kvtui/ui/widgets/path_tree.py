@@ -6,36 +6,33 @@ the table of actions calls its methods.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from rich.segment import Segment
 from textual import events
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import var
-from textual.strip import Strip
 
-from kvtui.domain import path as paths
 from kvtui.domain.secret import EntryKind, Listing
-from kvtui.ui.widgets.line_cursor import LineCursor
-from kvtui.ui.widgets.tree_line import ASCII, UNICODE, TreeLine, draw_line, line_prefix
+from kvtui.ui.widgets.tree_line import line_prefix
 from kvtui.ui.widgets.tree_row import NoteKind, folder_of, is_folder, kind_of, note_row, path_of, row_of
-from kvtui.ui.widgets.tree_rows import Matcher, Terms, TreeRows
+from kvtui.ui.widgets.tree_rows import TreeRows
+from kvtui.ui.widgets.tree_view import Badge, TreeView
 
-_DRAWN_LINES = 500
-"""How many drawn lines are kept: several screens."""
+if TYPE_CHECKING:
+    from textual.timer import Timer
 
+    from kvtui.services.listing import Growth
+    from kvtui.ui.widgets.tree_filter import Matcher
+    from kvtui.ui.widgets.tree_quest import Quest
 
-class Badge(StrEnum):
-    """What the rest of the program knows of a row. What a listing tells (deleted) needs no badge."""
-
-    DUE = "due"
-    STAGED = "staged"
-    DENIED = "denied"
+_FILTER_SECONDS = 0.008
+"""Of a frame, for a filter over more rows than can be matched at once."""
+_BESIDE_SECONDS = 0.002
+"""Between two such slices: a key that came meanwhile is answered first."""
+_LOOK_AT = 1000
+"""Rows that are matched at once where the first match is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,63 +43,8 @@ class TreeState:
     cursor: tuple[str, EntryKind] | None = None
 
 
-class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
+class PathTree(TreeView, can_focus=True, inherit_bindings=False):
     """A lazily loaded tree of folders and secrets. The root is not shown; a folder and a secret may share a path."""
-
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "path-tree--cursor",
-        "path-tree--guide",
-        "path-tree--folder",
-        "path-tree--secret",
-        "path-tree--deleted",
-        "path-tree--marked",
-        "path-tree--badge",
-        "path-tree--warning",
-        "path-tree--match",
-        "path-tree--escape",
-        "path-tree--note",
-        "path-tree--error",
-    }
-    DEFAULT_CSS = """
-    PathTree {
-        background: $surface;
-        color: $foreground;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-size-vertical: 1;
-
-        & > .path-tree--guide { color: $foreground 30%; }
-        & > .path-tree--folder { text-style: bold; }
-        & > .path-tree--deleted { color: $text-muted; text-style: strike; }
-        & > .path-tree--marked { color: $text-accent; text-style: bold; }
-        & > .path-tree--badge { color: $text-muted; }
-        & > .path-tree--warning { color: $text-warning; }
-        & > .path-tree--match { color: $text-accent; text-style: bold underline; }
-        & > .path-tree--escape { text-style: dim italic; }
-        & > .path-tree--note { color: $text-muted; text-style: italic; }
-        & > .path-tree--error { color: $text-error; }
-        & > .path-tree--cursor {
-            color: $block-cursor-blurred-foreground;
-            background: $block-cursor-blurred-background;
-            text-style: $block-cursor-blurred-text-style;
-        }
-        &:focus {
-            background-tint: $foreground 5%;
-            & > .path-tree--cursor {
-                color: $block-cursor-foreground;
-                background: $block-cursor-background;
-                text-style: $block-cursor-text-style;
-            }
-        }
-    }
-    PathTree:ansi {
-        color: ansi_default;
-        & > .path-tree--guide { color: ansi_default; text-style: dim; }
-        &:blur > .path-tree--cursor { text-style: underline; }
-        &:nocolor > .path-tree--cursor { text-style: reverse; }
-    }
-    """
 
     cursor: var[tuple[str, EntryKind] | None] = var[tuple[str, EntryKind] | None](None, init=False)
     """Path and kind of the row under the cursor; None on a note or in an empty tree. For reading and watching: it is
@@ -147,16 +89,11 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         classes: str | None = None,
     ) -> None:
         """`ascii`: signs for terminals that have no others."""
-        super().__init__(id=id, classes=classes)
-        self._model = TreeRows()
-        self._signs = ASCII if ascii else UNICODE
+        super().__init__(ascii=ascii, id=id, classes=classes)
         self._row: str | None = None
-        self._badges: dict[Badge, frozenset[str]] = {}
         self._requested: set[str] = set()
-        self._wanted: tuple[str, EntryKind | None] | None = None
-        self._listed_since: set[str] = set()  # folders listed since a path is wanted
-        self._revealed: asyncio.Future[bool] | None = None
-        self._strips: dict[tuple[TreeLine, int, bool], Strip] = {}  # lines as drawn: scrolling shows most of them again
+        self._quest: Quest | None = None
+        self._filtering: Timer | None = None
 
     # What it holds
 
@@ -189,12 +126,12 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
 
     def clear(self) -> None:
         """Show nothing: the store is locked or closed."""
-        self._end_reveal(False)
+        self._end_quest()
         self.clear_marks()
         self._model.clear()
         self._requested.clear()
         self._badges.clear()
-        self._strips.clear()
+        self.forget_drawn()
         self._row_changes()
 
     def restore(self, state: TreeState | None = None) -> None:
@@ -203,8 +140,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         for folder in state.open if state else ():
             self._model.open(folder)
         if state and state.cursor:
-            self._wanted = state.cursor
-            self._listed_since.clear()
+            self._seek(*state.cursor)
         self._open("")
 
     def reload(self) -> None:
@@ -217,32 +153,31 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
 
     def show_listing(self, listing: Listing) -> None:
         """A folder's children, asked for or not. The cursor stays on its row, wherever that is now."""
-        self._requested.discard(listing.path)
-        self._listed_since.add(listing.path)
         waiting = not self._model.is_loaded(listing.path) and self._row == note_row(listing.path)
+        self._show([listing], self._line if waiting else None)
+
+    def show_growth(self, came: Iterable[Listing | Growth]) -> None:
+        """What a walk over all folders brings: whole folders, and more of others."""
+        self._show(list(came))
+
+    def _show(self, came: Sequence[Listing | Growth], line: int | None = None) -> None:
+        if not came:
+            return
         marks = len(self._model.marked)
-        self._model.set_children(listing.path, listing.entries, listing.complete, listing.note)
-        self._row_changes(self._line if waiting else None)
+        for folder in came:
+            self._requested.discard(folder.path)
+            if isinstance(folder, Listing):
+                self._model.set_children(folder.path, folder.entries, folder.complete, folder.note)
+            else:
+                self._model.extend(folder.path, folder.entries, folder.note)
+        self._rows_came(line)
         if len(self._model.marked) != marks:
             self._marks_changed()
-        for folder in self._model.awaited(listing.path):
-            self._request(folder)
-        self._advance()
-
-    def show_listings(self, listings: Iterable[Listing]) -> None:
-        """Several at once, which is faster than one by one."""
-        folders = []
-        for listing in listings:
-            self._requested.discard(listing.path)
-            self._listed_since.add(listing.path)
-            self._model.set_children(listing.path, listing.entries, listing.complete, listing.note, show=False)
-            folders.append(listing.path)
-        if folders:
-            self._model.show_all()
-            self._row_changes()
-            self._marks_changed()
-            for awaited in [each for folder in folders for each in self._model.awaited(folder)]:
+        for folder in came:
+            for awaited in self._model.awaited(folder.path):
                 self._request(awaited)
+        if self._quest is not None:
+            self._quest.listed |= {folder.path for folder in came}
             self._advance()
 
     def loaded_folders(self) -> Sequence[str]:
@@ -252,7 +187,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         """A folder could not be listed: `label: message` stands below it, everything else goes on."""
         self._requested.discard(folder)
         self._model.set_error(folder, message, label)
-        self._row_changes()
+        self._rows_came()
         self._advance()
 
     def add(self, path: str, kind: EntryKind) -> None:
@@ -264,7 +199,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
     def set_badge(self, badge: Badge, where: Iterable[str], kind: EntryKind = EntryKind.SECRET) -> None:
         """Put a badge on these paths and take it off all others."""
         self._badges[badge] = frozenset(row_of(path, kind) for path in where)
-        self.refresh()
+        self.redraw()
 
     def _open(self, folder: str) -> None:
         if self._model.open(folder):
@@ -281,56 +216,36 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
 
     def select(self, path: str, kind: EntryKind | None = None) -> None:
         """Move the cursor to a path, opening folders as they load; of a shared path to the secret unless told."""
-        self._end_reveal(False)
-        self._wanted = (path, kind)
-        self._listed_since.clear()
+        self._seek(path, kind)
         self._advance()
 
     async def reveal_path(self, path: str, kind: EntryKind | None = None) -> bool:
         """`select`, and wait. False when the path is not there, a folder above it fails, a filter hides it, or the
         cursor was moved meanwhile. Await it in a worker: listings must be able to arrive."""
         self.select(path, kind)
-        if self._wanted is None:
+        if self._quest is None:
             return self.cursor is not None and self.cursor[0] == path and kind in (None, self.cursor[1])
-        self._revealed = asyncio.get_running_loop().create_future()
-        return await self._revealed
+        return await self._quest.ended()
+
+    def _seek(self, path: str, kind: EntryKind | None) -> None:
+        from kvtui.ui.widgets.tree_quest import Quest  # noqa: PLC0415 - most starts go to no path
+
+        self._end_quest()
+        self._quest = Quest(path, kind)
 
     def _advance(self) -> None:
         """Go on towards the wanted path as far as what is loaded reaches."""
-        if self._wanted is None:
+        if self._quest is None or (end := self._quest.go_on(self._model, self._open, self._request)) is None:
             return
-        path, kind = self._wanted
-        reached, failed = "", False
-        for folder in ["", *paths.ancestors(path)]:
-            if folder and not self._model.has(folder, EntryKind.FOLDER):
-                break
-            reached = folder
-            if not self._model.is_wanted_open(folder):
-                self._open(folder)
-            if not self._model.is_loaded(folder):
-                note = self._model.note(folder)
-                failed = note is not None and note.kind is NoteKind.ERROR
-                if not failed:
-                    self._request(folder)
-                    return
-                break
-        named = [row_of(path, one) for one in (EntryKind.SECRET, EntryKind.FOLDER) if self._model.has(path, one)]
-        rows = [row for row in named if kind in (kind_of(row), None)]
-        if not rows and not failed and reached not in self._listed_since:
-            self._request(reached)  # what was listed before may be out of date
-            return
-        lines = [line for row in rows if (line := self._model.find(row)) is not None]
-        self._end_reveal(bool(lines))
-        if lines:
-            self._place(lines[0])
-        elif reached:
-            self._place(self._model.nearest(f"{reached}/"))
+        found, line = end
+        self._end_quest(found=found)
+        if line >= 0:
+            self._place(line)
 
-    def _end_reveal(self, found: bool) -> None:
-        self._wanted = None
-        if self._revealed and not self._revealed.done():
-            self._revealed.set_result(found)
-        self._revealed = None
+    def _end_quest(self, *, found: bool = False) -> None:
+        quest, self._quest = self._quest, None
+        if quest is not None:
+            quest.end(found=found)
 
     # The cursor
 
@@ -338,7 +253,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         """Right: open the folder; of an open one, go to its first child."""
         if self._row is None or not is_folder(self._row):
             return
-        self._end_reveal(False)
+        self._end_quest()
         if self._model.is_open_at(self._line):
             self.move(1)
         else:
@@ -357,7 +272,7 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
         """Open or close the folder under the cursor."""
         if self._row is None or not is_folder(self._row):
             return
-        self._end_reveal(False)
+        self._end_quest()
         if self._model.is_open_at(self._line):
             self._close(path_of(self._row))
         else:
@@ -381,18 +296,18 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
                     self._row_changes()
 
     def fold_all(self) -> None:
-        self._end_reveal(False)
+        self._end_quest()
         self._model.close_all()
         self._row_changes()
 
     def _close(self, folder: str) -> None:
-        self._end_reveal(False)
+        self._end_quest()
         self._model.close(folder)
         self._row_changes()
 
     def _go(self, line: int) -> None:
         """A move by the user: it ends the way to a path that is still loading."""
-        self._end_reveal(False)
+        self._end_quest()
         self._place(line)
 
     def _place(self, line: int) -> None:
@@ -418,19 +333,27 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
 
     def _row_changes(self, line: int | None = None) -> None:
         """The rows are others now: same row under the cursor (or `line`), at the same height on the screen."""
-        height_on_screen = self._line - self.scroll_offset.y
+        self._rows_came(line)
+        self._keep_cursor_visible()
+        self.redraw()
+
+    def _rows_came(self, line: int | None = None) -> None:
+        """The same, and where somebody scrolled away from the cursor, the same row at the top."""
+        top = self.scroll_offset.y
+        cursor_at, first = self._line - top, self._on_screen.get(0)
         rows = len(self._model)
-        if self.virtual_size.height != rows:
-            self.virtual_size = Size(0, rows)
+        self._set_height(rows)
         if line is not None:
             self._line = min(line, rows - 1)
         else:
             self._line = self._model.nearest(self._row) if self._row is not None else min(0, rows - 1)
-        if 0 <= height_on_screen < self._page:
-            self.scroll_to(y=self._line - height_on_screen, animate=False, force=True)
+        if 0 <= cursor_at < self._page:
+            self._scroll(self._line - cursor_at)
+            self._keep_cursor_visible()
+        elif first is not None and first[0] is not None:
+            self._scroll(self._model.nearest(first[0].row))
         self._announce()
-        self._keep_cursor_visible()
-        self.refresh()
+        self.redraw()
 
     # Marks
 
@@ -456,63 +379,53 @@ class PathTree(LineCursor, can_focus=True, inherit_bindings=False):
             self._marks_changed()
 
     def _marks_changed(self) -> None:
-        self.refresh()
+        self.redraw()
         self.post_message(self.MarksChanged(self))
 
     # Filter
 
     def filter(self, query: str | Matcher) -> None:
-        """Show only loaded rows whose path has every term of the query, and their folders. `""` shows all again."""
-        self._end_reveal(False)
-        matcher = (Terms(query) if query.strip() else None) if isinstance(query, str) else query
-        self._model.set_filter(matcher)
-        self._row_changes()
+        """Show only loaded rows whose path has every term of the query, and their folders. `""` shows all again. With
+        very many rows those of before stay until it is known which."""
+        self._end_quest()
+        if self._filtering is not None:
+            self._filtering.stop()
+            self._filtering = None
+        matcher: Matcher | None
+        if isinstance(query, str):
+            from kvtui.ui.widgets.tree_filter import Terms  # noqa: PLC0415 - the first filter loads it
+
+            matcher = Terms(query) if query.strip() else None
+        else:
+            matcher = query
+        if self._model.set_filter(matcher, _FILTER_SECONDS):
+            self._row_changes()
+        else:
+            self._filtering = self.set_timer(_BESIDE_SECONDS, self._filter_on)
+
+    def _filter_on(self) -> None:
+        if self._model.go_on(_FILTER_SECONDS):
+            self._filtering = None
+            self._row_changes()
+        else:
+            self._filtering = self.set_timer(_BESIDE_SECONDS, self._filter_on)
 
     def move_to_match(self) -> None:
         """Move from a folder that is only shown for what is in it to the first row that matches the filter itself."""
-        matches = self._model.matcher.select(self._model.rows) if self._model.matcher is not None else []
-        if matches and self._row not in matches and (line := self._model.find(matches[0])) is not None:
+        if self._filtering is not None:
+            self._filtering.stop()
+            self._filtering = None
+            self._model.go_on()
+            self._row_changes()
+        matcher, rows = self._model.matcher, self._model.rows
+        if matcher is None or (self._row is not None and matcher.select([self._row])):
+            return
+        pieces = (matcher.select(rows[at : at + _LOOK_AT]) for at in range(0, len(rows), _LOOK_AT))
+        first = next((piece[0] for piece in pieces if piece), None)
+        if first is not None and (line := self._model.find(first)) is not None:
             self._go(line)
 
-    # Drawing and the mouse
-
-    def render_line(self, y: int) -> Strip:
-        index = y + self.scroll_offset.y
-        width = self.scrollable_content_region.width
-        if index >= len(self._model):
-            if index == 0 and self._model.matcher is not None:
-                nothing = Segment("   nothing loaded matches", self.get_component_rich_style("path-tree--note"))
-                return Strip([nothing]).adjust_cell_length(width, self.rich_style)
-            return Strip.blank(width, self.rich_style)
-        row = self._model.rows[index]
-        line = TreeLine(
-            row=row,
-            open=self._model.is_open_at(index),
-            entry=self._model.entry(row),
-            note=self._model.note(path_of(row)) if row.endswith("/") else None,
-            marked=row in self._model.marked,
-            badges=tuple(badge.value for badge, rows in self._badges.items() if row in rows),
-            matched=tuple(self._model.matcher.positions(path_of(row))) if self._model.matcher else (),
-        )
-        drawn = (line, width, index == self._line)
-        strip = self._strips.get(drawn)
-        if strip is None:
-            strip = self._draw(line, width, cursor=index == self._line)
-            if len(self._strips) >= _DRAWN_LINES:
-                self._strips.clear()
-            self._strips[drawn] = strip
-        return strip
-
-    def _draw(self, line: TreeLine, width: int, *, cursor: bool) -> Strip:
-        strip = draw_line(line, width, self._signs, lambda name: self.get_component_rich_style(f"path-tree--{name}"))
-        if not cursor:
-            return strip
-        look = self.get_component_rich_style("path-tree--cursor")
-        return Strip(Segment.apply_style(strip, post_style=look), width)
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips.clear()
+    # The mouse
 
     def on_click(self, event: events.Click) -> None:
         """A click moves the cursor; on a folder's arrow it toggles; a double click is enter."""

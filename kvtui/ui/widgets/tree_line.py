@@ -59,6 +59,10 @@ class TreeLine:
     """Indexes into the path."""
 
 
+NOTHING_MATCHES = TreeLine("//", note=Note(NoteKind.UNMATCHED))
+"""Stands alone in a tree of which a filter shows nothing."""
+
+
 def line_prefix(row: str, width: int) -> int:
     """Cells before a row's name: mark, indentation and sign."""
     return 1 + _indent(row, width) + 2
@@ -116,6 +120,8 @@ def _note_text(note: Note, signs: Signs) -> str:
             return "loading" + signs.more
         case NoteKind.EMPTY:
             return "empty"
+        case NoteKind.UNMATCHED:
+            return "nothing loaded matches"
         case NoteKind.PARTIAL:
             return f"not complete: {note.text}" if note.text else "not complete"
         case NoteKind.ERROR:

@@ -2,56 +2,40 @@
 
 There are no node objects. Rows (see `tree_row`) have a total order, so finding one is a bisection, opening a folder one
 slice insertion and closing it one slice deletion; a folder is shown open exactly when the row after it lies below it.
+What arrives is merged into the folder it is about. A change costs what it changes, not what there is.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from operator import lt
-from typing import Protocol
+from collections.abc import Sequence
+from math import inf
+from typing import TYPE_CHECKING
 
 from kvtui.domain import path as paths
-from kvtui.domain.metadata import SecretType
-from kvtui.domain.secret import Entry, EntryKind, VersionState
-from kvtui.ui.widgets.tree_row import EMPTY, LOADING, Note, NoteKind, folder_of, is_folder, note_row, order, row_of
+from kvtui.domain.secret import Entry, EntryKind
+from kvtui.ui.widgets.tree_row import (
+    EMPTY,
+    LOADING,
+    Note,
+    NoteKind,
+    folder_of,
+    index_of,
+    is_folder,
+    merge,
+    note_row,
+    order,
+    row_of,
+    rows_of,
+    told_of,
+)
 
-_PLAIN_TYPES = (None, SecretType.SECRET)
-_PLAIN_STATES = (None, VersionState.LIVE)
+if TYPE_CHECKING:
+    from kvtui.ui.widgets.tree_filter import Filter, Matcher
 
-
-class Matcher(Protocol):
-    """A filter over rows. Whole lists at a time, because a call for each of many rows would be felt at every key."""
-
-    def select(self, rows: Sequence[str]) -> list[str]:
-        """The rows that match, in the same order."""
-
-    def positions(self, path: str) -> Iterable[int]:
-        """Indexes into a matching path of the characters that matched."""
-
-
-class Terms:
-    """Rows that hold every white-space separated term of a query. Case counts once the query has a capital."""
-
-    def __init__(self, query: str) -> None:
-        self._exact = query != query.lower()
-        self._terms = query.split()
-
-    def select(self, rows: Sequence[str]) -> list[str]:
-        found = list(rows)
-        for term in self._terms:
-            if self._exact:
-                found = [row for row in found if term in row]
-            else:
-                found = [row for row in found if term in row.lower()]
-        return found
-
-    def positions(self, path: str) -> set[int]:
-        """The last place of each term: the end of a path tells more than its folders."""
-        text = path if self._exact else "".join(low if len(low := ch.lower()) == 1 else ch for ch in path)
-        starts = {term: text.rfind(term) for term in self._terms}
-        return {at for term, start in starts.items() if start >= 0 for at in range(start, start + len(term))}
+_FEW = 16
+"""Open folders are looked for one by one where they are fewer than one in so many rows."""
 
 
 class TreeRows:
@@ -68,10 +52,8 @@ class TreeRows:
         # By parent folder, so that a folder's open or loaded children are found without looking at all of them.
         self._open: defaultdict[str, set[str]] = defaultdict(set)
         self._loaded: defaultdict[str, set[str]] = defaultdict(set)
-        self._matcher: Matcher | None = None
-        self._matches: dict[str, list[str]] = {}  # with a filter: what is shown of each loaded folder
-        self._held: set[str] = set()  # folders that do not match, shown open for what matches in them
-        self._folded: set[str] = set()  # of those, the ones closed by hand
+        self._filter: Filter | None = None
+        self._coming: Filter | None = None  # is being made, to take its place
 
     # What is there
 
@@ -92,10 +74,7 @@ class TreeRows:
 
     def has(self, path: str, kind: EntryKind) -> bool:
         """Whether a listing named this folder or secret, shown or not."""
-        siblings = self._children.get(paths.parent(path))
-        row = row_of(path, kind)
-        at = bisect_left(siblings, order(row), key=order) if siblings else 0
-        return siblings is not None and at < len(siblings) and siblings[at] == row
+        return index_of(self._children.get(paths.parent(path), []), row_of(path, kind)) is not None
 
     def children(self, folder: str) -> Sequence[str]:
         """The rows of a loaded folder, filter or not; empty where it is not loaded."""
@@ -134,8 +113,7 @@ class TreeRows:
 
     def find(self, row: str) -> int | None:
         """Where a row is shown, None where it is not."""
-        at = bisect_left(self.rows, order(row), key=order)
-        return at if at < len(self.rows) and self.rows[at] == row else None
+        return index_of(self.rows, row)
 
     def parent_row(self, index: int) -> int | None:
         """Where the folder that holds the row at `index` is shown; None below the root."""
@@ -161,37 +139,38 @@ class TreeRows:
 
     # Loading
 
-    def set_children(
-        self, folder: str, entries: Sequence[Entry], complete: bool = True, note: str = "", *, show: bool = True
-    ) -> None:
+    def set_children(self, folder: str, entries: Sequence[Entry], complete: bool = True, note: str = "") -> None:
         """A folder's listing, the first or a newer one. Open folders that are still there stay open; marks of what is
-        gone are dropped. Without `show` the rows are as before until `show_all`. Raises ValueError for entries that are
-        not children of `folder`."""
-        children = _checked_rows(folder, entries)
-        self._children[folder] = children
-        if folder:
-            self._loaded[paths.parent(folder)].add(folder)
-        self._special[folder] = {
-            row_of(entry.path, entry.kind): entry
-            for entry in entries
-            if entry.type not in _PLAIN_TYPES or entry.state not in _PLAIN_STATES
-        }
-        if complete:
-            self._notes.pop(folder, None)
-        else:
-            self._notes[folder] = Note(NoteKind.PARTIAL, note)
-        self._drop_gone(folder, children)
-        if not show:
+        gone are dropped. Raises ValueError for entries that are not children of `folder`."""
+        rows = rows_of(folder, entries)
+        before = self._children.get(folder)
+        self._special[folder] = told_of(entries)
+        self._set_note(folder, None if complete else Note(NoteKind.PARTIAL, note))
+        if rows == before:
+            self._show_note(folder)
             return
-        if self._matcher is None:
-            self._show_again(folder)
-        else:
-            self.show_all()
+        self._take_up(folder, rows)
+        changed = [each.replaced(folder) for each in self._filters]
+        self._drop_gone(folder, rows)
+        self._show_again(changed[0] if changed else folder)
+
+    def extend(self, folder: str, entries: Sequence[Entry], note: str = "") -> None:
+        """More children of a folder, and that there may be others, which `note` says; once it is empty there are none.
+        Raises as `set_children`."""
+        rows = rows_of(folder, entries)
+        if folder not in self._children:
+            self._take_up(folder, [])
+        added = merge(self._children[folder], rows)
+        if special := told_of(entries):
+            self._special[folder] = self._special.get(folder, {}) | special
+        self._set_note(folder, Note(NoteKind.PARTIAL, note) if note else None)
+        self._show_more(folder, added)
+        self._show_note(folder)
 
     def set_error(self, folder: str, text: str, label: str = "denied") -> None:
         """Listing a folder failed. What an earlier listing named stays, with the note below it."""
         self._notes[folder] = Note(NoteKind.ERROR, text, label)
-        self._show_again(folder)
+        self._show_note(folder)
 
     def add(self, path: str, kind: EntryKind) -> list[str]:
         """A row that no listing names, and the folders above it, all of them open: somebody went there by name. It
@@ -201,43 +180,52 @@ class TreeRows:
             folder, what = paths.parent(place), kind if place == path else EntryKind.FOLDER
             if folder not in self._children:
                 new.append(folder)
-            if not self.has(place, what):
-                siblings, row = self._children.get(folder, []), row_of(place, what)
-                at = bisect_left(siblings, order(row), key=order)
-                self._children[folder] = [*siblings[:at], row, *siblings[at:]]
+                self._take_up(folder, [])
+            row = row_of(place, what)
             if folder:
-                self._loaded[paths.parent(folder)].add(folder)
                 self._open[paths.parent(folder)].add(folder)
-        self.show_all()
+            self._show_more(folder, merge(self._children[folder], [row]))
+        self.rows = self._below("")
         return new
 
     def clear_error(self, folder: str) -> None:
         """A folder is asked for again."""
         if (note := self._notes.get(folder)) and note.kind is NoteKind.ERROR:
             del self._notes[folder]
-            self._show_again(folder)
+            self._show_note(folder)
 
     def forget_closed(self) -> None:
         """Drop the children of folders neither open nor shown by a filter, which a refresh does not ask for: opening
         them loads them anew, and what is open below them is open again."""
         for folder in self.loaded_folders():
-            if not self.is_wanted_open(folder) and folder not in self._held:
+            if not self.is_wanted_open(folder) and not (self._filter and self._filter.is_held(folder)):
                 self._unload(folder)
-        if self._matcher is not None:
-            self.show_all()
 
     def clear(self) -> None:
         """Nothing is loaded, open or marked any more. A filter stays."""
+        matcher = self.matcher
+        self.set_filter(None)
         self._children.clear()
         self._special.clear()
         self._notes.clear()
         self._open.clear()
         self._loaded.clear()
-        self._matches.clear()
-        self._held.clear()
-        self._folded.clear()
         self.marked.clear()
         self.rows = []
+        if matcher is not None:
+            self._filter = self._made(matcher)
+            self._filter.go_on(inf)
+
+    def _take_up(self, folder: str, rows: list[str]) -> None:
+        self._children[folder] = rows
+        if folder:
+            self._loaded[paths.parent(folder)].add(folder)
+
+    def _set_note(self, folder: str, note: Note | None) -> None:
+        if note is None:
+            self._notes.pop(folder, None)
+        else:
+            self._notes[folder] = note
 
     def _drop_gone(self, folder: str, children: list[str]) -> None:
         known = self._open[folder] | self._loaded[folder]
@@ -246,7 +234,8 @@ class TreeRows:
             for child in known:
                 if f"{child}/" not in left:
                     self._forget(child)
-        self.marked -= {row for row in self.marked if folder_of(row) == folder}.difference(children)
+        if self.marked:
+            self.marked -= {row for row in self.marked if folder_of(row) == folder}.difference(children)
 
     def _forget(self, folder: str) -> None:
         """A folder is gone, and with it all below."""
@@ -262,7 +251,8 @@ class TreeRows:
         self._children.pop(folder, None)
         self._special.pop(folder, None)
         self._notes.pop(folder, None)
-        self._folded.discard(folder)
+        for each in self._filters:
+            each.forgotten(folder)
 
     # Opening and closing
 
@@ -270,7 +260,8 @@ class TreeRows:
         """Open a folder. Returns whether its children are not loaded yet."""
         if folder:
             self._open[paths.parent(folder)].add(folder)
-            self._folded.discard(folder)
+            for each in self._filters:
+                each.folded.discard(folder)
         self._show_again(folder)
         return folder not in self._children
 
@@ -279,109 +270,166 @@ class TreeRows:
         if not folder:
             return
         self._open[paths.parent(folder)].discard(folder)
-        if folder in self._held:
-            self._folded.add(folder)
+        if self._filter is not None and self._filter.is_held(folder):
+            self._filter.folded.add(folder)
         index = self.find(f"{folder}/")
         if index is not None:
             del self.rows[index + 1 : self._end(index)]
 
     def close_all(self) -> None:
         self._open.clear()
-        self._folded.update(self._held)
+        if self._filter is not None:
+            self._filter.folded |= {folder for folders in self._filter.held.values() for folder in folders}
         self.rows = self._below("")
 
     # Filter
 
-    def set_filter(self, matcher: Matcher | None) -> None:
-        """Show only the loaded rows that match and the folders they are in; None shows everything again."""
-        self._matcher = matcher
-        self._folded.clear()
-        self.show_all()
+    def set_filter(self, matcher: Matcher | None, seconds: float = inf) -> bool:
+        """Show only the loaded rows that match and the folders they are in; None shows everything again. Returns
+        whether it does; where that takes longer than `seconds`, `go_on` goes on, and the rows are as before until then.
+        """
+        if matcher is None:
+            was_filtered, self._filter, self._coming = self._filter is not None, None, None
+            if was_filtered:
+                self.rows = self._below("")
+            return True
+        self._coming = self._made(matcher)
+        return self.go_on(seconds)
+
+    def go_on(self, seconds: float = inf) -> bool:
+        """With the filter that was set, for about so long."""
+        if self._coming is not None:
+            if not self._coming.go_on(seconds):
+                return False
+            self._filter, self._coming = self._coming, None
+            self.rows = self._below("")
+        return True
 
     @property
     def matcher(self) -> Matcher | None:
-        return self._matcher
+        """What the rows that are shown match."""
+        return self._filter.matcher if self._filter is not None else None
+
+    def _made(self, matcher: Matcher) -> Filter:
+        from kvtui.ui.widgets.tree_filter import Filter  # noqa: PLC0415 - the first filter loads it
+
+        return Filter(matcher, self._children, self._loaded, self._filter)
+
+    @property
+    def _filters(self) -> list[Filter]:
+        """The one the rows go by first."""
+        return [each for each in (self._filter, self._coming) if each is not None]
+
+    # What is shown of it
 
     def _end(self, index: int) -> int:
         """Where the rows below the folder at `index` end."""
         row = self.rows[index]
         return bisect_left(self.rows, True, lo=index + 1, key=lambda other: not other.startswith(row))
 
-    def show_all(self) -> None:
-        """Bring all rows up to date."""
-        self._match()
-        self.rows = self._below("")
+    def _open_at(self, folder: str) -> int | None:
+        """Where the rows of a folder that is shown open begin."""
+        if not folder:
+            return 0
+        if not self._expands(folder):
+            return None
+        index = self.find(f"{folder}/")
+        return None if index is None else index + 1
 
     def _show_again(self, folder: str) -> None:
         """Bring the rows below one folder up to date with its children, note and open state."""
         if not folder:
             self.rows = self._below("")
+        elif (start := self._open_at(folder)) is not None:
+            self.rows[start : self._end(start - 1)] = self._below(folder)
+
+    def _show_note(self, folder: str) -> None:
+        """The same of its note alone."""
+        start = self._open_at(folder)
+        if start is None:
             return
-        index = self.find(f"{folder}/")
-        if index is not None and self._expands(folder):
-            self.rows[index + 1 : self._end(index)] = self._below(folder)
+        row = note_row(folder)
+        at = bisect_left(self.rows, order(row), lo=start, key=order)
+        is_there = at < len(self.rows) and self.rows[at] == row
+        if is_there is not self._shows_note(folder):
+            self.rows[at : at + is_there] = [] if is_there else [row]
+
+    def _show_more(self, folder: str, added: list[str]) -> None:
+        """Rows were added to a folder."""
+        more = {folder: added}
+        if self._filter is not None:
+            more = self._filter.extended(folder, added)
+        if self._coming is not None:
+            self._coming.extended(folder, added)
+        for where, rows in reversed(more.items()):  # the outermost first: its rows come with what is below them
+            if rows and (start := self._open_at(where)) is not None:
+                self._insert(where, rows, start)
+
+    def _insert(self, folder: str, added: list[str], place: int) -> None:
+        """One slice for each run of rows that stays together."""
+        at, shown = 0, self.rows
+        while at < len(added):
+            place = bisect_left(shown, order(added[at]), lo=place, key=order)
+            if place == len(shown):
+                end = len(added)
+            elif shown[place] == added[at]:
+                at += 1
+                continue
+            else:
+                end = bisect_left(added, order(shown[place]), lo=at + 1, key=order)
+            run = self._unfolded(self._parts(folder, added[at:end]))
+            shown[place:place] = run
+            at, place = end, place + len(run)
 
     def _expands(self, folder: str) -> bool:
         """Whether a folder whose row is shown is shown open."""
-        if folder in self._held:
-            return folder not in self._folded
+        if self._filter is not None and self._filter.is_held(folder):
+            return folder not in self._filter.folded
         return self.is_wanted_open(folder)
 
     def _below(self, folder: str) -> list[str]:
-        """The rows shown below an open folder. Works without recursion: a path may have two thousand segments."""
+        """The rows shown below an open folder."""
+        return self._unfolded([folder])
+
+    def _unfolded(self, parts: list[str | list[str]]) -> list[str]:
+        """Lists of rows, and of open folders what is below them. Works without recursion: a path may have two thousand
+        segments."""
         result: list[str] = []
-        todo: list[str | list[str]] = [folder]
+        todo = parts[::-1]
         while todo:
             item = todo.pop()
             if isinstance(item, list):
                 result += item
                 continue
-            rows = self._children.get(item, []) if self._matcher is None else self._matches.get(item, [])
-            parts: list[str | list[str]] = []
-            at = 0
-            for row in sorted((f"{child}/" for child in self._open[item] | self._loaded[item]), key=order):
-                index = bisect_left(rows, order(row), lo=at, key=order)
-                if index < len(rows) and rows[index] == row and self._expands(row[:-1]):
-                    parts += [rows[at : index + 1], row[:-1]]
-                    at = index + 1
-            parts.append(rows[at:] if at else rows)
+            rows = self._children if self._filter is None else self._filter.shown
+            inside = self._parts(item, rows.get(item, []))
             if self._shows_note(item):
-                parts.append([note_row(item)])
-            todo += reversed(parts)
+                inside.append([note_row(item)])
+            todo += reversed(inside)
         return result
 
+    def _parts(self, folder: str, rows: list[str]) -> list[str | list[str]]:
+        """Rows of a folder, and between them the folders that are shown open."""
+        unfolded = {f"{child}/" for child in self._open.get(folder, ())}
+        if self._filter is not None:
+            held = self._filter.held.get(folder, set())
+            unfolded |= {f"{child}/" for child in held - self._filter.folded}
+            unfolded -= {f"{child}/" for child in held & self._filter.folded}
+        if not unfolded:
+            return [rows]
+        if len(unfolded) * _FEW > len(rows):
+            places = [index for index, row in enumerate(rows) if row in unfolded]
+        else:
+            places = sorted(index for row in unfolded if (index := index_of(rows, row)) is not None)
+        parts: list[str | list[str]] = []
+        at = 0
+        for index in places:
+            parts += [rows[at : index + 1], rows[index][:-1]]
+            at = index + 1
+        parts.append(rows[at:])
+        return parts
+
     def _shows_note(self, folder: str) -> bool:
-        if self._matcher is None or folder not in self._children:
+        if self._filter is None or folder not in self._children:
             return self.note(folder) is not None
-        return folder in self._notes and folder not in self._held
-
-    def _match(self) -> None:
-        """Which children of each loaded folder the filter shows; from the innermost, as matches hold their folders."""
-        self._matches.clear()
-        self._held.clear()
-        if self._matcher is None:
-            return
-        for folder in sorted(self._children, key=lambda path: (bool(path), path.count("/")), reverse=True):
-            hits = self._matcher.select(self._children[folder])
-            holders = {f"{child}/" for child in self._loaded[folder] if self._matches.get(child)}.difference(hits)
-            self._held.update(row[:-1] for row in holders)
-            self._matches[folder] = sorted([*hits, *holders], key=order) if holders else hits
-
-
-def _checked_rows(folder: str, entries: Sequence[Entry]) -> list[str]:
-    """Entries as rows in display order. The usual case, a sorted listing, takes no work per row in Python."""
-    listed = [entry.path for entry in entries]
-    if not all(map(lt, listed, listed[1:])):
-        entries = sorted(entries, key=lambda entry: (entry.path, not entry.is_folder))
-        listed = [entry.path for entry in entries]
-    prefix = f"{folder}/" if folder else ""
-    # All between two strings with one prefix have it; then no other slash may be in them.
-    if listed and not (
-        listed[0] > prefix
-        and listed[0].startswith(prefix)
-        and listed[-1].startswith(prefix)
-        and "".join(listed).count("/") == len(listed) * prefix.count("/")
-    ):
-        raise ValueError("the listing names entries that are not in its folder")
-    rows = [entry.path + "/" if entry.kind is EntryKind.FOLDER else entry.path for entry in entries]
-    return rows if len(set(rows)) == len(rows) else list(dict.fromkeys(rows))
+        return folder in self._notes and not self._filter.is_held(folder)

@@ -1,0 +1,216 @@
+"""A scrolling view of a path tree's rows, with a cursor on one of them. Only rows in view are looked at, whatever their
+number, and a line is drawn again only when it looks otherwise."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from enum import StrEnum
+from typing import ClassVar, TypeAlias
+
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from kvtui.ui.widgets.tree_line import ASCII, NOTHING_MATCHES, UNICODE, TreeLine, draw_line
+from kvtui.ui.widgets.tree_row import path_of
+from kvtui.ui.widgets.tree_rows import TreeRows
+
+_DRAWN_LINES = 500
+"""How many drawn lines are kept: several screens."""
+
+_Look: TypeAlias = "tuple[TreeLine | None, int, bool]"
+"""All that is drawn of a line, its width, and whether the cursor is on it."""
+
+
+class Badge(StrEnum):
+    """What the rest of the program knows of a row. What a listing tells (deleted) needs no badge."""
+
+    DUE = "due"
+    STAGED = "staged"
+    DENIED = "denied"
+
+
+class TreeView(ScrollView, inherit_bindings=False):
+    """Has the rows, moves the cursor, draws. What they are and what keys do is left to PathTree."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "path-tree--cursor",
+        "path-tree--guide",
+        "path-tree--folder",
+        "path-tree--secret",
+        "path-tree--deleted",
+        "path-tree--marked",
+        "path-tree--badge",
+        "path-tree--warning",
+        "path-tree--match",
+        "path-tree--escape",
+        "path-tree--note",
+        "path-tree--error",
+    }
+    DEFAULT_CSS = """
+    TreeView {
+        background: $surface;
+        color: $foreground;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+
+        & > .path-tree--guide { color: $foreground 30%; }
+        & > .path-tree--folder { text-style: bold; }
+        & > .path-tree--deleted { color: $text-muted; text-style: strike; }
+        & > .path-tree--marked { color: $text-accent; text-style: bold; }
+        & > .path-tree--badge { color: $text-muted; }
+        & > .path-tree--warning { color: $text-warning; }
+        & > .path-tree--match { color: $text-accent; text-style: bold underline; }
+        & > .path-tree--escape { text-style: dim italic; }
+        & > .path-tree--note { color: $text-muted; text-style: italic; }
+        & > .path-tree--error { color: $text-error; }
+        & > .path-tree--cursor {
+            color: $block-cursor-blurred-foreground;
+            background: $block-cursor-blurred-background;
+            text-style: $block-cursor-blurred-text-style;
+        }
+        &:focus {
+            background-tint: $foreground 5%;
+            & > .path-tree--cursor {
+                color: $block-cursor-foreground;
+                background: $block-cursor-background;
+                text-style: $block-cursor-text-style;
+            }
+        }
+    }
+    TreeView:ansi {
+        color: ansi_default;
+        & > .path-tree--guide { color: ansi_default; text-style: dim; }
+        &:blur > .path-tree--cursor { text-style: underline; }
+        &:nocolor > .path-tree--cursor { text-style: reverse; }
+    }
+    """
+
+    def __init__(
+        self,
+        *,
+        ascii: bool = False,  # noqa: A002
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._model = TreeRows()
+        self._line = -1
+        self._signs = ASCII if ascii else UNICODE
+        self._badges: dict[Badge, frozenset[str]] = {}
+        self._strips: dict[_Look, Strip] = {}  # as drawn: scrolling shows most of them again
+        self._on_screen: dict[int, _Look] = {}  # what was drawn last, by the place in view
+
+    @property
+    def cursor_line(self) -> int:
+        """Index of the line under the cursor, -1 where there is none."""
+        return self._line
+
+    def move(self, lines: int) -> None:
+        """Down, or up where negative, as far as there are lines."""
+        self._go(self._line + lines)
+
+    def move_to_top(self) -> None:
+        self._go(0)
+
+    def move_to_bottom(self) -> None:
+        self._go(self.virtual_size.height - 1)
+
+    def move_half_page(self, direction: int) -> None:
+        """Half a screen down (1) or up (-1)."""
+        self._go(self._line + direction * max(1, self._page // 2))
+
+    def move_page(self, direction: int) -> None:
+        """A screen down (1) or up (-1)."""
+        self._go(self._line + direction * max(1, self._page - 1))
+
+    @abstractmethod
+    def _go(self, line: int) -> None:
+        """A move by the user, to the nearest line there is."""
+
+    @property
+    def _page(self) -> int:
+        """Lines in view."""
+        return self.scrollable_content_region.height
+
+    def _set_height(self, lines: int) -> None:
+        """How many there are. Others stand where they did whatever it is, so nothing is laid out anew for it."""
+        size = Size(0, lines)
+        if size != self.virtual_size:
+            self.set_reactive(TreeView.virtual_size, size)
+            self._scroll_update(size)
+
+    def _keep_cursor_visible(self) -> None:
+        if self._line < 0 or not self._page:
+            return
+        top = self.scroll_offset.y
+        if self._line < top:
+            self._scroll(self._line)
+        elif self._line >= top + self._page:
+            self._scroll(self._line - self._page + 1)
+
+    def _scroll(self, top: int) -> None:
+        self.scroll_to(y=top, animate=False, force=True)
+
+    def on_resize(self) -> None:
+        self._keep_cursor_visible()
+
+    # Drawing
+
+    def redraw(self) -> None:
+        """Draw what looks otherwise than it was drawn last."""
+        width = self.scrollable_content_region.width
+        changed = [y for y in range(self._page) if self._on_screen.get(y) != self._look(y, width)]
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+
+    def _look(self, y: int, width: int) -> _Look:
+        index = y + self.scroll_offset.y
+        return self._line_at(index), width, index == self._line
+
+    def render_line(self, y: int) -> Strip:
+        look = self._on_screen[y] = self._look(y, self.scrollable_content_region.width)
+        strip = self._strips.get(look)
+        if strip is None:
+            line, width, cursor = look
+            strip = self._draw(line, width, cursor=cursor)
+            if len(self._strips) >= _DRAWN_LINES:
+                self._strips.clear()
+            self._strips[look] = strip
+        return strip
+
+    def forget_drawn(self) -> None:
+        """Keep nothing of what was shown."""
+        self._strips.clear()
+        self._on_screen.clear()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self.forget_drawn()
+
+    def _line_at(self, index: int) -> TreeLine | None:
+        if index >= len(self._model):
+            nothing = index == 0 and self._model.matcher is not None
+            return NOTHING_MATCHES if nothing else None
+        row = self._model.rows[index]
+        return TreeLine(
+            row=row,
+            open=self._model.is_open_at(index),
+            entry=self._model.entry(row),
+            note=self._model.note(path_of(row)) if row.endswith("/") else None,
+            marked=row in self._model.marked,
+            badges=tuple(badge.value for badge, rows in self._badges.items() if row in rows),
+            matched=tuple(self._model.matcher.positions(path_of(row))) if self._model.matcher else (),
+        )
+
+    def _draw(self, line: TreeLine | None, width: int, *, cursor: bool) -> Strip:
+        if line is None:
+            return Strip.blank(width, self.rich_style)
+        strip = draw_line(line, width, self._signs, lambda name: self.get_component_rich_style(f"path-tree--{name}"))
+        if not cursor:
+            return strip
+        look = self.get_component_rich_style("path-tree--cursor")
+        return Strip(Segment.apply_style(strip, post_style=look), width)
