@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,10 +74,11 @@ def imports(source: str, package: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def imports_of(module: str) -> set[str]:
+@cache
+def imports_of(module: str) -> frozenset[str]:
     file = FILES[module]
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    return set(imports(file.read_text(encoding="utf-8"), package))
+    return frozenset(imports(file.read_text(encoding="utf-8"), package))
 
 
 def part(module: str) -> str:
@@ -84,7 +86,7 @@ def part(module: str) -> str:
     return [*module.split("."), ""][1]
 
 
-def ours(names: set[str]) -> set[str]:
+def ours(names: frozenset[str]) -> set[str]:
     """Those of the names that are modules of kvtui, by their full name."""
     return {name for name in names if name in FILES}
 

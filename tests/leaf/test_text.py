@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from kvtui import text
 from kvtui.domain.characters import mixed_script, unsafe, visible_name
 from kvtui.text import cell_width, clip, name_spans, sanitize, show, show_name, spans
-from tests.support.hostile import BY_CATEGORY, CATEGORIES, HOSTILE, HostileString, hostile_id
+from tests.support.hostile import BY_CATEGORY, CATEGORIES, HOSTILE, HostileString, on_every_string
 from tests.support.oracle import bad_tokens, payload_slices_inside
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=60) | st.sampled_from(
@@ -30,7 +30,7 @@ def test_corpus_covers_every_category_it_describes() -> None:
     assert len({entry.id for entry in HOSTILE}) == len(HOSTILE)
 
 
-@pytest.mark.parametrize("entry", HOSTILE, ids=hostile_id)
+@on_every_string
 def test_hostile_strings_leave_no_control_token_in_the_output(entry: HostileString) -> None:
     for shown in (show(entry.value), show(entry.value, lines=True), show_name(entry.value), sanitize(entry.value)):
         stream = shown.encode()
@@ -186,7 +186,7 @@ def test_clip_never_takes_more_cells_than_given(value: str, cells: int) -> None:
     assert clipped in {shown, ""} or (clipped.endswith("…") and shown.startswith(clipped[:-1]))
 
 
-@pytest.mark.parametrize("entry", HOSTILE, ids=hostile_id)
+@on_every_string
 def test_shown_text_is_as_wide_as_the_screen_library_takes_it_for(entry: HostileString) -> None:
     for shown in (show(entry.value), show_name(entry.value)):
         assert cell_width(shown) == cell_len(shown)

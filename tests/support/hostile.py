@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -44,6 +48,26 @@ BY_CATEGORY: dict[str, list[HostileString]] = {
 def hostile_id(entry: HostileString) -> str:
     """For `pytest.mark.parametrize(..., ids=hostile_id)`."""
     return entry.id
+
+
+def on_every_string(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test of `entry: HostileString` on the whole corpus, one category a test; what fails names its string."""
+
+    @wraps(test)
+    def on_category(*args: Any, category: str, **kwargs: Any) -> None:
+        for entry in BY_CATEGORY[category]:
+            try:
+                test(*args, entry=entry, **kwargs)
+            except BaseException as error:
+                error.add_note(f"with {entry!r}")
+                raise
+
+    signature = inspect.signature(test)
+    parameters = [
+        each.replace(name="category") if each.name == "entry" else each for each in signature.parameters.values()
+    ]
+    on_category.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return pytest.mark.parametrize("category", BY_CATEGORY)(on_category)
 
 
 _QUICK = ("csi", "osc", "c0", "bidi", "newline", "markup")

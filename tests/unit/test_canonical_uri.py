@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kvtui.domain.canonical_uri import ENGINES, MAX_LENGTH, CanonicalUri, InvalidUri, UriCode
 from kvtui.domain.characters import unsafe
 from kvtui.domain.errors import InvalidInput
-from tests.support.hostile import HOSTILE, HostileString, hostile_id
+from tests.support.hostile import HostileString, on_every_string
 
 SCHEMES = [(provider, engine) for provider, engines in ENGINES.items() for engine in engines]
 
@@ -123,7 +123,7 @@ def test_what_is_taken_has_no_illegal_shape(text: str) -> None:
     assert CanonicalUri.parse(str(uri)) == uri
 
 
-@pytest.mark.parametrize("entry", HOSTILE, ids=hostile_id)
+@on_every_string
 def test_hostile_strings_are_kept_exactly_or_refused_without_being_repeated(entry: HostileString) -> None:
     root = CanonicalUri.parse("openbao+kv2://secret/app")
     child = made(lambda: root.child(entry.value))

@@ -17,7 +17,7 @@ from kvtui.domain.reference import Reference
 from kvtui.domain.secret import Secret, Version
 from kvtui.domain.value import SecretValue
 from kvtui.services.copy_as import Form, FormKind, forms, render, shell_quote
-from tests.support.hostile import HOSTILE, HostileString, hostile_id
+from tests.support.hostile import HOSTILE, HostileString, on_every_string
 
 BASH = shutil.which("bash")
 
@@ -95,13 +95,13 @@ class TestRendering:
         assert copied(of, FormKind.EXPORT, "key") == "export DB_KEY=$'\\xff'\n"
         assert copied(secret("app/TOKEN", value="it's"), FormKind.EXPORT) == "export TOKEN='it'\"'\"'s'\n"
 
-    @pytest.mark.parametrize("entry", HOSTILE, ids=hostile_id)
+    @on_every_string
     def test_value_and_json_are_exact_for_any_text(self, entry: HostileString) -> None:
         of = secret(value=entry.value)
         assert copied(of, FormKind.VALUE) == entry.value
         assert json.loads(copied(of, FormKind.JSON)) == {"value": entry.value}
 
-    @pytest.mark.parametrize("entry", HOSTILE, ids=hostile_id)
+    @on_every_string
     def test_command_holds_nothing_unsafe_and_options_are_no_paths(self, entry: HostileString) -> None:
         of = secret(entry.value, **{entry.value: "x"})
         one = form(of, FormKind.COMMAND, entry.value)

@@ -13,7 +13,7 @@ from kvtui.services.changes import Change, Op
 from kvtui.ui.dialogs.edit import EditDialog
 from kvtui.ui.show import MASK
 from kvtui.ui.widgets.value_area import ValueArea, form_text, holds_exactly, split_line_ends
-from tests.support.hostile import BY_CATEGORY, HOSTILE, HostileString, by_category, hostile_id
+from tests.support.hostile import BY_CATEGORY, HostileString, by_category, on_every_string
 from tests.ui.dialogs.hosting import EVERYTHING, ONE_TEXT, UNANSWERED, plain, secret, showing
 
 TYPED = {
@@ -163,7 +163,7 @@ async def test_hostile_values_and_names_are_never_altered_nor_drawn_raw(category
         assert all(shown.answer.fields[name] is before.fields[name] for name in fields)
 
 
-@pytest.mark.parametrize("entry", HOSTILE, ids=hostile_id)
+@on_every_string
 def test_what_counts_as_exact_is_given_back_exactly_by_the_widget(entry: HostileString) -> None:
     area = ValueArea(SecretValue(entry.value))
     assert area.form_text() == entry.value
