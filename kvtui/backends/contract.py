@@ -37,6 +37,8 @@ Concurrent writers
 Short-lived credentials and sharing once
     Credentials are issued by `issue` alone: nothing that lists, reads, previews or looks up makes any. What is issued
     or unwrapped is told once, by one request that is never repeated.
+What a store tells of others
+    Events and audits name acts, paths and people in the store's own words, never a value.
 Times
     Aware UTC, set by the store. Errors: `kvtui.domain.errors`, without values. A write is sent once, never retried.
 """
@@ -65,6 +67,7 @@ from kvtui.domain.value import Fields, SecretValue, ValueType
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
+    from kvtui.domain.event import Audit, Event
     from kvtui.domain.lease import Issued, Lease
     from kvtui.domain.retention import Retention
     from kvtui.domain.wrapping import Wrapped
@@ -378,17 +381,17 @@ class Backend(ABC):
         self._lacks(Capability.LEASES)
 
     def look_up_lease(self, lease_id: str) -> Lease:
-        """LEASES. Raises NotFound for one that has ended."""
-        self._lacks(Capability.LEASES)
+        """RENEW_LEASES. Raises NotFound for one that has ended."""
+        self._lacks(Capability.RENEW_LEASES)
 
     def renew(self, lease_id: str, increment: timedelta | None = None) -> Lease:
-        """LEASES. Let it end `increment` from now, as far as the store allows. Raises NotFound for one that has ended,
-        InvalidInput for one that cannot be renewed."""
-        self._lacks(Capability.LEASES)
+        """RENEW_LEASES. Let it end `increment` from now, as far as the store allows. Raises NotFound for one that has
+        ended, InvalidInput for one that cannot be renewed."""
+        self._lacks(Capability.RENEW_LEASES)
 
     def revoke(self, lease_id: str) -> None:
-        """LEASES. End it now, and its credentials with it. One that has ended stays ended: no error."""
-        self._lacks(Capability.LEASES)
+        """RENEW_LEASES. End it now, and its credentials with it. One that has ended stays ended: no error."""
+        self._lacks(Capability.RENEW_LEASES)
 
     def share(self, fields: Fields, ttl: timedelta) -> Wrapped:
         """SHARE. Keep these apart, to be read once within `ttl` by whoever has the token. Raises InvalidInput for no
@@ -402,6 +405,22 @@ class Backend(ABC):
     def unwrap(self, token: SecretValue) -> Fields:
         """SHARE. What a wrapping token holds, which uses it up: there is no second time. Raises NotFound."""
         self._lacks(Capability.SHARE)
+
+    def rotate(self, path: str, fields: Fields | None = None) -> Version:
+        """ROTATE. Adds a version by the store's own rotation, with values that it makes (`info().makes_values`), or
+        with these in place of those of the same names. Sent once. Raises NotFound, InvalidInput for values where it
+        makes them and for none where it does not."""
+        self._lacks(Capability.ROTATE, path)
+
+    def events(self) -> Iterator[Event]:
+        """EVENTS. What is done in the store from now on, as it happens. Waiting for the next ends with Locked when it
+        is interrupted or the store closed, with Unavailable when the store ends it."""
+        self._lacks(Capability.EVENTS)
+
+    def audit(self, folder: str = "", *, offset: int = 0, limit: int = 100) -> Audit:
+        """AUDIT. What the store wrote down of what was done at and below a path, the newest first; nothing where
+        nothing was done. Raises PermissionDenied."""
+        self._lacks(Capability.AUDIT)
 
     def derive_key(self, purpose: str) -> bytes | None:
         """A 32-byte key for local files about this store (journal), stable while it lives; None where it has none."""

@@ -18,6 +18,7 @@ from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
+    from kvtui.domain.event import Audit, Event
     from kvtui.domain.lease import Issued, Lease
     from kvtui.domain.retention import Retention
     from kvtui.domain.wrapping import Wrapped
@@ -126,6 +127,12 @@ class DelegatingBackend(Backend):
     def look_up_lease(self, lease_id: str) -> Lease:
         return self._inner.look_up_lease(lease_id)
 
+    def events(self) -> Iterator[Event]:
+        return self._inner.events()
+
+    def audit(self, folder: str = "", *, offset: int = 0, limit: int = 100) -> Audit:
+        return self._inner.audit(folder, offset=offset, limit=limit)
+
     def look_into(self, token: SecretValue) -> Wrapped:
         return self._inner.look_into(token)
 
@@ -207,6 +214,9 @@ class DelegatingBackend(Backend):
 
     def revoke(self, lease_id: str) -> None:
         self._inner.revoke(lease_id)
+
+    def rotate(self, path: str, fields: Fields | None = None) -> Version:
+        return self._inner.rotate(path, fields)
 
     def share(self, fields: Fields, ttl: timedelta) -> Wrapped:
         return self._inner.share(fields, ttl)

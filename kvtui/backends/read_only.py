@@ -113,6 +113,9 @@ class ReadOnlyBackend(DelegatingBackend):
     def revoke(self, lease_id: str) -> None:
         self._refuse()
 
+    def rotate(self, path: str, fields: Fields | None = None) -> Version:
+        self._refuse(path)
+
     def share(self, fields: Fields, ttl: timedelta) -> Wrapped:
         self._refuse()
 

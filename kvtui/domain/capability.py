@@ -40,7 +40,11 @@ class Capability(StrEnum):
     KEY_SLOTS = "key_slots"
     BACKUP = "backup"
     LEASES = "leases"
+    RENEW_LEASES = "renew_leases"
     SHARE = "share"
+    ROTATE = "rotate"
+    EVENTS = "events"
+    AUDIT = "audit"
 
     @property
     def title(self) -> str:  # type: ignore[override]  # the words of a name, not its letters
@@ -76,7 +80,11 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.KEY_SLOTS: "manage passphrases and keys",
         Capability.BACKUP: "back up while in use",
         Capability.LEASES: "short-lived credentials",
+        Capability.RENEW_LEASES: "renew and revoke them",
         Capability.SHARE: "share once by a wrapping token",
+        Capability.ROTATE: "rotate on the server",
+        Capability.EVENTS: "tell what happens, as it happens",
+        Capability.AUDIT: "tell what was done",
     }
 )
 
@@ -88,7 +96,11 @@ ON_SERVERS = frozenset(
         Capability.RETENTION,
         Capability.NAMESPACES,
         Capability.LEASES,
+        Capability.RENEW_LEASES,
         Capability.SHARE,
+        Capability.ROTATE,
+        Capability.EVENTS,
+        Capability.AUDIT,
     }
 )
 """What a store on this machine has no use for."""
@@ -106,6 +118,7 @@ WRITING = frozenset(
         Capability.MOVE,
         Capability.CONTAINERS,
         Capability.SHARE,
+        Capability.ROTATE,
     }
 )
 """What a read-only profile never offers."""
@@ -132,5 +145,7 @@ class BackendInfo:
     """Whether fields, and the keys of a map, come back in the order they were written in."""
     metadata_fields: frozenset[MetadataField] = ALL_FIELDS
     """What of the metadata can be written."""
+    makes_values: bool = False
+    """Whether rotating on the server makes the new values there; else they are given."""
     warning: str = ""
     """What must always be seen while this store is open, such as that its server is not checked."""

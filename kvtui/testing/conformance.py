@@ -7,6 +7,7 @@ from kvtui.testing.leases import LendingConformance
 from kvtui.testing.lifecycle import LifecycleConformance
 from kvtui.testing.reading import ReadingConformance
 from kvtui.testing.refusing import RefusingConformance
+from kvtui.testing.serving import ServingConformance
 from kvtui.testing.store import StoreConformance
 from kvtui.testing.writing import WritingConformance
 
@@ -17,6 +18,7 @@ class BackendConformance(
     DescribingConformance,
     LifecycleConformance,
     LendingConformance,
+    ServingConformance,
     RefusingConformance,
     StoreConformance,
 ):

@@ -67,8 +67,10 @@ READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPro
         Capability.LEASES: (
             lambda store: store.roles(),
             lambda store: store.leases(),
-            lambda store: store.look_up_lease("roles/x/1"),
         ),
+        Capability.RENEW_LEASES: (lambda store: store.look_up_lease("roles/x/1"),),
+        Capability.EVENTS: (lambda store: store.events(),),
+        Capability.AUDIT: (lambda store: store.audit(),),
         Capability.SHARE: (lambda store: store.look_into(SecretValue("x")),),
     }
 )
@@ -103,11 +105,12 @@ WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPr
             lambda store: store.remove_key_slot("1"),
             lambda store: store.replace_key_slot(SLOT, SLOT),
         ),
-        Capability.LEASES: (
-            lambda store: store.issue("roles/x"),
+        Capability.LEASES: (lambda store: store.issue("roles/x"),),
+        Capability.RENEW_LEASES: (
             lambda store: store.renew("roles/x/1"),
             lambda store: store.revoke("roles/x/1"),
         ),
+        Capability.ROTATE: (lambda store: store.rotate("app/db"), lambda store: store.rotate("app/db", one("y"))),
         Capability.SHARE: (
             lambda store: store.share(one("x"), timedelta(minutes=1)),
             lambda store: store.unwrap(SecretValue("x")),

@@ -90,13 +90,21 @@ class TestMemoryWithOwnersThatCannotList(BackendConformance):
                 Capability.METADATA,
                 Capability.METADATA_WITH_VALUE,
                 Capability.VERSIONS,
+                Capability.LEASES,
+                Capability.ROTATE,
             },
             metadata_fields={MetadataField.OWNER, MetadataField.ROTATION},
+            makes_values=True,
         )
 
     def reopen(self, backend: Backend) -> Backend:
         assert isinstance(backend, MemoryBackend)
         return backend.connect()
+
+    def role(self, backend: Backend) -> str:
+        assert isinstance(backend, MemoryBackend)
+        backend._store.lent.roles["etl-reader"] = Role()
+        return "etl-reader"
 
 
 class FiveMethods(Backend):

@@ -37,6 +37,7 @@ REFUSED = {
     "issue",
     "renew",
     "revoke",
+    "rotate",
     "share",
     "unwrap",
 }

@@ -6,6 +6,7 @@ the same store, as processes are to a file. Fields are kept encoded, so nobody w
 store     what is kept
 backend   a connection to it
 lending   leases and sharing once, kept as plainly
+serving   rotating by itself, and telling what happens and what was done
 factory   stores by name
 """
 

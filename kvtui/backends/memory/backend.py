@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from kvtui.backends.contract import missing, missing_folder
 from kvtui.backends.memory.lending import Lending, Lent
+from kvtui.backends.memory.serving import Serving
 from kvtui.backends.memory.store import (
     Held,
     Kept,
@@ -25,6 +26,7 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound, PermissionDenied
+from kvtui.domain.event import Event
 from kvtui.domain.metadata import ALL_FIELDS, Metadata, MetadataField, MetadataPatch
 from kvtui.domain.retention import UNLIMITED, Retention
 from kvtui.domain.secret import (
@@ -53,7 +55,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class MemoryBackend(Lending):
+class MemoryBackend(Lending, Serving):
     """A connection. `capabilities` switches the others off; `clock` gives aware UTC; `user` is who writes."""
 
     def __init__(
@@ -65,6 +67,7 @@ class MemoryBackend(Lending):
         user: str | None = None,
         location: str = "memory",
         metadata_fields: Iterable[MetadataField] = ALL_FIELDS,
+        makes_values: bool = False,
     ) -> None:
         self._store = store or MemoryStore()
         able = _POSSIBLE.intersection(capabilities)
@@ -74,11 +77,15 @@ class MemoryBackend(Lending):
             able,
             unlisted=Capability.LIST not in able,
             metadata_fields=frozenset(metadata_fields),
+            makes_values=makes_values,
         )
         self._clock = clock
         self._user = user
         self._seen: dict[str, int] = {}
         self._issued: dict[str, None] = {}
+        self._interrupted: dict[int, bool] = {}
+        self._log = self._store.log
+        self._news = self._store.news
         self._closed = False
 
     def connect(self) -> MemoryBackend:
@@ -91,6 +98,7 @@ class MemoryBackend(Lending):
             user=self._user,
             location=info.location,
             metadata_fields=info.metadata_fields,
+            makes_values=info.makes_values,
         )
 
     def info(self) -> BackendInfo:
@@ -99,7 +107,9 @@ class MemoryBackend(Lending):
         return replace(self._info, varies=True) if self._store.denied else self._info
 
     def close(self) -> None:
-        self._closed = True
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
 
     def list(self, folder: str = "") -> Listing:
         folder = paths.check_folder(folder)
@@ -156,7 +166,7 @@ class MemoryBackend(Lending):
             version = Version(current + 1, created_at=now, created_by=self._user)
             secret.versions[version.number] = Kept(version, data)
             secret.metadata = replace(metadata.apply(secret.metadata), updated_at=now)
-            self._store.changes += 1
+            self._did("write", path)
             self._seen[path] = version.number
             return version
 
@@ -184,7 +194,7 @@ class MemoryBackend(Lending):
             if retention is not None:
                 self.write_retention(path, retention)
             secret.metadata = replace(patch.apply(secret.metadata), updated_at=self._clock())
-            self._store.changes += 1
+            self._did("metadata", path)
             return secret.metadata
 
     def retention(self, path: str) -> Retention:
@@ -198,7 +208,7 @@ class MemoryBackend(Lending):
                 raise InvalidInput("That is no number of versions.", hint="0 is the store's own.", path=path)
             before = self._store.retention.get(paths.check(path), UNLIMITED)
             self._store.retention[path] = before.changed(change)
-            self._store.changes += 1
+            self._did("retention", path)
 
     def versions(self, path: str) -> Sequence[Version]:
         with self._using(Capability.VERSIONS, path):
@@ -215,7 +225,7 @@ class MemoryBackend(Lending):
                     kept.version = replace(
                         kept.version, state=VersionState.DELETED, deleted_at=now, deleted_by=self._user
                     )
-                    self._store.changes += 1
+                    self._did("delete", path)
 
     def undelete(self, path: str, versions: Sequence[int] = ()) -> None:
         with self._using(Capability.UNDELETE, path):
@@ -233,7 +243,7 @@ class MemoryBackend(Lending):
             for kept in chosen:
                 if kept.version.state is VersionState.DELETED:
                     kept.version = replace(kept.version, state=VersionState.LIVE, deleted_at=None, deleted_by=None)
-                    self._store.changes += 1
+                    self._did("undelete", path)
 
     def destroy(self, path: str, versions: Sequence[int] = ()) -> None:
         with self._using(Capability.DESTROY, path):
@@ -258,7 +268,7 @@ class MemoryBackend(Lending):
             held[target] = held.pop(source)
             if source in self._store.retention:
                 self._store.retention[target] = self._store.retention.pop(source)
-            self._store.changes += 1
+            self._did("move", source)
 
     def read_history(self, path: str) -> History:
         with self._using(Capability.HISTORY, path):
@@ -274,7 +284,7 @@ class MemoryBackend(Lending):
             secret = from_history(history)
             self._check_free(history.path)
             held[history.path] = secret
-            self._store.changes += 1
+            self._did("write", history.path)
 
     def containers(self) -> Sequence[str]:
         with self._using(Capability.CONTAINERS) as held:
@@ -290,7 +300,7 @@ class MemoryBackend(Lending):
                 raise AlreadyExists("This container exists.", hint="Use it, or choose another name.", path=name)
             self._refuse_twins(name)
             self._store.containers.add(name)
-            self._store.changes += 1
+            self._did("create", name)
 
     def delete_container(self, name: str) -> None:
         with self._using(Capability.CONTAINERS, name) as held:
@@ -305,7 +315,7 @@ class MemoryBackend(Lending):
                     path=name,
                 )
             self._store.containers.remove(name)
-            self._store.changes += 1
+            self._did("delete", name)
 
     def change_token(self) -> int:
         with self._using(Capability.CHANGE_SIGNAL):
@@ -327,6 +337,12 @@ class MemoryBackend(Lending):
             if not self.can(capability):
                 self._lacks(capability, path)
             yield self._store.secrets
+
+    def _did(self, act: str, path: str) -> None:
+        """Whoever listens hears of it."""
+        self._store.changes += 1
+        self._log.append(Event(_now(), act, path, self._user))
+        self._news.notify_all()
 
     def _find(self, path: str) -> Held:
         secret = self._store.secrets.get(paths.check(path))
@@ -372,7 +388,7 @@ class MemoryBackend(Lending):
         else:
             del self._store.secrets[path]
             self._store.retention.pop(path, None)
-        self._store.changes += 1
+        self._did("destroy", path)
 
     def _check_free(self, path: str) -> None:
         if paths.check(path) in self._store.secrets:

@@ -80,11 +80,11 @@ class Lending(Backend):
             return [each[0] for each in found if each is not None]
 
     def look_up_lease(self, lease_id: str) -> Lease:
-        with self._lending(Capability.LEASES) as lent:
+        with self._lending(Capability.RENEW_LEASES) as lent:
             return self._found(lent, lease_id)[0]
 
     def renew(self, lease_id: str, increment: timedelta | None = None) -> Lease:
-        with self._lending(Capability.LEASES) as lent:
+        with self._lending(Capability.RENEW_LEASES) as lent:
             lease, latest = self._found(lent, lease_id)
             if not lease.renewable:
                 raise InvalidInput("This lease cannot be renewed.", hint="Issue new credentials.", path=lease.role)
@@ -93,7 +93,7 @@ class Lending(Backend):
             return renewed
 
     def revoke(self, lease_id: str) -> None:
-        with self._lending(Capability.LEASES) as lent:
+        with self._lending(Capability.RENEW_LEASES) as lent:
             self._end(lent, lease_id)
 
     def _found(self, lent: Lent, lease_id: str) -> tuple[Lease, datetime]:

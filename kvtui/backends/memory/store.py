@@ -6,7 +6,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from threading import RLock
+from threading import Condition, RLock
 from types import MappingProxyType
 
 from kvtui.backends.contract import missing_version
@@ -14,6 +14,7 @@ from kvtui.backends.memory.lending import Lent
 from kvtui.domain import path as paths
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.errors import Conflict, InvalidInput
+from kvtui.domain.event import Event
 from kvtui.domain.metadata import Metadata
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import (
@@ -57,6 +58,9 @@ class MemoryStore:
         self.denied: set[str] = set()
         """Folders that may not be listed, with all below them; what is in them may be read."""
         self.changes = 0
+        self.log: list[Event] = []
+        """What was done, the oldest first; `news` is told of each."""
+        self.news = Condition(self.lock)
         self.retention: dict[str, Retention] = {}
         self.lent = Lent()
         self.key = secrets.token_bytes(32)

@@ -36,5 +36,5 @@ KV2 = frozenset(
 )
 ON_DETAILS = frozenset({Capability.INDEX})
 """Where the server lists what is known of many secrets at once, as OpenBao does."""
-OF_THE_SERVER = frozenset({Capability.NAMESPACES, Capability.LEASES, Capability.SHARE})
+OF_THE_SERVER = frozenset({Capability.NAMESPACES, Capability.LEASES, Capability.RENEW_LEASES, Capability.SHARE})
 AT_BEST = KV1 | KV2 | ON_DETAILS | OF_THE_SERVER
