@@ -24,6 +24,7 @@ class Action:
     """`id` is `scope.verb`: binding id, keymap key and palette id. `keys` are Textual key names, the first one shown.
 
     `needs`: what the store must be able to do, else the action is greyed with the store's reason.
+    `anywhere`: the place under the cursor has no say in that.
     `danger`: cannot be undone with one key. `bar`: shown in the footer.
     """
 
@@ -33,6 +34,7 @@ class Action:
     help: str
     scope: Scope = Scope.MAIN
     needs: Capability | None = None
+    anywhere: bool = False
     danger: bool = False
     bar: bool = False
     palette: bool = True
@@ -91,7 +93,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("secret.move", ("m",), "Move or rename", "Move or rename this secret or folder", needs=C.WRITE),
     Action("secret.copy_to", ("C",), "Copy to…", "Copy this secret or folder to another path", needs=C.WRITE),
     Action("secret.share", ("w",), "Share once", "Make a token that reads this secret one time", needs=C.SHARE),
-    Action("share.unwrap", (), "Unwrap", "Look into a wrapping token, then read what it holds", needs=C.SHARE),
+    Action(
+        "share.unwrap",
+        (),
+        "Unwrap",
+        "Look into a wrapping token, then read what it holds",
+        needs=C.SHARE,
+        anywhere=True,
+    ),
     Action("lease.list", ("I",), "Leases", "Short-lived credentials: issue, renew, revoke", needs=C.LEASES),
     Action("change.staged", ("s",), "Staged changes", "Staged changes: review, apply, drop"),
     Action("bookmark.list", ("'",), "Bookmarks", "Go to a bookmark"),

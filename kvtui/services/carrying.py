@@ -118,7 +118,8 @@ def deliver(parcel: Parcel, target: Backend, to: str, *, resume: bool = False) -
         return _write_over(parcel, target, to, resume=resume)
     start = _begun(parcel, target, to) if resume else 0
     if not start and _current(target, to):
-        raise AlreadyExists("Something is there.", hint="Choose another path, overwrite it, or resume what was begun.", path=to)
+        hint = "Choose another path, overwrite it, or resume what was begun."
+        raise AlreadyExists("Something is there.", hint=hint, path=to)
     last = parcel.versions[-1].version.number
     if parcel.whole:
         if not start:

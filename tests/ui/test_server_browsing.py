@@ -109,9 +109,33 @@ async def test_keys_the_token_may_not_use_are_greyed_with_the_policy_s_reason(
             text = (await screen.press(key)).replace("\n", " ")
             assert "policies do not allow it" in text, key
             assert f"secret/{path}" in text
-        assert "password" in await screen.press("r")  # what it may still works
+        assert "Share once" in await screen.press("w")  # what it may still works
+        assert "password" in await screen.press("escape", "r")
         assert not server.mutations()
         assert [seen.path for seen in server.requests[asked:]] == ["/v1/secret/data/app/db"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "path"),
+    [
+        ({"secret/*": ["read", "list"], "sys/wrapping/wrap": ["deny"]}, "sys/wrapping/wrap"),
+        ({"secret/metadata/*": ["read", "list"]}, "secret/data/app/db"),
+    ],
+)
+async def test_sharing_needs_the_right_to_wrap_and_to_read_and_unwrapping_neither(
+    server: VaultDouble, monkeypatch: pytest.MonkeyPatch, policy: dict[str, list[str]], path: str
+) -> None:
+    server.policy("nobody", policy)
+    async with served(as_somebody(server, monkeypatch, "nobody")) as screen:
+        await opened(screen)
+        await screen.go_to("secret/app/db")
+        text = " ".join((await screen.press("w")).split())
+        assert "Share once: The token's policies do not allow it" in text
+        assert path in text
+        await screen.press(":")
+        await screen.type("unwrap")
+        assert "Wrapping token" in await screen.press("enter")
+        assert not server.mutations()
 
 
 async def test_no_value_is_read_before_it_is_asked_for(server: VaultDouble, monkeypatch: pytest.MonkeyPatch) -> None:

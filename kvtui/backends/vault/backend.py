@@ -209,9 +209,10 @@ class VaultBackend(Surveying, Leasing, Wrapping):
     def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         self._check_open()
         found = [self._engine_or_none(place) for place in places]
-        refused = rights.ask(self._api, [engine.rights(at) if engine else {} for engine, at in found])
+        wanted = [{**engine.rights(at), **rights.SHARING} if engine else {} for engine, at in found]
+        refused = rights.ask(self._api, wanted)
         return [
-            {**self._lacked_by(engine), **why} if engine else {}
+            {**self._lacked_by(engine), **rights.without_reading(why)} if engine else {}
             for (engine, _), why in zip(found, refused, strict=True)
         ]
 

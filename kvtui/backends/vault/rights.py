@@ -37,3 +37,13 @@ def _may(right: Right, verbs: frozenset[str] | None) -> bool:
 
 def _reason(right: Right) -> str:
     return f"The token's policies do not allow it ({' or '.join(sorted(right.verbs))} on {right.path})."
+
+
+SHARING: Mapping[Capability, Right] = {Capability.SHARE: Right("sys/wrapping/wrap", frozenset({"update"}))}
+"""What sharing needs besides reading what is shared."""
+
+
+def without_reading(refused: Mapping[Capability, str]) -> Mapping[Capability, str]:
+    """What may not be read cannot be shared."""
+    why = refused.get(Capability.READ)
+    return refused if why is None else {Capability.SHARE: why, **refused}

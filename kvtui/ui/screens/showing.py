@@ -337,7 +337,7 @@ class Showing(Workbench):
         """Why an action is greyed here; empty when it can be done."""
         if action.needs is None:
             return ""
-        return self.session.why_not(action.needs) or self._limits.get(action.needs, "")
+        return self.session.why_not(action.needs) or ("" if action.anywhere else self._limits.get(action.needs, ""))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         known = BY_ID.get(action.replace("_", ".", 1))
