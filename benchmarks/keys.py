@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.terminal import Terminal
-from kvtui.backends.contract import Write
 from kvtui.backends.file import FileFactory
 from kvtui.backends.file.header import KdfCost
 from kvtui.domain.credential import Credential
+from kvtui.domain.secret import Write
 from kvtui.domain.value import SecretValue
 
 PASSPHRASE = "a long enough passphrase for a benchmark"

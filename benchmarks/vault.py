@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kvtui.backends.contract import Backend, Write
+from kvtui.backends.contract import Backend
 from kvtui.backends.file import FileFactory
 from kvtui.backends.file.header import KdfCost
 from kvtui.domain.credential import Credential
+from kvtui.domain.secret import Write
 from kvtui.domain.value import SecretValue
 
 CHEAP = KdfCost(memory_kib=8 * 1024, passes=1, lanes=1)

@@ -34,6 +34,7 @@ PUBLIC_BACKENDS = {
     "kvtui.backends.contract",
     "kvtui.backends.delegating",
     "kvtui.backends.factory",
+    "kvtui.backends.not_found",
     "kvtui.backends.read_only",
     "kvtui.backends.registry",
     "kvtui.backends.remembering",

@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 
-from kvtui.backends.contract import Write, Written
 from kvtui.backends.memory import MemoryBackend
 from kvtui.domain import codec
 from kvtui.domain.credential import Created, Credential
 from kvtui.domain.errors import Corrupt, KvtuiError
 from kvtui.domain.metadata import Metadata
-from kvtui.domain.secret import History, Secret, StoredVersion, Version
+from kvtui.domain.secret import History, Secret, StoredVersion, Version, Write, Written
 from kvtui.domain.value import SecretValue
 
 PACKAGE = Path(__file__).parents[1] / "kvtui"

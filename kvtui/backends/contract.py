@@ -48,12 +48,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
@@ -62,7 +61,21 @@ from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skip, Skipped, Version
+from kvtui.domain.secret import (
+    Deleted,
+    Entry,
+    Found,
+    History,
+    Indexed,
+    Listing,
+    Outline,
+    Secret,
+    Skip,
+    Skipped,
+    Version,
+    Write,
+    Written,
+)
 from kvtui.domain.value import Fields, SecretValue, ValueType
 
 if TYPE_CHECKING:
@@ -75,34 +88,6 @@ if TYPE_CHECKING:
 
 _NONE: Mapping[Capability, str] = MappingProxyType({})
 _NO_CAVEATS: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One write of a bulk: the arguments of `Backend.write`."""
-
-    path: str
-    fields: Fields
-    metadata: MetadataPatch = MetadataPatch()
-    expected: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The result of one write of a bulk: the new version, or the error that kept it from being written."""
-
-    path: str
-    version: Version | None = None
-    error: KvtuiError | None = None
-
-
-class Found(NamedTuple):
-    """The result of one read of a bulk: the secret, or the error that kept it from being read; neither where nothing
-    is."""
-
-    path: str
-    secret: Secret | None = None
-    error: KvtuiError | None = None
 
 
 class Backend(ABC):
@@ -214,7 +199,7 @@ class Backend(ABC):
         than `limit` have it, which of them is the store's choice. A store with a text index overrides this. Raises as
         `index`."""
         needle = text.casefold()
-        return tuple(islice((entry for entry in self.index(skipped=skipped) if mentions(entry, needle)), limit))
+        return tuple(islice((entry for entry in self.index(skipped=skipped) if entry.mentions(needle)), limit))
 
     def outline(self, path: str, version: int | None = None) -> Outline:
         """READ, without values where the store can tell the names of fields alone. Raises as `read`."""
@@ -507,21 +492,3 @@ class Backend(ABC):
 
 def _nothing() -> None:
     """What ends nothing."""
-
-
-def mentions(entry: Indexed, needle: str) -> bool:
-    """Whether a case-folded text is in the path, the description or a tag."""
-    return any(needle in text.casefold() for text in (entry.path, entry.description, *entry.tags))
-
-
-def missing(path: str) -> NotFound:
-    """The error for a path where nothing is."""
-    return NotFound("No such secret.", hint="See kvtui ls, or search for it.", path=path)
-
-
-def missing_folder(path: str) -> NotFound:
-    return NotFound("No such folder.", hint="See kvtui tree.", path=path)
-
-
-def missing_version(path: str, version: int) -> NotFound:
-    return NotFound(f"No version {version}.", hint="See kvtui versions PATH.", path=path, version=version)

@@ -8,12 +8,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvtui.backends.contract import Backend, Found, Write, Written
+from kvtui.backends.contract import Backend
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Outline, Secret, Skip, Version
+from kvtui.domain.secret import (
+    Deleted,
+    Entry,
+    Found,
+    History,
+    Indexed,
+    Listing,
+    Outline,
+    Secret,
+    Skip,
+    Version,
+    Write,
+    Written,
+)
 from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-from kvtui.backends.contract import Backend, Write, Written
+from kvtui.backends.contract import Backend
 from kvtui.backends.delegating import DelegatingBackend
 from kvtui.domain.capability import WRITING, BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
-from kvtui.domain.secret import History, Version
+from kvtui.domain.secret import History, Version, Write, Written
 from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:

@@ -13,14 +13,27 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from kvtui.backends.contract import Backend, Found, Write, Written, missing_folder
+from kvtui.backends.contract import Backend
 from kvtui.backends.delegating import DelegatingBackend
+from kvtui.backends.not_found import missing_folder
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.errors import NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import Retention
-from kvtui.domain.secret import Entry, EntryKind, History, Listing, Outline, Secret, Skip, Version
+from kvtui.domain.secret import (
+    Entry,
+    EntryKind,
+    Found,
+    History,
+    Listing,
+    Outline,
+    Secret,
+    Skip,
+    Version,
+    Write,
+    Written,
+)
 from kvtui.domain.value import Fields
 
 NOTE = "This store cannot list: these are the paths used from here. Go to any other by typing it."

@@ -1,4 +1,4 @@
-"""Secrets, their versions and their listing."""
+"""Secrets, their versions and their listing; what is asked and given in bulk."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from kvtui.domain.errors import KvtuiError
-from kvtui.domain.metadata import Metadata, SecretType
+from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
 from kvtui.domain.value import Fields, ValueType
 
 
@@ -154,3 +154,35 @@ class Indexed:
     tags: tuple[str, ...] = ()
     owner: str | None = None
     state: VersionState | None = None
+
+    def mentions(self, needle: str) -> bool:
+        """Whether a case-folded text is in the path, the description or a tag."""
+        return any(needle in text.casefold() for text in (self.path, self.description, *self.tags))
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of a bulk: the arguments of `Backend.write`."""
+
+    path: str
+    fields: Fields
+    metadata: MetadataPatch = MetadataPatch()
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The result of one write of a bulk: the new version, or the error that kept it from being written."""
+
+    path: str
+    version: Version | None = None
+    error: KvtuiError | None = None
+
+
+class Found(NamedTuple):
+    """The result of one read of a bulk: the secret, or the error that kept it from being read; neither where nothing
+    is."""
+
+    path: str
+    secret: Secret | None = None
+    error: KvtuiError | None = None

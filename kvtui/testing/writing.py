@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from kvtui.backends.contract import Backend, Write
+from kvtui.backends.contract import Backend
 from kvtui.domain import json_text
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, NotFound, Unsupported
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.retention import Retention
-from kvtui.domain.secret import VersionState
+from kvtui.domain.secret import VersionState, Write
 from kvtui.domain.value import SecretValue, ValueType, same_fields
 from kvtui.testing.cruel import BYTES, JSON_LITERALS, TEXTS
 from kvtui.testing.suite import EVERYTHING, Suite, holds, is_recent, need, one

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from kvtui.backends.contract import Backend, Write, Written
+from kvtui.backends.contract import Backend
 from kvtui.backends.memory import MemoryBackend
 from kvtui.backends.read_only import ReadOnlyBackend
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.errors import KvtuiError, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import Retention
-from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version
+from kvtui.domain.secret import Deleted, Entry, History, Indexed, Listing, Secret, Version, Write, Written
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing import BackendConformance, BackendMachine
 

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kvtui.backends.contract import Write, Written
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryStore
 from kvtui.backends.read_only import ReadOnlyBackend
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, PermissionDenied, Unavailable
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import MetadataPatch, SecretType
-from kvtui.domain.secret import VersionState
+from kvtui.domain.secret import VersionState, Write, Written
 from kvtui.domain.value import SecretValue
 from kvtui.services.journal import Act, Journal
 from kvtui.services.transfer import Exported, Format, Item, ItemOutcome, ItemResult, export, import_items, read_items

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kvtui.backends.contract import Write
+from kvtui.domain.secret import Write
 from kvtui.domain.value import SecretValue
 from kvtui.ui.screens.watching import Watching
 from tests.support.screens import wait_for_idle

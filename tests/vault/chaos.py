@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kvtui.backends.contract import Backend, Write
+from kvtui.backends.contract import Backend
 from kvtui.backends.file.factory import FileFactory
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import Conflict, NotFound
 from kvtui.domain.metadata import MetadataPatch
-from kvtui.domain.secret import VersionState
+from kvtui.domain.secret import VersionState, Write
 from kvtui.domain.value import SecretValue
 
 LIVE, DELETED, DESTROYED = VersionState.LIVE, VersionState.DELETED, VersionState.DESTROYED

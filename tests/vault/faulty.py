@@ -15,13 +15,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from kvtui.backends.contract import Write
 from kvtui.backends.file import backend as backends
 from kvtui.backends.file.backend import FileBackend
 from kvtui.backends.file.factory import FileFactory
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import KvtuiError, WrongCredential
 from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.secret import Write
 from kvtui.domain.value import SecretValue
 from tests.vault.places import CHEAP, OTHER_PLACE, PASSPHRASE, Place
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kvtui.backends.contract import Backend, Write
+from kvtui.backends.contract import Backend
 from kvtui.backends.file import backend as backends
 from kvtui.backends.file import reading
 from kvtui.backends.file.backend import FileBackend
 from kvtui.backends.registry import factory
 from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, NotFound, Unavailable
 from kvtui.domain.metadata import MetadataPatch
-from kvtui.domain.secret import VersionState
+from kvtui.domain.secret import VersionState, Write
 from kvtui.domain.value import SecretValue
 from tests.vault.places import Place
 

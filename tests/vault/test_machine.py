@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from kvtui.backends.contract import Backend, Write
+from kvtui.backends.contract import Backend
 from kvtui.backends.file.backend import FileBackend
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import Corrupt, InvalidInput, NotFound, WrongCredential
 from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.secret import Write
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing import BackendMachine
 from kvtui.testing.machine import PATHS, Model, some_path

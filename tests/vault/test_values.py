@@ -8,13 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kvtui.backends.contract import Write
 from kvtui.backends.file.backend import FileBackend
 from kvtui.backends.file.columns import from_column, join_tags, split_tags, to_column
 from kvtui.domain.errors import InvalidInput, InvalidPath, NotFound
 from kvtui.domain.json_text import Number
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
-from kvtui.domain.secret import History, StoredVersion, Version, VersionState
+from kvtui.domain.secret import History, StoredVersion, Version, VersionState, Write
 from kvtui.domain.value import SecretValue, same_fields
 from tests.support.hostile import HOSTILE
 from tests.vault.places import Place

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from kvtui.backends.contract import Backend, Write
+from kvtui.backends.contract import Backend
 from kvtui.backends.read_only import ReadOnlyBackend
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import KvtuiError
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import silent
 from kvtui.domain.retention import Retention
-from kvtui.domain.secret import History, Secret, StoredVersion, Version
+from kvtui.domain.secret import History, Secret, StoredVersion, Version, Write
 from kvtui.domain.value import SecretValue
 from tests.doubles.vault import VaultDouble
 from tests.vault_faults.places import MOUNTS, fields, opened

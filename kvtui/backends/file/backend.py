@@ -11,13 +11,13 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kvtui.backends.contract import Write, Written, missing_folder
 from kvtui.backends.file import reads, records, sealing
 from kvtui.backends.file.columns import to_column
 from kvtui.backends.file.reading import VaultReading, found, kept_version
 from kvtui.backends.file.schema import DELETED, DESTROYED, LIVE, ContainerRow, SecretRow, VersionRow
 from kvtui.backends.file.transaction import Transaction
 from kvtui.backends.file.vault import Vault
+from kvtui.backends.not_found import missing_folder
 from kvtui.clock import utc_now
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
@@ -25,7 +25,7 @@ from kvtui.domain.codec import encode_fields
 from kvtui.domain.credential import Credential, KeySlot
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, KvtuiError, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
-from kvtui.domain.secret import History, Version, VersionState
+from kvtui.domain.secret import History, Version, VersionState, Write, Written
 from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvtui.backends.contract import Backend, Found, mentions, missing, missing_folder, missing_version
+from kvtui.backends.contract import Backend
 from kvtui.backends.file import files, integrity, reads, records, sealing
 from kvtui.backends.file.columns import to_column
 from kvtui.backends.file.schema import LIVE, SecretRow, VersionRow
 from kvtui.backends.file.vault import Vault
+from kvtui.backends.not_found import missing, missing_folder, missing_version
 from kvtui.domain import path as paths
 from kvtui.domain.capability import ON_SERVERS, BackendInfo, Capability
 from kvtui.domain.codec import decode_fields
@@ -19,7 +20,18 @@ from kvtui.domain.credential import KeySlot
 from kvtui.domain.errors import Corrupt
 from kvtui.domain.metadata import Metadata
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import Deleted, Entry, EntryKind, History, Indexed, Listing, Secret, StoredVersion, Version
+from kvtui.domain.secret import (
+    Deleted,
+    Entry,
+    EntryKind,
+    Found,
+    History,
+    Indexed,
+    Listing,
+    Secret,
+    StoredVersion,
+    Version,
+)
 from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
@@ -94,7 +106,7 @@ class VaultReading(Backend):
         while len(found) < limit:
             with self._database.reading() as connection:
                 rows = reads.matching(connection, query, after, CHUNK)
-            found.extend(entry for entry in map(records.indexed, rows) if mentions(entry, needle))
+            found.extend(entry for entry in map(records.indexed, rows) if entry.mentions(needle))
             if len(rows) < CHUNK:
                 break
             after = rows[-1].id

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from kvtui.backends.contract import missing, missing_folder
 from kvtui.backends.memory.lending import Lending, Lent
 from kvtui.backends.memory.serving import Serving
 from kvtui.backends.memory.store import (
@@ -22,6 +21,7 @@ from kvtui.backends.memory.store import (
     indexed_of,
     version_of,
 )
+from kvtui.backends.not_found import missing, missing_folder
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields

@@ -11,7 +11,8 @@ from itertools import islice
 from threading import Condition
 from typing import Any
 
-from kvtui.backends.contract import Backend, missing
+from kvtui.backends.contract import Backend
+from kvtui.backends.not_found import missing
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, Locked

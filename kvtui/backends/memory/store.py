@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from threading import Condition, RLock
 from types import MappingProxyType
 
-from kvtui.backends.contract import missing_version
 from kvtui.backends.memory.lending import Lent
+from kvtui.backends.not_found import missing_version
 from kvtui.domain import path as paths
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.errors import Conflict, InvalidInput

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kvtui.backends.contract import missing_version
+from kvtui.backends.not_found import missing_version
 from kvtui.backends.vault import durations, labels
 from kvtui.backends.vault.api import Reply, moment
 from kvtui.backends.vault.engine import Known, Place

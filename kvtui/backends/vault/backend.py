@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from kvtui.backends.contract import missing, missing_folder
+from kvtui.backends.not_found import missing, missing_folder
 from kvtui.backends.vault import health, rights
 from kvtui.backends.vault.api import VaultApi
 from kvtui.backends.vault.capabilities import AT_BEST, OF_THE_SERVER, ON_DETAILS

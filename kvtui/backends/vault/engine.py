@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar
 
-from kvtui.backends.contract import missing
+from kvtui.backends.not_found import missing
 from kvtui.backends.vault.api import VaultApi
 from kvtui.domain import json_text
 from kvtui.domain import path as paths

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from kvtui.backends.contract import missing, missing_version
 from kvtui.backends.http.answer import Unanswered
+from kvtui.backends.not_found import missing, missing_version
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
 from kvtui.backends.vault.capabilities import KV1

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal
 
-from kvtui.backends.contract import missing
 from kvtui.backends.http.answer import Unanswered
+from kvtui.backends.not_found import missing
 from kvtui.backends.vault import labels, numbers, patching
 from kvtui.backends.vault.answers import (
     described_in,

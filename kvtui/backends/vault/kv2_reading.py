@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from kvtui.backends.contract import missing, missing_version
 from kvtui.backends.http.answer import Unreadable
+from kvtui.backends.not_found import missing, missing_version
 from kvtui.backends.vault.answers import (
     entry_of,
     known_of,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from kvtui.backends.contract import missing
 from kvtui.backends.http.answer import Unanswered
+from kvtui.backends.not_found import missing
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import Reply, VaultApi
 from kvtui.backends.vault.engine import Place, same_values, to_map

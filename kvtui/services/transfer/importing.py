@@ -8,13 +8,13 @@ from enum import StrEnum
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from kvtui.backends.contract import Backend, Found, Write, Written
+from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError
 from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType
 from kvtui.domain.progress import Progress, silent
-from kvtui.domain.secret import History, Secret, VersionState
+from kvtui.domain.secret import Found, History, Secret, VersionState, Write, Written
 from kvtui.domain.value import Fields, like_fields
 from kvtui.services.journal import DONE, Act, Done
 from kvtui.services.transfer.guess import guess_type
