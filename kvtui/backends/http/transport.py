@@ -227,21 +227,28 @@ class _Connecting:
 
     def made(self) -> httpcore2.NetworkStream:
         """Raises ConnectError, and as `Call.left`."""
-        with self._done:
-            threading.Thread(target=self._run, name="connecting", daemon=True).start()
-            with self._call.waiting_on(self._done) as left, suppress(TimeoutError):
+        threading.Thread(target=self._run, name="connecting", daemon=True).start()
+        try:
+            with self._done, self._call.waiting_on(self._done) as left:
                 self._done.settimeout(left)
                 self._done.recv(1)
+            self._call.left()
+        except BaseException as error:
+            self._leave()
+            if isinstance(error, TimeoutError):
+                raise httpcore2.ConnectTimeout("the deadline of the call has passed") from None
+            raise
+        result = self._result
+        if isinstance(result, httpcore2.NetworkStream):
+            return result
+        raise result or httpcore2.ConnectError("no connection was made")
+
+    def _leave(self) -> None:
+        """Whatever is made is for nobody."""
         with self._lock:
-            match self._result:
-                case None:
-                    self._left_alone = True
-                    self._call.left()
-                    raise httpcore2.ConnectTimeout("the deadline of the call has passed")
-                case Exception() as error:
-                    raise error
-                case stream:
-                    return stream
+            self._left_alone = True
+            if isinstance(self._result, httpcore2.NetworkStream):
+                self._result.close()
 
     def _run(self) -> None:
         result: httpcore2.NetworkStream | Exception
@@ -251,7 +258,7 @@ class _Connecting:
             result = error
         with self._told, self._lock:
             self._result = result
-            if self._left_alone and not isinstance(result, Exception):
+            if self._left_alone and isinstance(result, httpcore2.NetworkStream):
                 result.close()
 
     def _connected(self) -> httpcore2.NetworkStream:

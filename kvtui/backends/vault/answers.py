@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.not_found import missing_version
 from kvtui.backends.vault import durations, labels
 from kvtui.backends.vault.api import Reply, moment
@@ -101,6 +102,15 @@ def version_of(number: object, about: Mapping[str, Any]) -> Version:
     if deleted is not None and deleted <= datetime.now(UTC):
         return Version(number, VersionState.DELETED, created, _actor(by), deleted, _actor(about.get("deleted_by")))
     return Version(number, VersionState.LIVE, created, _actor(by), expires_at=deleted)
+
+
+def written(reply: Reply) -> Version:
+    """The version a write has made. Raises Unanswered where the server took it without saying which."""
+    if type(reply.data.get("version")) is not int:
+        raise Unanswered(
+            "The server took this, but does not say as which version.", hint="Look at it.", may_have_arrived=True
+        )
+    return version_of(reply.data["version"], reply.data)
 
 
 def _actor(about: object) -> str | None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from kvtui.backends.http.address import encode, query
 from kvtui.backends.http.answer import Answer, Unanswered, Unreadable
@@ -28,7 +27,6 @@ from kvtui.domain.errors import (
     Unsupported,
 )
 from kvtui.domain.json_text import Json
-from kvtui.domain.path import display
 from kvtui.domain.value import SecretValue
 
 PREFIX = "/v1/"
@@ -47,7 +45,6 @@ _MISMATCHES = (
     b"metadata check-and-set parameter does not match",
     b"metadata_cas must be 0",
 )
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class CasMismatchError(Exception):
@@ -84,6 +81,10 @@ class VaultApi:
     @property
     def host(self) -> str:
         return self._client.address.host
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises Locked at once when it is closed."""
+        self._client.pause(seconds)
 
     def close(self) -> None:
         self._client.close()
@@ -229,7 +230,7 @@ class VaultApi:
                 return InvalidInput("This is too large for the server.", hint="Split it.", path=about)
             case 503 if _SEALED in answer.body:
                 return sealed(self.host)
-            case status if status in _REDIRECTS:
+            case _ if answer.is_redirect:
                 return _elsewhere(answer)
             case status if status in _STANDBY:
                 return Unavailable("This server is a standby and does not answer.", hint="Use the active one.")
@@ -309,14 +310,9 @@ def moment(text: object) -> datetime | None:
     """RFC 3339 with up to nanoseconds, as UTC; None for none and for Go's zero time."""
     if not isinstance(text, str) or not text or text.startswith("0001-"):
         return None
-    head, dot, tail = text.partition(".")
-    if dot:
-        digits = "".join(ch for ch in tail if ch.isdigit())[: len(tail)]
-        zone = tail.lstrip("0123456789")
-        fraction = tail[: len(tail) - len(zone)]
-        text = f"{head}.{fraction[:6]:0<6}{zone}" if digits else text
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        found = datetime.fromisoformat(text)  # what is finer than microseconds is cut
+        return found.astimezone(UTC) if found.tzinfo else None
     except (ValueError, OverflowError):
         return None
 
@@ -356,15 +352,10 @@ def _signed_out() -> AuthenticationRequired:
 
 
 def _elsewhere(answer: Answer) -> Unavailable:
-    try:
-        where = urlsplit(answer.headers.get("location", ""))
-        port = "" if where.port is None else f":{where.port}"
-        named = f"{where.scheme}://{where.hostname}{port}" if where.hostname else ""
-    except ValueError:
-        named = ""
+    named = answer.redirect_origin()
     return Unavailable(
         "This server sends us to another one, which kvtui does not follow with a token"
-        + (f": {display(named)[:200]}." if named else "."),
+        + (f": {named}." if named else "."),
         hint="If you trust that one, use its address.",
         retryable=False,
     )

@@ -25,7 +25,6 @@ from kvtui.domain.errors import (
     AlreadyExists,
     InvalidInput,
     InvalidPath,
-    KvtuiError,
     Locked,
     NotFound,
     PermissionDenied,
@@ -106,6 +105,8 @@ class VaultBackend(Surveying, Leasing, Wrapping):
     def close(self) -> None:
         self._closed = True
         self._api.close()
+        if self._keeper is not None:
+            self._keeper.forget()
 
     @property
     def signed_in(self) -> SignedIn | None:
@@ -164,6 +165,7 @@ class VaultBackend(Surveying, Leasing, Wrapping):
         return found
 
     def _children(self, folder: str, noted: dict[str, Known] | None = None) -> Listing:
+        self.keep_alive()  # a long walk may not outlive the token
         odd = 0
         whole = self._whole(folder)
         mount = self._mounts.of(whole) if whole else None
@@ -289,7 +291,7 @@ class VaultBackend(Surveying, Leasing, Wrapping):
                 siblings = {entry.name for entry in self.list(paths.parent(place)).entries}
             except NotFound:
                 return  # nothing there yet
-            except KvtuiError:
+            except PermissionDenied:
                 continue  # may not be listed
             if name not in siblings and name in {unicodedata.normalize("NFC", each) for each in siblings}:
                 raise AlreadyExists("A name that looks the same is already there.", hint="Use that one.", path=path)

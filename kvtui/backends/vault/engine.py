@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -180,21 +179,6 @@ def to_map(fields: Fields, path: str) -> dict[str, Json]:
 
 def to_fields(data: Mapping[str, Json]) -> Mapping[str, SecretValue]:
     return {name: SecretValue(value) for name, value in data.items()}
-
-
-def canonical(fields: Fields) -> bytes:
-    """The same for the same values: the server keeps no order of fields, nor of the keys of a map."""
-    return json_text.dump(_ordered({name: value.reveal() for name, value in fields.items()})).encode("ascii")
-
-
-def same_values(one: Fields, other: Fields) -> bool:
-    return hmac.compare_digest(canonical(one), canonical(other))
-
-
-def _ordered(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {key: _ordered(value[key]) for key in sorted(value)}
-    return [_ordered(each) for each in value] if isinstance(value, list) else value
 
 
 def must_be_possible(path: str) -> None:

@@ -17,8 +17,10 @@ from kvtui.backends.not_found import missing, missing_version
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
 from kvtui.backends.vault.capabilities import KV1
-from kvtui.backends.vault.engine import Engine, Known, Place, Right, canonical, named, to_fields, to_map
+from kvtui.backends.vault.engine import Engine, Known, Place, Right, named, to_fields, to_map
+from kvtui.backends.vault.recent import Recent
 from kvtui.backends.vault.settle import settle
+from kvtui.domain import json_text
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput
 from kvtui.domain.metadata import Metadata, MetadataPatch
@@ -46,7 +48,7 @@ class Kv1(Engine):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._key = secrets.token_bytes(32)
-        self._seen: dict[str, bytes] = {}
+        self._seen: Recent[bytes] = Recent(_REMEMBERED)
 
     def entries(self, at: Place, noted: dict[str, Known] | None = None) -> Sequence[Entry]:  # noqa: ARG002
         return named(at, self.api.keys(self._path(at) + "/", about=at.path))
@@ -57,12 +59,12 @@ class Kv1(Engine):
     def read(self, at: Place, version: int | None) -> Secret:
         reply = self.api.get(self._path(at), about=at.path)
         if reply is None:
-            self._seen.pop(at.path, None)
+            self._seen.forget(at.path)
             raise missing(at.path)
         if version not in {None, 1}:
             raise missing_version(at.path, version or 0)
         fields = to_fields(reply.data)
-        self._remember(at, fields)
+        self._seen.remember(at.path, self._digest(fields))
         return Secret(at.path, _ONLY, fields, Metadata(), 1)
 
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version:  # noqa: ARG002
@@ -72,7 +74,7 @@ class Kv1(Engine):
             self.api.change("POST", self._path(at), data, about=at.path)
         except Unanswered as error:
             settle(error, lambda: self._holds(at, fields, before), at.path)
-        self._remember(at, fields)
+        self._seen.remember(at.path, self._digest(fields))
         return _ONLY
 
     def check(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:
@@ -117,7 +119,7 @@ class Kv1(Engine):
             self.api.change("DELETE", self._path(at), about=at.path)
         except Unanswered as error:
             settle(error, lambda: self._now(at) == _NOTHING, at.path)
-        self._seen.pop(at.path, None)
+        self._seen.forget(at.path)
 
     def rights(self, at: Place) -> Mapping[Capability, Right]:
         here = f"{self.mount}/{at.key}"
@@ -131,15 +133,11 @@ class Kv1(Engine):
     def _path(self, at: Place) -> str:
         return path_of(self.mount, at.key) if at.key else path_of(self.mount)
 
-    def _remember(self, at: Place, fields: Fields) -> None:
-        self._seen.pop(at.path, None)
-        self._seen[at.path] = self._digest(fields)
-        while len(self._seen) > _REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-
     def _digest(self, fields: Fields) -> bytes:
-        """Tells two contents apart and nothing else: the key lives as long as this connection."""
-        return hmac.digest(self._key, canonical(fields), "sha256")
+        """Tells two contents apart and nothing else: the key lives as long as this connection. The server keeps no
+        order of fields."""
+        each = {name: fields[name].digest(self._key).hex() for name in sorted(fields)}
+        return hmac.digest(self._key, json_text.dump({**each}).encode("ascii"), "sha256")
 
 
 def _mismatch(actual: int) -> str:

@@ -18,13 +18,12 @@ from kvtui.backends.vault.answers import (
     numbered,
     retention_of,
     settings_of,
-    version_of,
+    written,
 )
 from kvtui.backends.vault.api import CasMismatchError
 from kvtui.backends.vault.engine import (
     Known,
     Place,
-    same_values,
     to_map,
 )
 from kvtui.backends.vault.kv2_reading import Kv2Reading
@@ -34,10 +33,11 @@ from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Version, VersionState
-from kvtui.domain.value import Fields
+from kvtui.domain.value import Fields, like_fields
 
 KEPT = 10
 """Versions of a secret where neither it nor its mount says (path_data.go)."""
+_GONE = "There is no such secret (any more)."
 _TRIES = 5
 """Writes over whatever is there that others keep overtaking."""
 
@@ -91,17 +91,14 @@ class Kv2(Kv2Reading):
         if base == 0 or (base is not None and base < 0):
             raise self._conflict(at, base) if expected is not None else missing(at.path)
         try:
-            reply = patching.send(self.api, self.where("data", at), at, fields, base)
+            made = patching.send(self.api, self.where("data", at), at, fields, base)
         except CasMismatchError:
             raise self._conflict(at, base or 0) from None
         except Unanswered as error:
             outline, read = partial(self.outline, at, None), partial(self.read, at)
             made = patching.settled(error, at, fields, base, outline=outline, read=read)
-            self.remember(at, made.number)
-            return made
-        version = version_of(reply.data.get("version"), reply.data)
-        self.remember(at, version.number)
-        return version
+        self._written.remember(at.path, made.number)
+        return made
 
     def _base(self, at: Place) -> int | None:
         """The current version's number, 0 for none; None where this token may only write."""
@@ -132,13 +129,12 @@ class Kv2(Kv2Reading):
             return self._send(at, {"data": dict(data), "options": {"cas": expected}})
         except Unanswered as error:
             ours = settle(error, lambda: self._ours(at, fields, expected), at.path)
-            self.remember(at, ours.number)
+            self._written.remember(at.path, ours.number)
             return ours
 
     def _send(self, at: Place, body: dict[str, Json]) -> Version:
-        reply = self.api.change("POST", self.where("data", at), body, about=at.path)
-        version = version_of(reply.data.get("version"), reply.data)
-        self.remember(at, version.number)
+        version = written(self.api.change("POST", self.where("data", at), body, about=at.path))
+        self._written.remember(at.path, version.number)
         return version
 
     def _ours(self, at: Place, fields: Fields, expected: int) -> Version | Literal[False] | None:
@@ -150,17 +146,25 @@ class Kv2(Kv2Reading):
             return False if self._base(at) == expected else None
         if secret.version.state is not VersionState.LIVE:
             return None
-        if not same_values(secret.fields, fields):
+        if not like_fields(secret.fields, fields):
             raise self._conflict(at, expected, secret.current)
         return secret.version
 
     def _conflict(self, at: Place, expected: int, actual: int | None = None) -> Conflict:
+        """The error for a write that the server refused, whatever can be found out of what is there instead."""
         if actual is None:
-            actual = self._base(at) or 0
+            try:
+                actual = self._base(at)
+            except KvtuiError:
+                actual = None
+        if actual is None:
+            told = f"The current version is another than {expected}."
+        else:
+            told = f"The current version is {actual}, not {expected}." if actual else _GONE
         return Conflict(
-            f"The current version is {actual}, not {expected}." if actual else "There is no such secret (any more).",
+            told,
             expected=expected,
-            actual=actual,
+            actual=actual or 0,
             hint="Read it again and repeat the change.",
             path=at.path,
         )
@@ -201,7 +205,8 @@ class Kv2(Kv2Reading):
             except CasMismatchError:
                 continue
             except Unanswered as error:
-                settle(error, partial(self._is_described, at, patch, described, retention), at.path)
+                look = partial(self._is_described, at, patch, described, retention, known)
+                settle(error, look, at.path)
             return
         raise Conflict(
             "Others keep changing what is known about it.",
@@ -212,31 +217,58 @@ class Kv2(Kv2Reading):
         )
 
     def _is_described(
-        self, at: Place, patch: MetadataPatch, described: Mapping[str, str], retention: Retention | None
-    ) -> bool:
-        now = self._known_or_new(at, patch)
+        self,
+        at: Place,
+        patch: MetadataPatch,
+        described: Mapping[str, str],
+        retention: Retention | None,
+        before: Known,
+    ) -> bool | None:
+        """None where somebody else has changed it too, before or after us."""
+        now = self._described(at)
         kept = retention is None or now.retention.changed(retention) == now.retention
-        return kept and (not patch or now.labels == described)
+        if kept and (not patch or now.labels == described):
+            return True
+        return False if (now.labels, now.retention) == (before.labels, before.retention) else None
 
     def _known_or_new(self, at: Place, patch: MetadataPatch) -> Known:
-        """Also of a path that has no version yet. A token that may not look can only change settings."""
+        """As `_described`. A token that may not look can only change settings."""
         try:
-            reply = self.api.get(self.where("metadata", at), about=at.path)
+            return self._described(at)
         except PermissionDenied:
             if patch:
                 raise
-            reply = None
+            return Known(0, (), Metadata())
+
+    def _described(self, at: Place) -> Known:
+        """Also of a path that has no version yet."""
+        reply = self.api.get(self.where("metadata", at), about=at.path)
         return Known(0, (), Metadata()) if reply is None else described_in(reply.data)
 
     # Deleting. All of it may be done twice without harm: a lost answer is settled by looking.
 
     def delete(self, at: Place, versions: Sequence[int]) -> None:
-        if not versions and self._base(at) == 0:
+        base = None if versions else self._base(at)
+        if base == 0:
             raise missing(at.path)
         if not versions:
-            self._flip("DELETE", "data", at, (), VersionState.DELETED)
+            self._delete_current(at, base)
         elif live := self._chosen(at, versions, VersionState.LIVE):
             self._flip("POST", "delete", at, live, VersionState.DELETED)
+
+    def _delete_current(self, at: Place, base: int | None) -> None:
+        """Whichever it is by then; `base` was it a moment ago, as far as that can be told."""
+
+        def look() -> bool | None:
+            known = self.known(at)
+            if known.current != base:
+                return None  # somebody wrote: which version ours has met is not told
+            return numbered(known, at, known.current).state is not VersionState.LIVE
+
+        try:
+            self.api.change("DELETE", self.where("data", at), about=at.path)
+        except Unanswered as error:
+            settle(error, look, at.path)
 
     def undelete(self, at: Place, versions: Sequence[int]) -> None:
         known = self.known(at)
@@ -267,19 +299,18 @@ class Kv2(Kv2Reading):
             self.api.change("DELETE", self.where("metadata", at), about=at.path)
         except Unanswered as error:
             settle(error, lambda: self._base(at) == 0, at.path)
-        self._written.pop(at.path, None)
+        self._written.forget(at.path)
 
     def _flip(self, method: str, kind: str, at: Place, versions: Sequence[int], state: VersionState) -> None:
-        """Bring versions (the current one without any) into a state. Where the answer is lost, what is there tells."""
-        body: Json = {"versions": [*versions]} if versions else None
+        """Bring versions into a state. Where the answer is lost, what is there tells."""
         try:
-            self.api.change(method, self.where(kind, at), body, about=at.path)
+            self.api.change(method, self.where(kind, at), {"versions": [*versions]}, about=at.path)
         except Unanswered as error:
             settle(error, lambda: self._all_are(at, versions, state), at.path)
 
     def _all_are(self, at: Place, versions: Sequence[int], state: VersionState) -> bool:
         known = self.known(at)
-        return all(numbered(known, at, number).state is state for number in versions or [known.current])
+        return all(numbered(known, at, number).state is state for number in versions)
 
     def _chosen(self, at: Place, versions: Sequence[int], state: VersionState, known: Known | None = None) -> list[int]:
         """Those of the versions meant (the current one without any) that are in a state. Raises NotFound."""

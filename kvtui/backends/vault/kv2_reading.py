@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -26,12 +27,14 @@ from kvtui.backends.vault.engine import (
     named,
     to_fields,
 )
+from kvtui.backends.vault.recent import Recent
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, NotFound, PermissionDenied, Unsupported
 from kvtui.domain.secret import Entry, Outline, Secret, Version, VersionState
 
 _BEHIND = 2.0
 """Seconds to wait for a replica to have what was written through us."""
+_BEHIND_PAUSE = 0.05
 _REMEMBERED = 200
 _PAGE = 500
 """Entries of a detailed listing; a folder with more is listed by name alone, in one request."""
@@ -44,9 +47,9 @@ class Kv2Reading(Versioned):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._written: dict[str, int] = {}
+        self._written: Recent[int] = Recent(_REMEMBERED)
         self._without_details = self._had_details = False
-        self._without_outlines = False
+        self._without_outlines = self._had_outlines = False
 
     # Listing
 
@@ -145,10 +148,12 @@ class Kv2Reading(Versioned):
         try:
             reply, found = self._newest(at, "subkeys", version, [("depth", "1")])
         except (PermissionDenied, Unsupported):
-            self._without_outlines = True
+            # Most often it is allowed for all of a mount or for nothing of it.
+            self._without_outlines = not self._had_outlines
             return super().outline(at, version)
         except NotFound:
             return super().outline(at, version)  # nothing there, or an older server
+        self._had_outlines = True
         names = reply.data.get("subkeys")
         known = dict.fromkeys(names) if isinstance(names, dict) and found.state is VersionState.LIVE else {}
         return Outline(at.path, found, known, labels_of(reply, found), self._current(at, found, version))
@@ -162,15 +167,18 @@ class Kv2Reading(Versioned):
         while True:
             reply = self.api.call("GET", self.where(kind, at), pairs=pairs, about=at.path, repeat=True, missing_ok=True)
             about = reply.data.get("metadata")
-            if not isinstance(about, dict):
+            if not isinstance(about, dict) and reply.status == HTTPStatus.NOT_FOUND:
                 raise missing(at.path) if version is None else self._missing_version(at, version)
+            about = about if isinstance(about, dict) else {}
             found = version_of(about.get("version"), about)
-            if version is not None or found.number >= self._written.get(at.path, 0):
+            if version is not None or found.number >= (self._written.get(at.path) or 0):
                 return reply, found
             if time.monotonic() > deadline:
-                self._written.pop(at.path, None)  # destroyed and made anew by somebody else
+                self._written.forget(at.path)  # destroyed and made anew by somebody else
                 return reply, found
-            time.sleep(0.05)  # a standby that does not have our own write yet
+            # A standby that does not have our own write yet: OpenBao (2.6) has no index of it to ask for, so asking
+            # again is all there is.
+            self.api.pause(_BEHIND_PAUSE)
 
     def _missing_version(self, at: Place, version: int) -> NotFound:
         """A secret that is not there, or one without that version."""
@@ -220,12 +228,6 @@ class Kv2Reading(Versioned):
                 Capability.LIST: Right(f"{self.mount}/metadata/{at.key}".rstrip("/") + "/", frozenset({"list"})),
             }
         )
-
-    def remember(self, at: Place, number: int) -> None:
-        self._written.pop(at.path, None)
-        self._written[at.path] = number
-        while len(self._written) > _REMEMBERED:
-            del self._written[next(iter(self._written))]
 
     def where(self, kind: str, at: Place) -> str:
         return path_of(self.mount, kind, at.key) if at.key else path_of(self.mount, kind)

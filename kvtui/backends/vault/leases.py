@@ -86,7 +86,7 @@ class Leasing(Backend):
         try:
             reply = self._api.change("GET", path_of(path), pairs=asked, about=path)
         except Unanswered as error:
-            raise _lost(error) from None
+            raise (_lost() if error.may_have_arrived else error) from None
         except NotFound:
             raise NotFound("The server knows no such role.", hint="Check its name and mount.", path=path) from None
         except Unsupported:
@@ -99,7 +99,7 @@ class Leasing(Backend):
             ) from None
         lease = _issued(reply, path)
         if lease is None:
-            raise _no_lease(path)
+            raise _no_lease(path) if reply.envelope else _lost()
         self._issued[lease.id] = lease
         issued = Issued(lease, to_fields(reply.data))
         return replace(issued, lease=self._cut(lease, ttl)) if ttl is not None else issued
@@ -168,6 +168,8 @@ class Leasing(Backend):
             if not self.look_up_lease(lease_id).renewable:
                 raise InvalidInput("This lease cannot be renewed.", hint="Issue new credentials.") from None
             raise
+        if "lease_duration" not in reply.envelope:
+            return self.look_up_lease(lease_id)  # it is renewed, but not told until when
         path = lease_id.rpartition("/")[0]
         before = self._issued.get(lease_id) or Lease(lease_id, path, path, None, None, renewable=True)
         now = replace(before, expires_at=_end(reply), renewable=reply.envelope.get("renewable") is True)
@@ -210,9 +212,7 @@ def _ended() -> NotFound:
     return NotFound("This lease has ended.", hint="Issue new credentials.")
 
 
-def _lost(error: Unanswered) -> Unavailable:
-    if not error.may_have_arrived:
-        return error
+def _lost() -> Unavailable:
     return Unavailable(
         "No answer came. Credentials may have been issued that nobody knows; those end by themselves.",
         hint="Look at the server before you issue others.",

@@ -8,14 +8,15 @@ from typing import Literal
 from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.not_found import missing
 from kvtui.backends.vault import numbers
-from kvtui.backends.vault.api import Reply, VaultApi
-from kvtui.backends.vault.engine import Place, same_values, to_map
+from kvtui.backends.vault.answers import written
+from kvtui.backends.vault.api import VaultApi
+from kvtui.backends.vault.engine import Place, to_map
 from kvtui.backends.vault.settle import settle
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import NotFound, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.domain.secret import Outline, Secret, Version
-from kvtui.domain.value import Fields, ValueType
+from kvtui.domain.value import Fields, ValueType, like_fields
 
 
 def check(fields: Fields, path: str) -> None:
@@ -29,13 +30,14 @@ def check(fields: Fields, path: str) -> None:
     to_map(fields, path)
 
 
-def send(api: VaultApi, where: str, at: Place, fields: Fields, expected: int | None) -> Reply:
-    """One request. Raises CasMismatchError, NotFound where nothing live is, Unanswered."""
+def send(api: VaultApi, where: str, at: Place, fields: Fields, expected: int | None) -> Version:
+    """One request, answered with the new version. Raises CasMismatchError, NotFound where nothing live is,
+    Unanswered."""
     body: dict[str, Json] = {"data": to_map(fields, at.path)}
     if expected is not None:
         body["options"] = {"cas": expected}
     try:
-        return api.change("PATCH", where, body, about=at.path)
+        return written(api.change("PATCH", where, body, about=at.path))
     except NotFound:
         raise missing(at.path) from None
 
@@ -62,6 +64,6 @@ def settled(
         found: Mapping[str, object] = made.fields
         if not set(fields) <= set(found):
             return None
-        return made.version if same_values({name: made.fields[name] for name in fields}, fields) else None
+        return made.version if like_fields({name: made.fields[name] for name in fields}, fields) else None
 
     return settle(error, look, at.path)

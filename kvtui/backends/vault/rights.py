@@ -9,8 +9,6 @@ from kvtui.backends.vault.engine import Right
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, NotFound, PermissionDenied, Unsupported
 
-_ANY = frozenset({"root", "sudo"})
-
 
 def ask(api: VaultApi, wanted: Sequence[Mapping[Capability, Right]]) -> Sequence[Mapping[Capability, str]]:
     """For each place what of it the token may not do, with the reason. Nothing where the server does not tell."""
@@ -32,7 +30,7 @@ def ask(api: VaultApi, wanted: Sequence[Mapping[Capability, Right]]) -> Sequence
 def _may(right: Right, verbs: frozenset[str] | None) -> bool:
     if verbs is None:
         return True  # not told: trying tells
-    return "deny" not in verbs and bool(verbs & (right.verbs | _ANY - {"sudo"}))
+    return "deny" not in verbs and bool(verbs & {*right.verbs, "root"})
 
 
 def _reason(right: Right) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from kvtui.backends.vault.api import VaultApi
 from kvtui.backends.vault.auth import lifetime, tokens
 from kvtui.backends.vault.auth.lifetime import Signed
 from kvtui.domain.credential import SignedIn
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Unavailable
+from kvtui.domain.errors import InvalidInput, NotFound, PermissionDenied, RateLimited, Unavailable, Unsupported
+from kvtui.domain.value import SecretValue
 
 _AGAIN = timedelta(seconds=30)
 """After a renewal that failed."""
@@ -47,21 +49,24 @@ class Keeper:
             tokens.erase(self._environ)
 
     def keep(self) -> None:
-        """Renew the token when two thirds of its time are over. Raises AuthenticationRequired; a server that cannot be
-        reached is asked again later."""
-        now = datetime.now(UTC)
-        due = self._signed.renew_at
-        if due is None or now < due or (self._not_before is not None and now < self._not_before):
-            return
-        if not self._renewing.acquire(blocking=False):
+        """Renew the token when two thirds of its time are over. Raises AuthenticationRequired, Locked; a server that
+        cannot be reached, or wants fewer requests, is asked again later."""
+        if not self._is_due() or not self._renewing.acquire(blocking=False):
             return
         try:
-            self._signed = lifetime.renew(self._api, self._signed)
-        except AuthenticationRequired:
-            raise
-        except Unavailable:
-            self._not_before = now + _AGAIN
-        except KvtuiError:  # it may not renew itself: what is left of it is used up
+            if self._is_due():  # still: another thread may have renewed it just now
+                self._signed = lifetime.renew(self._api, self._signed)
+        except (Unavailable, RateLimited):
+            self._not_before = datetime.now(UTC) + _AGAIN
+        except (PermissionDenied, Unsupported, InvalidInput, NotFound):  # it may not renew itself: what is left is used
             self._not_before = self._signed.expires_at
         finally:
             self._renewing.release()
+
+    def _is_due(self) -> bool:
+        now, due = datetime.now(UTC), self._signed.renew_at
+        return due is not None and now >= due and (self._not_before is None or now >= self._not_before)
+
+    def forget(self) -> None:
+        """Let go of the token. Call last."""
+        self._signed = replace(self._signed, token=SecretValue(""))

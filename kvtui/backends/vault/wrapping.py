@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from kvtui.backends.contract import Backend
@@ -23,6 +24,9 @@ from kvtui.domain.value import Fields, SecretValue, ValueType
 from kvtui.domain.wrapping import Wrapped, check_shared, used_up
 
 _WRAP = "sys/wrapping/wrap"
+_UNSHARED = "If it was shared, nobody has the token; it ends by itself."
+_USED_UP = "The wrapping token may be used up, and what it held lost."
+_LOOK = "Look at the token; where it is gone, ask for another share."
 _REFUSALS = (InvalidInput, PermissionDenied, AuthenticationRequired)
 """What a server says of a token that wraps nothing (any more)."""
 
@@ -46,9 +50,7 @@ class Wrapping(Backend):
         try:
             reply = self._api.change("POST", _WRAP, data, headers={"X-Vault-Wrap-TTL": durations.written(ttl)})
         except Unanswered as error:
-            raise _lost(
-                error, "If it was shared, nobody has the token; it ends by itself.", "Share it again."
-            ) from None
+            raise _lost(error, _UNSHARED, "Share it again.") from None
         told = reply.envelope.get("wrap_info")
         token = told.get("token") if isinstance(told, dict) else None
         if not isinstance(told, dict) or not isinstance(token, str) or not token:
@@ -71,10 +73,11 @@ class Wrapping(Backend):
         try:
             reply = self._api.with_token(token).change("POST", "sys/wrapping/unwrap")
         except Unanswered as error:
-            what = "The wrapping token may be used up, and what it held lost."
-            raise _lost(error, what, "Look at the token; where it is gone, ask for another share.") from None
+            raise _lost(error, _USED_UP, _LOOK) from None
         except _REFUSALS:
             raise used_up() from None
+        if not reply.envelope and reply.status != HTTPStatus.NO_CONTENT:
+            raise Unavailable(f"The server's answer is empty. {_USED_UP}", hint=_LOOK, retryable=False)
         signed_in = reply.envelope.get("auth")
         return to_fields(signed_in if not reply.data and isinstance(signed_in, dict) else reply.data)
 
