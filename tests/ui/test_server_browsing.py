@@ -59,6 +59,24 @@ async def test_a_folder_that_may_not_be_listed_says_so_and_a_path_in_it_is_gone_
         assert "one" in await screen.press("r")
 
 
+async def test_whoever_unlocks_is_back_at_a_path_that_may_not_be_listed(
+    server: VaultDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.policy("narrow", {"secret/+/app/api": ["read"]})
+    async with served(as_somebody(server, monkeypatch, "narrow")) as screen:
+        await opened(screen)
+        await screen.go_to("secret/app/api")
+        assert "Locked" in await screen.press("L")
+        await screen.press("enter")
+        await screen.until("• api", "value  ••••••••")
+        assert screen.app.main is not None
+        assert screen.app.main.at_cursor == ("secret/app/api", EntryKind.SECRET)
+        del server.secrets_of("secret")["app/api"]
+        await screen.press("L", "enter")
+        text = await screen.until("denied")
+        assert "• api" not in text
+
+
 async def test_a_folder_below_closed_ones_is_gone_to_and_opened(
     server: VaultDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:

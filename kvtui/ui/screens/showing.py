@@ -18,6 +18,7 @@ from textual.widgets import ContentSwitcher, Static, Tabs
 
 from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
+from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, NotFound, PermissionDenied
 from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
@@ -105,6 +106,16 @@ class Showing(Workbench):
         self.path_tree.restore(self._place.tree)
         if self._place.cursor:
             await self.go_to(self._place.cursor)
+        elif self._place.tree is not None and self._place.tree.cursor is not None:
+            await self._come_back(*self._place.tree.cursor)
+
+    async def _come_back(self, path: str, kind: EntryKind | None) -> None:
+        """To where the tree alone does not lead, as it may not be listed; not if somebody went elsewhere meanwhile."""
+        if not await self.path_tree.reveal_path(path, kind):
+            here = self.at_cursor[0]
+            if here is None or paths.is_under(path, here):
+                with suppress(NotFound):  # gone meanwhile: the way is shown as far as it leads
+                    await self.go_to(path)
 
     async def load_folder(self, folder: str) -> None:
         """Read one folder and put its children into the tree; an error is shown at that folder."""
