@@ -195,15 +195,30 @@ class Backend(ABC):
         self._lacks(Capability.INDEX)
 
     def find(self, text: str, limit: int, *, skipped: Skip | None = None) -> Sequence[Indexed]:
-        """INDEX. Secrets with this text, in any case, in their path, description or a tag, sorted by path. Where more
-        than `limit` have it, which of them is the store's choice. A store with a text index overrides this. Raises as
-        `index`."""
+        """INDEX, or SEARCH. Secrets with this text, in any case, in their path, description or a tag, sorted by path.
+        Where more than `limit` have it, which of them is the store's choice. A store with a text index overrides this.
+        Raises as `index`."""
         needle = text.casefold()
         return tuple(islice((entry for entry in self.index(skipped=skipped) if entry.mentions(needle)), limit))
 
     def outline(self, path: str, version: int | None = None) -> Outline:
-        """READ, without values where the store can tell the names of fields alone. Raises as `read`."""
+        """READ, without values where the store can tell the names of fields alone. Where none is ever read, METADATA
+        tells that one is there. Raises as `read`."""
+        able = self.info().capabilities
+        if version is None and Capability.METADATA in able and able.isdisjoint({Capability.READ, Capability.FIELDS}):
+            return Outline(path, Version(1), {"value": None}, self.metadata(path), 1)
         return self.read(path, version).outline()
+
+    def caution(self, path: str) -> str:
+        """What to know before anything is changed at a path, such as that somebody's configuration will overwrite it,
+        in a sentence; "" for nothing. May ask the store once, and raises nothing but Locked."""
+        self.info()
+        return ""
+
+    def references(self, path: str, field: str | None = None) -> Sequence[str]:
+        """How other programs write that they mean this secret, or a field of it: texts that hold no value. No I/O."""
+        self.info()
+        return ()
 
     def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         """For each path (a folder's ends in a slash) what `info().capabilities` has but cannot be done there, and why:
@@ -396,6 +411,12 @@ class Backend(ABC):
         with these in place of those of the same names. Sent once. Raises NotFound, InvalidInput for values where it
         makes them and for none where it does not."""
         self._lacks(Capability.ROTATE, path)
+
+    def copy(self, source: str, target: str, *, move: bool = False, overwrite: bool = False) -> None:
+        """COPY. The newest values, without their coming here, as the next version of the target; with `move` the source
+        is deleted then. Older versions are not carried. Sent once. Raises NotFound, AlreadyExists unless `overwrite`.
+        """
+        self._lacks(Capability.COPY, source)
 
     def events(self) -> Iterator[Event]:
         """EVENTS. What is done in the store from now on, as it happens. Waiting for the next ends with Locked when it

@@ -76,6 +76,12 @@ class DelegatingBackend(Backend):
     def outline(self, path: str, version: int | None = None) -> Outline:
         return self._inner.outline(path, version)
 
+    def caution(self, path: str) -> str:
+        return self._inner.caution(path)
+
+    def references(self, path: str, field: str | None = None) -> Sequence[str]:
+        return self._inner.references(path, field)
+
     def caveats(self, secret: Secret) -> Mapping[str, str]:
         return self._inner.caveats(secret)
 
@@ -230,6 +236,9 @@ class DelegatingBackend(Backend):
 
     def rotate(self, path: str, fields: Fields | None = None) -> Version:
         return self._inner.rotate(path, fields)
+
+    def copy(self, source: str, target: str, *, move: bool = False, overwrite: bool = False) -> None:
+        self._inner.copy(source, target, move=move, overwrite=overwrite)
 
     def share(self, fields: Fields, ttl: timedelta) -> Wrapped:
         return self._inner.share(fields, ttl)

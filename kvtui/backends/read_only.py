@@ -116,6 +116,9 @@ class ReadOnlyBackend(DelegatingBackend):
     def rotate(self, path: str, fields: Fields | None = None) -> Version:
         self._refuse(path)
 
+    def copy(self, source: str, target: str, *, move: bool = False, overwrite: bool = False) -> None:
+        self._refuse(source)
+
     def share(self, fields: Fields, ttl: timedelta) -> Wrapped:
         self._refuse()
 

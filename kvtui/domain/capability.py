@@ -43,6 +43,8 @@ class Capability(StrEnum):
     RENEW_LEASES = "renew_leases"
     SHARE = "share"
     ROTATE = "rotate"
+    COPY = "copy"
+    SEARCH = "search"
     EVENTS = "events"
     AUDIT = "audit"
 
@@ -83,6 +85,8 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.RENEW_LEASES: "renew and revoke them",
         Capability.SHARE: "share once by a wrapping token",
         Capability.ROTATE: "rotate on the server",
+        Capability.COPY: "copy and move the newest values on the server",
+        Capability.SEARCH: "search on the server",
         Capability.EVENTS: "tell what happens, as it happens",
         Capability.AUDIT: "tell what was done",
     }
@@ -99,6 +103,8 @@ ON_SERVERS = frozenset(
         Capability.RENEW_LEASES,
         Capability.SHARE,
         Capability.ROTATE,
+        Capability.COPY,
+        Capability.SEARCH,
         Capability.EVENTS,
         Capability.AUDIT,
     }
@@ -119,6 +125,7 @@ WRITING = frozenset(
         Capability.CONTAINERS,
         Capability.SHARE,
         Capability.ROTATE,
+        Capability.COPY,
     }
 )
 """What a read-only profile never offers."""
@@ -145,6 +152,9 @@ class BackendInfo:
     """Whether fields, and the keys of a map, come back in the order they were written in."""
     metadata_fields: frozenset[MetadataField] = ALL_FIELDS
     """What of the metadata can be written."""
+    probes_versions: bool = False
+    """Whether versions are found by asking for one number after the other, which reads values: only when they are to be
+    seen. Older ones than are told may be there."""
     makes_values: bool = False
     """Whether rotating on the server makes the new values there; else they are given."""
     warning: str = ""

@@ -306,7 +306,9 @@ class ReadingConformance(Suite):
         given = self.seed(store)
         fields = {"value": SecretValue("x")}
         if given.can(Capability.FIELDS) and given.can(Capability.TYPED_VALUES):
-            fields = {"user": SecretValue("u"), "number": SecretValue(1), "map": SecretValue({"inner": "x"})}
+            fields = {"user": SecretValue("u"), "number": SecretValue(1), "list": SecretValue(["x"])}
+            if self.keeps({"inner": "x"}):
+                fields["map"] = SecretValue({"inner": "x"})
         given.write("app/db", fields)
         outline, secret = store.outline("app/db"), store.read("app/db")
         assert list(outline.fields) == list(secret.fields)
@@ -316,6 +318,26 @@ class ReadingConformance(Suite):
         for path in ("app", "nothing"):
             with pytest.raises(NotFound):
                 store.outline(path)
+
+    def test_an_outline_tells_that_something_is_there_whose_value_is_never_read(self, store: Backend) -> None:
+        need(store, Capability.METADATA)
+        if store.can(Capability.READ) or store.can(Capability.FIELDS):
+            pytest.skip("this store is read, or has several fields")
+        self.seed(store).write("app/db", one("x"))
+        outline = store.outline("app/db")
+        assert (outline.path, outline.version.state, dict(outline.fields)) == (
+            "app/db",
+            VersionState.LIVE,
+            {"value": None},
+        )
+        with pytest.raises(NotFound):
+            store.outline("app/nothing")
+
+    def test_what_to_know_and_how_others_name_it_is_plain_text_without_a_value(self, store: Backend) -> None:
+        self.seed(store).write("app/db", one("SENTINEL"))
+        for path in ("app/db", "app/nothing"):
+            told = [store.caution(path), *store.references(path), *store.references(path, "value")]
+            assert all("SENTINEL" not in text for text in told)
 
     def test_an_outline_tells_versions_and_states(self, store: Backend) -> None:
         need(store, Capability.READ, Capability.VERSIONS, Capability.DELETE, Capability.UNDELETE)

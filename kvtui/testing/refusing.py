@@ -41,13 +41,18 @@ def _read_old(store: Backend) -> object:
     return store.read("app/db", 1)
 
 
+def _find(store: Backend) -> object:
+    return store.find("x", 1)
+
+
 _INSTEAD: Mapping[Capability, Capability] = MappingProxyType(
     {
         Capability.CHECK_AND_SET: Capability.REREAD,
         Capability.EDIT_METADATA: Capability.METADATA_WITH_VALUE,
+        Capability.INDEX: Capability.SEARCH,
     }
 )
-_EITHER_WAY = (_check_and_set, _describe)
+_EITHER_WAY = (_check_and_set, _describe, _find)
 """What a store does that has one of two."""
 
 READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingProxyType(
@@ -59,7 +64,7 @@ READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPro
         Capability.RETENTION: (lambda store: store.retention("app/db"),),
         Capability.HISTORY: (lambda store: store.read_history("app/db"),),
         Capability.TRASH: (lambda store: list(store.trash()),),
-        Capability.INDEX: (lambda store: list(store.index()), lambda store: store.find("x", 1)),
+        Capability.INDEX: (lambda store: list(store.index()), _find),
         Capability.NAMESPACES: (lambda store: store.namespaces(),),
         Capability.CHANGE_SIGNAL: (lambda store: store.change_token(),),
         Capability.KEY_SLOTS: (lambda store: store.key_slots(), lambda store: store.export_page_key()),
@@ -109,6 +114,10 @@ WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPr
         Capability.RENEW_LEASES: (
             lambda store: store.renew("roles/x/1"),
             lambda store: store.revoke("roles/x/1"),
+        ),
+        Capability.COPY: (
+            lambda store: store.copy("app/db", "app/other"),
+            lambda store: store.copy("app/db", "app/other", move=True, overwrite=True),
         ),
         Capability.ROTATE: (lambda store: store.rotate("app/db"), lambda store: store.rotate("app/db", one("y"))),
         Capability.SHARE: (

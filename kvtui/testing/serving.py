@@ -10,9 +10,10 @@ import pytest
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import InvalidInput, Locked, NotFound
+from kvtui.domain.errors import AlreadyExists, InvalidInput, Locked, NotFound
 from kvtui.domain.event import Event
 from kvtui.domain.path import is_under
+from kvtui.domain.secret import VersionState
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing.suite import Suite, holds, need, one
 
@@ -65,6 +66,62 @@ class ServingConformance(Suite):
             store.rotate("app/other", given("new"))
         with pytest.raises(NotFound):
             store.read("app/other")
+
+    # Copying and searching on the server
+
+    def _copies(self, store: Backend) -> None:
+        if store.info().read_only:
+            pytest.skip("a read-only store copies nothing")
+        need(store, Capability.COPY, Capability.WRITE, Capability.READ)
+
+    def test_the_newest_values_are_copied_by_the_store(self, store: Backend) -> None:
+        self._copies(store)
+        for text in ("old", "new"):
+            store.write("app/db", one(text))
+        store.copy("app/db", "app/other")
+        assert holds(store.read("app/other"), one("new"))
+        assert store.read("app/other").current == 1
+        assert holds(store.read("app/db"), one("new"))
+
+    def test_what_is_there_is_copied_over_only_when_asked_to(self, store: Backend) -> None:
+        self._copies(store)
+        store.write("app/db", one("ours"))
+        store.write("app/other", one("theirs"))
+        with pytest.raises(AlreadyExists):
+            store.copy("app/db", "app/other", move=True)
+        assert holds(store.read("app/other"), one("theirs"))
+        assert holds(store.read("app/db"), one("ours"))
+        store.copy("app/db", "app/other", overwrite=True)
+        assert holds(store.read("app/other"), one("ours"))
+
+    def test_what_is_moved_by_the_store_is_deleted_where_it_was(self, store: Backend) -> None:
+        self._copies(store)
+        need(store, Capability.DELETE)
+        store.write("app/db", one("x"))
+        store.copy("app/db", "app/other", move=True)
+        assert holds(store.read("app/other"), one("x"))
+        if store.can(Capability.UNDELETE):
+            assert store.read("app/db").version.state is VersionState.DELETED
+        else:
+            with pytest.raises(NotFound):
+                store.read("app/db")
+
+    def test_what_is_not_there_is_not_copied(self, store: Backend) -> None:
+        self._copies(store)
+        store.write("app/db", one("x"))
+        with pytest.raises(NotFound):
+            store.copy("nothing", "app/db", overwrite=True)
+        assert holds(store.read("app/db"), one("x"))
+
+    def test_a_text_is_found_in_paths_by_the_store(self, store: Backend) -> None:
+        need(store, Capability.SEARCH)
+        given = self.seed(store)
+        for path in ("app/Needle", "needle/db", "app/other"):
+            given.write(path, one("needle"))
+        found = [row.path for row in store.find("needle", 10)]
+        assert found == ["app/Needle", "needle/db"]
+        assert len(store.find("needle", 1)) == 1
+        assert not store.find("absent", 10)
 
     # What happens
 

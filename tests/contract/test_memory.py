@@ -107,6 +107,30 @@ class TestMemoryWithOwnersThatCannotList(BackendConformance):
         return "etl-reader"
 
 
+class TestMemoryThatSearchesByItself(BackendConformance):
+    """A store that finds what it cannot list, and gives values to nobody in between."""
+
+    machine_examples = 5
+
+    def make(self) -> Backend:
+        return MemoryBackend(
+            capabilities={
+                Capability.READ,
+                Capability.WRITE,
+                Capability.FIELDS,
+                Capability.DELETE,
+                Capability.UNDELETE,
+                Capability.VERSIONS,
+                Capability.REREAD,
+                Capability.SEARCH,
+                Capability.COPY,
+                Capability.ROTATE,
+                Capability.EVENTS,
+                Capability.AUDIT,
+            }
+        )
+
+
 class FiveMethods(Backend):
     """The least a store may be: everything else is the contract's default."""
 

@@ -38,6 +38,7 @@ REFUSED = {
     "renew",
     "revoke",
     "rotate",
+    "copy",
     "share",
     "unwrap",
 }

@@ -5,6 +5,7 @@ the same store, as processes are to a file. Fields are kept encoded, so nobody w
 
 store     what is kept
 backend   a connection to it
+showing   what it lists and finds
 lending   leases and sharing once, kept as plainly
 serving   rotating by itself, and telling what happens and what was done
 factory   stores by name

@@ -11,41 +11,33 @@ from datetime import UTC, datetime
 
 from kvtui.backends.memory.lending import Lending, Lent
 from kvtui.backends.memory.serving import Serving
+from kvtui.backends.memory.showing import Showing
 from kvtui.backends.memory.store import (
     Held,
     Kept,
     MemoryStore,
     conflict,
-    entry_of,
     from_history,
-    indexed_of,
     version_of,
 )
 from kvtui.backends.not_found import missing, missing_folder
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import decode_fields, encode_fields
-from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound, PermissionDenied
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, Locked, NotFound
 from kvtui.domain.event import Event
 from kvtui.domain.metadata import ALL_FIELDS, Metadata, MetadataField, MetadataPatch
 from kvtui.domain.retention import UNLIMITED, Retention
 from kvtui.domain.secret import (
-    Deleted,
-    Entry,
-    EntryKind,
     History,
-    Indexed,
-    Listing,
     Secret,
-    Skip,
-    Skipped,
     StoredVersion,
     Version,
     VersionState,
 )
 from kvtui.domain.value import Fields, ValueType
 
-_SECOND_BEST = frozenset({Capability.REREAD, Capability.METADATA_WITH_VALUE})
+_SECOND_BEST = frozenset({Capability.REREAD, Capability.METADATA_WITH_VALUE, Capability.SEARCH})
 _POSSIBLE = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP, Capability.NAMESPACES}
 ALL = _POSSIBLE - _SECOND_BEST
 """What this backend can do: everything, but it has no key slots, as nothing is locked, and needs no second best."""
@@ -55,7 +47,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class MemoryBackend(Lending, Serving):
+class MemoryBackend(Showing, Lending, Serving):
     """A connection. `capabilities` switches the others off; `clock` gives aware UTC; `user` is who writes."""
 
     def __init__(
@@ -110,31 +102,6 @@ class MemoryBackend(Lending, Serving):
         with self._news:
             self._closed = True
             self._news.notify_all()
-
-    def list(self, folder: str = "") -> Listing:
-        folder = paths.check_folder(folder)
-        with self._using(Capability.LIST, folder) as held:
-            self._must_be_listed(folder)
-            below = self._below(folder)
-            children: dict[tuple[str, bool], Entry] = {}
-            if not folder:
-                children = {(name, False): Entry(name, EntryKind.FOLDER) for name in self._store.containers}
-            for path in below:
-                first, slash, _ = paths.relative(path, folder).partition("/")
-                child = paths.join(folder, first)
-                if slash:
-                    children[child, False] = Entry(child, EntryKind.FOLDER)
-                else:
-                    children[child, True] = entry_of(path, held[path])
-        return Listing(folder, tuple(children[key] for key in sorted(children)))
-
-    def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
-        with self._using(Capability.LIST, folder) as held:
-            return iter([entry_of(path, held[path]) for path in self._listed_below(folder, skipped)])
-
-    def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
-        with self._using(Capability.INDEX, folder) as held:
-            return iter([indexed_of(path, held[path]) for path in self._listed_below(folder, skipped)])
 
     def read(self, path: str, version: int | None = None) -> Secret:
         with self._using(Capability.READ, path):
@@ -249,18 +216,6 @@ class MemoryBackend(Lending, Serving):
         with self._using(Capability.DESTROY, path):
             self._destroy(path, versions)
 
-    def trash(self, *, skipped: Skip | None = None) -> Iterator[Deleted]:
-        with self._using(Capability.TRASH) as held:
-            found = []
-            for path in self._listed_below("", skipped):
-                versions = [kept.version for kept in held[path].versions.values()]
-                deleted = [version for version in versions if version.state is VersionState.DELETED]
-                if deleted:
-                    last = max(deleted, key=lambda version: version.deleted_at or datetime.min.replace(tzinfo=UTC))
-                    numbers = tuple(version.number for version in deleted)
-                    found.append(Deleted(path, numbers, last.deleted_at, last.deleted_by))
-        return iter(found)
-
     def move(self, source: str, target: str) -> None:
         with self._using(Capability.MOVE, source) as held:
             self._find(source)
@@ -349,31 +304,6 @@ class MemoryBackend(Lending, Serving):
         if secret is None:
             raise missing(path)
         return secret
-
-    def _must_be_listed(self, folder: str) -> None:
-        if folder in self._store.denied or not self._store.denied.isdisjoint(paths.ancestors(folder)):
-            raise PermissionDenied("This folder may not be listed.", hint="Ask for the right.", path=folder)
-
-    def _listed_below(self, folder: str, skipped: Skip | None) -> Sequence[str]:
-        """The paths below a folder, sorted, without those in folders that may not be listed."""
-        folder = paths.check_folder(folder)
-        self._must_be_listed(folder)
-        found, denied = sorted(self._below(folder)), set[str]()
-        for path in found:
-            outermost = next((each for each in paths.ancestors(path) if each in self._store.denied), None)
-            if outermost is not None and outermost not in denied:
-                denied.add(outermost)
-                error = PermissionDenied("This folder may not be listed.", hint="Ask for the right.", path=outermost)
-                if skipped is None:
-                    raise error
-                skipped(Skipped(outermost, error))
-        return [path for path in found if denied.isdisjoint(paths.ancestors(path))] if denied else found
-
-    def _below(self, folder: str) -> Sequence[str]:
-        found = [path for path in self._store.secrets if paths.is_under(path, folder)]
-        if not found and folder and folder not in self._store.containers:
-            raise missing_folder(folder)
-        return found
 
     def _chosen(self, path: str, versions: Sequence[int]) -> Sequence[Kept]:
         secret = self._find(path)

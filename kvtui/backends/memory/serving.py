@@ -15,7 +15,7 @@ from kvtui.backends.contract import Backend
 from kvtui.backends.not_found import missing
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import InvalidInput, Locked
+from kvtui.domain.errors import AlreadyExists, InvalidInput, Locked
 from kvtui.domain.event import Audit, Event
 from kvtui.domain.secret import Version, VersionState
 from kvtui.domain.value import Fields, SecretValue
@@ -45,6 +45,17 @@ class Serving(Backend):
                 raise missing(path)
             made = {name: SecretValue(secrets.token_urlsafe(24)) for name in secret.fields}
             return self.write(path, {**secret.fields, **(made if fields is None else fields)})
+
+    def copy(self, source: str, target: str, *, move: bool = False, overwrite: bool = False) -> None:
+        with self._using(Capability.COPY, source) as held:
+            secret = self.read(source)
+            if secret.version.state is not VersionState.LIVE:
+                raise missing(source)
+            if target in held and not overwrite:
+                raise AlreadyExists("A secret is already there.", hint="Choose another path.", path=target)
+            self.write(target, secret.fields)
+            if move:
+                self.delete(source)
 
     def audit(self, folder: str = "", *, offset: int = 0, limit: int = 100) -> Audit:
         folder = paths.check_folder(folder)
