@@ -21,6 +21,7 @@ from kvtui.domain.secret import (
     Indexed,
     Listing,
     Outline,
+    Scheduled,
     Secret,
     Skip,
     Version,
@@ -66,6 +67,9 @@ class DelegatingBackend(Backend):
 
     def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
         return self._inner.index(folder, skipped=skipped)
+
+    def scheduled(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Scheduled]:
+        return self._inner.scheduled(folder, skipped=skipped)
 
     def find(self, text: str, limit: int, *, skipped: Skip | None = None) -> Sequence[Indexed]:
         return self._inner.find(text, limit, skipped=skipped)

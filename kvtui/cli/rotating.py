@@ -14,12 +14,10 @@ from kvtui.cli.inputs import read_stream
 from kvtui.cli.output import Output, error_json
 from kvtui.cli.records import time_json, written
 from kvtui.cli.skipping import skipped_json, tell_skipped
-from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_text
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unsupported
+from kvtui.domain.errors import KvtuiError
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import format_duration
-from kvtui.domain.secret import EntryKind, Skipped, VersionState
 from kvtui.services.generator import (
     CLASSES,
     DEFAULT_LENGTH,
@@ -183,29 +181,11 @@ def _due(context: Context, args: Namespace) -> int:
 
 def _with_dates(session: Session, folder: str, left_out: LeftOut) -> Iterator[tuple[str, str, Due]]:
     """Every live secret below a folder that has an interval: path, interval, when."""
-    backend, now = session.backend, datetime.now(UTC)
-    for entry in backend.walk(folder, skipped=left_out):
-        if entry.state not in {None, VersionState.LIVE}:
-            continue
-        try:
-            metadata = backend.metadata(entry.path)
-            if metadata.rotation is None:
-                continue
-            made = backend.versions(entry.path)[-1].created_at if backend.can(Capability.VERSIONS) else None
-        except NotFound:
-            continue  # gone since it was listed
-        except (Locked, AuthenticationRequired):
-            raise
-        except Unsupported:
-            if not backend.can(Capability.METADATA):
-                raise
-            continue  # its mount keeps none, so it has no interval
-        except KvtuiError as error:
-            left_out(Skipped(entry.path, error, EntryKind.SECRET))
-            continue
-        when = due(metadata, now, rotated_at=made)
-        if when is not None:
-            yield entry.path, format_duration(metadata.rotation), when
+    now = datetime.now(UTC)
+    for path, metadata, made_at in session.backend.scheduled(folder, skipped=left_out):
+        when = due(metadata, now, rotated_at=made_at)
+        if metadata.rotation is not None and when is not None:
+            yield path, format_duration(metadata.rotation), when
 
 
 COMMANDS = {

@@ -179,6 +179,15 @@ class Written:
     error: KvtuiError | None = None
 
 
+class Scheduled(NamedTuple):
+    """A live secret that is rotated at intervals. `made_at` is when its newest version was, None where that is not
+    told."""
+
+    path: str
+    metadata: Metadata
+    made_at: datetime | None = None
+
+
 class Found(NamedTuple):
     """The result of one read of a bulk: the secret, or the error that kept it from being read; neither where nothing
     is."""

@@ -20,7 +20,7 @@ from kvtui.backends.vault.walk import Walk, each_in_order
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable
-from kvtui.domain.secret import Deleted, Entry, EntryKind, Indexed, Listing, Skip, Skipped, VersionState
+from kvtui.domain.secret import Deleted, Entry, EntryKind, Indexed, Listing, Scheduled, Skip, Skipped, VersionState
 
 T = TypeVar("T")
 
@@ -74,6 +74,16 @@ class Surveying(Backend):
                 told = known.metadata
                 state = known.versions[-1].state
                 yield Indexed(path, told.type, told.description, told.tags, told.owner, state)
+
+    def scheduled(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Scheduled]:
+        """As the trash: not one request for each secret where the server tells of many at once."""
+        if not self.can(Capability.METADATA):
+            self._lacks(Capability.METADATA, folder)
+        for path, known in self._known_below(folder, skipped):
+            if known is not None and known.metadata.rotation is not None:
+                newest = known.versions[-1]
+                if newest.state is VersionState.LIVE:
+                    yield Scheduled(path, known.metadata, newest.created_at)
 
     def trash(self, *, skipped: Skip | None = None) -> Iterator[Deleted]:
         if not self.can(Capability.TRASH):
