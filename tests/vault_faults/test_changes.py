@@ -103,6 +103,8 @@ DONE: dict[str, Fault] = {
     "dripping body": Fault("drip_body", seconds=SLOW),
     **{f"{status} after": Fault("reply_after", reply=Reply(status, b"{}")) for status in (500, 502, 503, 504)},
     "no JSON": Fault("reply_after", reply=Reply(200, b"<html>thank you</html>")),
+    "empty": Fault("reply_after", reply=Reply(200, b"")),
+    "no data": Fault("reply_after", reply=Reply(200, b'{"data": null, "warnings": ["none"]}')),
     "no envelope": Fault("reply_after", reply=Reply(200, b"[]")),
     "compressed": Fault("reply_after", reply=Reply(200, b"x", {"Content-Encoding": "gzip"})),
 }
@@ -219,7 +221,7 @@ def test_what_the_server_refuses_was_not_done_and_can_be_done_again(double: Vaul
         assert other.requests == []
 
 
-@pytest.mark.parametrize("name", some(DONE, "reset after", "closed early"))
+@pytest.mark.parametrize("name", some(DONE, "reset after", "closed early", "empty"))
 def test_what_was_done_without_an_answer_is_seen_to_be_done(double: VaultDouble, name: str) -> None:
     def check(tried: Tried) -> bool:
         return tried.error is None and done_in_the_end(tried)

@@ -18,7 +18,7 @@ from kvtui.domain.errors import (
     Unavailable,
 )
 from kvtui.domain.lease import Lease
-from tests.doubles.server import Fault, Seen
+from tests.doubles.server import Fault, Reply, Seen
 from tests.doubles.vault import VaultDouble
 from tests.vault_faults.places import MOUNTS, answering, fields, opened
 
@@ -207,3 +207,19 @@ def test_roles_are_those_of_engines_that_issue_by_reading(double: VaultDouble) -
         assert backend.roles() == [ROLE, "database/creds/short", "team/db/creds/owner"]
         assert backend.issue("team/db/creds/owner").lease.path == "team/db/creds/owner"
     assert users(double) == {}
+
+
+def test_an_empty_answer_is_not_taken_for_a_path_that_issues_nothing(double: VaultDouble) -> None:
+    double.break_next(Fault("reply_after", issuing, reply=Reply(200, b"")))
+    with opened(double) as backend, pytest.raises(Unavailable, match="may have been issued"):
+        backend.issue(ROLE)
+
+
+def test_a_renewal_that_does_not_say_until_when_is_looked_up(double: VaultDouble) -> None:
+    with opened(double) as backend:
+        lease = backend.issue(ROLE).lease
+        double.break_next(Fault("reply_after", lambda seen: seen.path.endswith("/leases/renew"), reply=Reply(200, b"")))
+        renewed = backend.renew(lease.id, timedelta(minutes=10))
+        assert renewed.expires_at is not None
+        assert lease.expires_at is not None
+        assert renewed.expires_at < lease.expires_at

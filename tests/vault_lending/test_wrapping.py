@@ -11,7 +11,7 @@ import pytest
 from kvtui.domain import codec, json_text
 from kvtui.domain.errors import InvalidInput, NotFound, PermissionDenied, Unavailable, Unsupported
 from kvtui.domain.value import SecretValue
-from tests.doubles.server import Fault, Seen
+from tests.doubles.server import Fault, Reply, Seen
 from tests.doubles.vault import VaultDouble
 from tests.vault_faults.places import MOUNTS, answering, api, fields, opened
 
@@ -42,6 +42,15 @@ def test_a_lost_answer_to_unwrap_is_not_asked_for_again(double: VaultDouble, kin
         assert "may be used up" in caught.value.message
         assert not caught.value.retryable
     assert len([request for request in double.requests if to("/unwrap")(request)]) == 1
+
+
+def test_an_empty_answer_to_unwrap_is_not_taken_for_an_empty_secret(double: VaultDouble) -> None:
+    with opened(double) as backend:
+        token = backend.share(fields(), QUARTER).token
+        double.break_next(Fault("reply_after", to("/unwrap"), reply=Reply(200, b"")))
+        with pytest.raises(Unavailable, match="may be used up") as caught:
+            backend.unwrap(token)
+        assert not caught.value.retryable
 
 
 @pytest.mark.parametrize("kind", ["reset_after", "close_early", "hang"])
