@@ -35,6 +35,7 @@ PUBLIC_BACKENDS = {
     "kvtui.backends.delegating",
     "kvtui.backends.factory",
     "kvtui.backends.not_found",
+    "kvtui.backends.one_by_one",
     "kvtui.backends.read_only",
     "kvtui.backends.registry",
     "kvtui.backends.remembering",

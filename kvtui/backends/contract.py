@@ -58,7 +58,7 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.credential import Credential, KeySlot, SignedIn
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable, Unsupported
+from kvtui.domain.errors import Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import (
@@ -73,7 +73,6 @@ from kvtui.domain.secret import (
     Scheduled,
     Secret,
     Skip,
-    Skipped,
     Version,
     VersionState,
     Write,
@@ -169,28 +168,9 @@ class Backend(ABC):
         """Every secret (no folder entries) below a folder, sorted by path. Streams.
 
         Raises NotFound, and without `skipped` what listing a folder below raises."""
-        yield from self._walk_below(self.list(folder), skipped)
+        from kvtui.backends.one_by_one import walk_below  # noqa: PLC0415 - loaded where a store knows nothing faster
 
-    def _walk_below(self, listing: Listing, skipped: Skip | None) -> Iterator[Entry]:
-        if not listing.complete and not listing.remembered:
-            error = Unavailable(listing.note, path=listing.path, retryable=False)
-            if skipped is None:
-                raise error
-            skipped(Skipped(listing.path, error))
-        for entry in sorted(listing.entries, key=lambda entry: entry.path + "/" * entry.is_folder):
-            if not entry.is_folder:
-                yield entry
-                continue
-            try:
-                below = self.list(entry.path)
-            except (Locked, AuthenticationRequired):
-                raise
-            except KvtuiError as error:
-                if skipped is None:
-                    raise
-                skipped(Skipped(entry.path, error))
-            else:
-                yield from self._walk_below(below, skipped)
+        yield from walk_below(self, self.list(folder), skipped)
 
     def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
         """INDEX. What may be searched of every secret below a folder, sorted by path, never a value. Streams. Raises as
@@ -308,40 +288,22 @@ class Backend(ABC):
     def write_many(self, writes: Iterable[Write]) -> Iterator[Written]:
         """WRITE, in bulk and lazily: each write is durable by the time the iterator ends or is closed. One result each,
         in order; one that fails leaves the others alone. A backend may group several into one commit."""
-        for write in writes:
-            try:
-                version = self.write(write.path, write.fields, metadata=write.metadata, expected=write.expected)
-            except KvtuiError as error:
-                yield Written(write.path, error=error)
-            else:
-                yield Written(write.path, version)
+        from kvtui.backends.one_by_one import write_many  # noqa: PLC0415
+
+        yield from write_many(self, writes)
 
     def read_many(self, wanted: Iterable[str]) -> Iterator[Found]:
         """READ, in bulk and lazily: one result each, in order. Raises what concerns more than one secret, such as
         Locked. A backend may look up several at once."""
-        for path in wanted:
-            try:
-                secret = self.read(path)
-            except NotFound:
-                yield Found(path)
-            except (Locked, AuthenticationRequired):
-                raise
-            except KvtuiError as error:
-                yield Found(path, error=error)
-            else:
-                yield Found(path, secret)
+        from kvtui.backends.one_by_one import read_many  # noqa: PLC0415
+
+        yield from read_many(self, wanted)
 
     def write_histories(self, histories: Iterable[History]) -> Iterator[Written]:
         """HISTORY, in bulk as `write_many`: each result has the newest version, or the error."""
-        for history in histories:
-            try:
-                self.write_history(history)
-            except (Locked, AuthenticationRequired, Unsupported):
-                raise
-            except KvtuiError as error:
-                yield Written(history.path, error=error)
-            else:
-                yield Written(history.path, history.versions[-1].version)
+        from kvtui.backends.one_by_one import write_histories  # noqa: PLC0415
+
+        yield from write_histories(self, histories)
 
     def containers(self) -> Sequence[str]:
         """CONTAINERS. Names of the top-level containers, empty ones too, sorted."""

@@ -16,6 +16,7 @@ from typing import Protocol
 from kvtui.backends.contract import Backend
 from kvtui.backends.delegating import DelegatingBackend
 from kvtui.backends.not_found import missing_folder
+from kvtui.backends.one_by_one import walk_below
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.errors import NotFound
@@ -118,7 +119,7 @@ class RememberingBackend(DelegatingBackend):
     def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
         if self._inner.can(Capability.LIST) and not self._inner.info().unlisted:
             return self._inner.walk(folder, skipped=skipped)
-        return self._walk_below(self.list(folder), skipped)
+        return walk_below(self, self.list(folder), skipped)
 
     # What is read or written somewhere is there.
 
