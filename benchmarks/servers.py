@@ -127,7 +127,7 @@ def _patiently(ask: Callable[[], dict[str, Any]], seconds: float = 30) -> dict[s
         except (OSError, RuntimeError):
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.1)
+            time.sleep(0.1)  # a server that starts tells nobody when it listens
 
 
 def _set_up(port: int, token: str, mount: str, kinds: Sequence[str]) -> dict[str, str]:
@@ -168,7 +168,7 @@ def _send(connection: http.client.HTTPConnection, token: str, method: str, path:
             return dict(json.loads(told)) if told else {}
         if b"Upgrading from non-versioned" not in told:
             break
-        time.sleep(0.1)
+        time.sleep(0.1)  # nor when a mount is prepared
     raise RuntimeError(f"{answer.status} for {method} {path}: {told[:200]!r}")
 
 

@@ -63,6 +63,7 @@ class Double:
         self.latency = latency
         self._faults: list[list[object]] = []
         self._lock = threading.Lock()
+        self._came = threading.Condition(self._lock)
         self._done = threading.Event()
         outer = self
 
@@ -117,13 +118,19 @@ class Double:
         """The requests of these methods so far."""
         return [one for one in self.requests if one.method in methods]
 
+    def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait for something that is so once a request has come. `condition` must not wait for the double itself."""
+        with self._came:
+            assert self._came.wait_for(condition, seconds), "what was waited for did not come"
+
     def _fault(self, request: Seen) -> Fault | None:
-        with self._lock:
+        with self._came:
+            self._came.notify_all()
             for entry in self._faults:
                 fault, left = entry
                 assert isinstance(fault, Fault)
                 assert isinstance(left, int)
-                if fault.when(request):
+                if fault.when(request):  # which may be what is waited for: those who wait look when this lock is free
                     entry[1] = left - 1
                     if left == 1:
                         self._faults.remove(entry)
@@ -131,10 +138,11 @@ class Double:
         return None
 
     def _serve(self, handler: BaseHTTPRequestHandler, request: Seen) -> None:
-        with self._lock:
+        with self._came:
             self.requests.append(request)
+            self._came.notify_all()
         if self.latency:
-            time.sleep(self.latency)
+            time.sleep(self.latency)  # the way to a server that is further away
         fault = self._fault(request)
         if fault is None:
             self._send(handler, self.answer(request))

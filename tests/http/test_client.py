@@ -158,8 +158,7 @@ def test_closing_ends_what_waits_at_once(server: Echo) -> None:
 
     waiting = threading.Thread(target=call)
     waiting.start()
-    while not server.requests:
-        time.sleep(0.01)
+    server.until(lambda: bool(server.requests))
     started = time.monotonic()
     client.close()
     waiting.join(5)

@@ -78,4 +78,4 @@ def _ready(child: subprocess.Popen[bytes], port: int, certificates: Path | None)
                 pass
             else:
                 return found
-        time.sleep(0.02)
+        time.sleep(0.02)  # a server that starts tells nobody when it listens

@@ -62,13 +62,6 @@ class UnderWay:
         assert not any(each.is_alive() for each in self._threads)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.005)  # the double counts requests and tells nobody
-
-
 HOLDS: dict[str, Fault] = {
     "hanging": Fault("hang", seconds=30, times=1000),
     "dripping head": Fault("drip_head", seconds=0.5, times=1000),
@@ -97,7 +90,7 @@ def test_calls_under_way_end_as_locked_at_once(double: VaultDouble, held: str) -
                 lambda: backend.metadata("kv/a"),
                 lambda: backend.limits(["kv/a"]),
             )
-            wait_until(lambda: len(double.requests) >= seen + 6)
+            double.until(lambda: len(double.requests) >= seen + 6)
             started = time.monotonic()
             backend.close()
             calls.join(SOON)
@@ -114,7 +107,7 @@ def test_a_change_cut_off_by_locking_says_that_nobody_knows(double: VaultDouble,
         double.break_next(Fault(kind, seconds=30, when=changes))
         sent = len(double.mutations())
         calls = UnderWay(lambda: backend.write("kv/a", fields("2"), expected=1))
-        wait_until(lambda: len(double.mutations()) > sent)
+        double.until(lambda: len(double.mutations()) > sent)
         backend.close()
         calls.join(SOON)
         (error,) = calls.results
@@ -134,7 +127,7 @@ def test_locking_while_a_lost_write_is_looked_at_says_that_nobody_knows(double: 
 
         double.break_next(Fault("hang", seconds=30, when=looks), Fault("reset_after", when=changes))
         calls = UnderWay(lambda: backend.write("kv/a", fields("2"), expected=1))
-        wait_until(lambda: lost.is_set() and double.requests[-1].method == "GET")
+        double.until(lambda: lost.is_set() and double.requests[-1].method == "GET")
         backend.close()
         calls.join(SOON)
         (error,) = calls.results
@@ -150,7 +143,7 @@ def test_locking_while_a_refusal_is_looked_into_is_no_refusal(double: VaultDoubl
             replace(answering(403), when=lambda seen: "/data/" in seen.path), Fault("hang", seconds=30, times=10)
         )
         calls = UnderWay(lambda: backend.read("kv/a"))
-        wait_until(lambda: len(double.requests) == seen + 2)
+        double.until(lambda: len(double.requests) == seen + 2)
         backend.close()
         calls.join(SOON)
         assert isinstance(calls.results[0], Locked)
@@ -162,7 +155,7 @@ def test_calls_that_wait_for_a_connection_end_too(double: VaultDouble) -> None:
         seen = len(double.requests)
         double.break_next(Fault("hang", seconds=30, times=1000))
         calls = UnderWay(*[lambda: backend.read("kv/a")] * 30)  # on 20 connections
-        wait_until(lambda: len(double.requests) == seen + 20)
+        double.until(lambda: len(double.requests) == seen + 20)
         backend.close()
         calls.join(2 * SOON)
         assert [type(result) for result in calls.results] == [Locked] * 30
@@ -173,7 +166,7 @@ def test_a_call_that_waits_for_a_connection_keeps_its_own_deadline(double: Vault
     client = HttpClient(address.parse(double.url), timeout=30, connections=1)
     double.break_next(Fault("hang", seconds=30))
     first = UnderWay(lambda: client.send("GET", "/v1/x"))
-    wait_until(lambda: len(double.requests) == 1)
+    double.until(lambda: len(double.requests) == 1)
     started = time.monotonic()
     with pytest.raises(KvtuiError, match="in time"):
         client.send("GET", "/v1/x", timeout=0.3)
@@ -259,7 +252,7 @@ def test_reading_over_tls_is_cut_off(tmp_path: object) -> None:
         )
         double.break_next(Fault("drip_body", seconds=0.5))
         calls = UnderWay(lambda: client.send("GET", "/v1/sys/health"))
-        wait_until(lambda: len(double.requests) == 1)
+        double.until(lambda: len(double.requests) == 1)
         client.close()
         calls.join(SOON)
         assert isinstance(calls.results[0], Locked)
@@ -275,7 +268,7 @@ def test_calls_together_are_ended_without_the_others(double: VaultDouble) -> Non
             return client.send("GET", "/v1/sys/health", repeat=True)
 
     calls = UnderWay(in_company)
-    wait_until(lambda: len(double.requests) == 1)
+    double.until(lambda: len(double.requests) == 1)
     group.end()
     calls.join(SOON)
     assert isinstance(calls.results[0], Locked)
@@ -302,7 +295,7 @@ def test_closing_again_and_again_while_others_call_leaves_nothing(double: VaultD
 
             calls = UnderWay(*[work] * 4)
             go.wait()
-            wait_until(lambda: len(double.requests) > 0 and double.requests[-1].method == "GET")
+            double.until(lambda: len(double.requests) > 0 and double.requests[-1].method == "GET")
             backend.close()
             calls.join(SOON)
             assert [type(result) for result in calls.results] == [Locked] * 4

@@ -86,7 +86,7 @@ class RealServer:
             version = self._version()
             if version:
                 return version
-            time.sleep(0.05)
+            time.sleep(0.05)  # a server that starts tells nobody when it listens
         raise RuntimeError(f"no answer from {self.url} in {STARTUP:.0f} s")
 
     def _version(self) -> str:

@@ -34,7 +34,7 @@ SLOWER = 5.0
 _LONGEST_PAUSE = 60.0
 _LETTING_GO = 1.0
 _STEP = 0.1
-"""Seconds between two looks whether it was cancelled."""
+"""Seconds between two looks whether it was cancelled, or a port is free: soon enough for who pressed Esc."""
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": "default-src 'none'",
@@ -179,7 +179,7 @@ class _Watch:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self.check()
-            time.sleep(min(left, _STEP))
+            time.sleep(min(left, _STEP))  # a conversation says that it was cancelled when it is asked, only then
         self.check()
 
     def take(self, callbacks: queue.SimpleQueue[_Callback]) -> _Callback:
@@ -225,7 +225,7 @@ class _Listener(ThreadingHTTPServer):
                         hint="End what uses it, or set another port that the role allows in the profile's auth.",
                         retryable=False,
                     ) from None
-            time.sleep(_STEP)
+            time.sleep(_STEP)  # the system does not tell when a port is free again
 
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)  # HTTPServer's would ask the name service who we are
