@@ -64,7 +64,6 @@ from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import (
     Deleted,
     Entry,
-    EntryKind,
     Found,
     History,
     Indexed,
@@ -74,7 +73,6 @@ from kvtui.domain.secret import (
     Secret,
     Skip,
     Version,
-    VersionState,
     Write,
     Written,
 )
@@ -182,25 +180,9 @@ class Backend(ABC):
         `walk`; `skipped` is told of a secret too, of which nothing could be read."""
         if not self.can(Capability.METADATA):
             self._lacks(Capability.METADATA, folder)
-        for entry in self.walk(folder, skipped=skipped):
-            if entry.state not in {None, VersionState.LIVE} or not self.can(Capability.METADATA, entry.path):
-                continue
-            try:
-                metadata = self.metadata(entry.path)
-                if metadata.rotation is None:
-                    continue
-                newest = self.versions(entry.path)[-1] if self.can(Capability.VERSIONS, entry.path) else None
-            except NotFound:
-                continue  # gone since it was listed
-            except (Locked, AuthenticationRequired):
-                raise
-            except KvtuiError as error:
-                if skipped is None:
-                    raise
-                skipped(Skipped(entry.path, error, EntryKind.SECRET))
-                continue
-            if newest is None or newest.state is VersionState.LIVE:
-                yield Scheduled(entry.path, metadata, newest.created_at if newest else None)
+        from kvtui.backends.one_by_one import scheduled  # noqa: PLC0415
+
+        yield from scheduled(self, folder, skipped)
 
     def find(self, text: str, limit: int, *, skipped: Skip | None = None) -> Sequence[Indexed]:
         """INDEX, or SEARCH. Secrets with this text, in any case, in their path, description or a tag, sorted by path.

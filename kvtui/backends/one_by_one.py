@@ -6,8 +6,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable, Unsupported
-from kvtui.domain.secret import Entry, Found, History, Listing, Skip, Skipped, Write, Written
+from kvtui.domain.secret import (
+    Entry,
+    EntryKind,
+    Found,
+    History,
+    Listing,
+    Scheduled,
+    Skip,
+    Skipped,
+    VersionState,
+    Write,
+    Written,
+)
 
 if TYPE_CHECKING:
     from kvtui.backends.contract import Backend
@@ -34,6 +47,29 @@ def walk_below(backend: Backend, listing: Listing, skipped: Skip | None) -> Iter
             skipped(Skipped(entry.path, error))
         else:
             yield from walk_below(backend, below, skipped)
+
+
+def scheduled(backend: Backend, folder: str, skipped: Skip | None) -> Iterator[Scheduled]:
+    """`Backend.scheduled` of a store with METADATA."""
+    for entry in backend.walk(folder, skipped=skipped):
+        if entry.state not in {None, VersionState.LIVE} or not backend.can(Capability.METADATA, entry.path):
+            continue
+        try:
+            metadata = backend.metadata(entry.path)
+            if metadata.rotation is None:
+                continue
+            newest = backend.versions(entry.path)[-1] if backend.can(Capability.VERSIONS, entry.path) else None
+        except NotFound:
+            continue  # gone since it was listed
+        except (Locked, AuthenticationRequired):
+            raise
+        except KvtuiError as error:
+            if skipped is None:
+                raise
+            skipped(Skipped(entry.path, error, EntryKind.SECRET))
+            continue
+        if newest is None or newest.state is VersionState.LIVE:
+            yield Scheduled(entry.path, metadata, newest.created_at if newest else None)
 
 
 def read_many(backend: Backend, wanted: Iterable[str]) -> Iterator[Found]:
