@@ -148,6 +148,7 @@ def test_a_page_holds_100_unless_asked_and_1000_at_most(tailor: TailorDouble) ->
     assert names(tailor, pageSize=1000, pageToken=token) == (["secret-1000"], "")
     tailor.pages.refuses_larger = True
     assert failed(call(tailor, "ListSecretManagerSecrets", "many", pageSize=1001), "invalid_argument")
+    assert len(names(tailor, pageSize=1000)[0]) == 1000
 
 
 def test_a_full_last_page_may_be_followed_by_an_empty_one(tailor: TailorDouble) -> None:
@@ -157,6 +158,7 @@ def test_a_full_last_page_may_be_followed_by_an_empty_one(tailor: TailorDouble) 
     _, token = names(tailor, pageSize=2)
     assert token
     assert names(tailor, pageSize=2, pageToken=token) == ([], "")
+    assert names(tailor, pageSize=3)[1] == ""
 
 
 def test_page_tokens_are_good_for_their_own_list_only(tailor: TailorDouble) -> None:
@@ -206,8 +208,8 @@ def test_a_vault_made_from_a_configuration_says_so(tailor: TailorDouble) -> None
         assert failed(rpc(tailor, "GetMetadata", {"trn": missing}), "not_found"), missing
     for bad in ("", "managed", "trn:v1:workspace:x:vault:managed", f"{trn}a b"):
         assert failed(rpc(tailor, "GetMetadata", {"trn": bad}), "invalid_argument"), bad
-    rpc(tailor, "SetMetadata", {"trn": f"{trn}managed", "labels": {"team": "a"}})
-    assert tailor.main.vaults["managed"].labels == {"team": "a"}
+    rpc(tailor, "SetMetadata", {"trn": f"{trn}managed", "labels": {"team": "a", "empty": ""}})
+    assert tailor.main.vaults["managed"].labels == {"team": "a", "empty": ""}
     bad_label = rpc(tailor, "SetMetadata", {"trn": f"{trn}managed", "labels": {"Team": "a"}})
     assert failed(bad_label, "invalid_argument")
 
@@ -250,7 +252,7 @@ NO_MESSAGES = [
         '{"pageSize": 4294967296}',
         '{"pageSize": true}',
     ),
-    *('{"pageDirection": "UP"}', '{"pageDirection": 3}', '{"pageToken": "\\ud800"}'),
+    *('{"pageDirection": "UP"}', '{"pageDirection": 3}', '{"pageDirection": true}', '{"pageToken": "\\ud800"}'),
 ]
 
 
@@ -331,7 +333,8 @@ def test_a_token_is_refreshed_and_the_refresh_token_is_good_once(tailor: TailorD
     assert "refresh_token" not in kept.json()
     assert refresh(tailor, refresh_token=got.json()["refresh_token"]).status == 200
     assert refresh(tailor, grant_type="password").json() == {"error": "unsupported_grant_type"}
-    assert refresh(tailor, client_id="", refresh_token="x").json() == {"error": "invalid_client"}
+    nobody = refresh(tailor, client_id="", refresh_token="x")
+    assert (nobody.status, nobody.json()) == (401, {"error": "invalid_client"})
     assert send(tailor, "POST", "/oauth2/platform/token", "{}").json() == {"error": "invalid_request"}
     assert tailor.mutations() == []
 
@@ -360,6 +363,25 @@ def test_what_is_no_method_is_a_plain_404(tailor: TailorDouble, target: str) -> 
     got = send(tailor, "POST", target, "{}")
     assert (got.status, got.body) == (404, b"404 page not found\n")
     assert got.headers["content-type"].startswith("text/plain")
+
+
+def test_codes_come_with_the_statuses_of_the_protocol() -> None:
+    by_status: dict[int, set[str]] = {}
+    for code, status in STATUS.items():
+        by_status.setdefault(status, set()).add(code)
+    assert by_status == {
+        400: {"invalid_argument", "failed_precondition", "out_of_range"},
+        401: {"unauthenticated"},
+        403: {"permission_denied"},
+        404: {"not_found"},
+        409: {"already_exists", "aborted"},
+        429: {"resource_exhausted"},
+        499: {"canceled"},
+        500: {"unknown", "internal", "data_loss"},
+        501: {"unimplemented"},
+        503: {"unavailable"},
+        504: {"deadline_exceeded"},
+    }
 
 
 @pytest.mark.parametrize("code", list(STATUS))

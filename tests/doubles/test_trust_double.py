@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -108,7 +109,10 @@ def test_leases_end_when_they_say_not_when_they_were_asked_to(trust: TrustDouble
     assert refused(call(trust, "POST", f"{BASE}/leases", {"role": "none", "ttl_s": 1}), 403)
     other = trust.new_token(roles=["other"])
     assert refused(call(trust, "POST", f"{BASE}/leases", {"role": "etl-reader", "ttl_s": 1}, token=other), 403)
-    assert len(trust.leases) == 2
+    mine = trust.new_token(roles=["etl-reader"])
+    assert call(trust, "POST", f"{BASE}/leases", {"role": "etl-reader", "ttl_s": 1}, token=mine).status == 200
+    assert len(trust.leases) == 3
+    assert [(line.action, line.path) for line in trust.evidence] == [("lease", "etl-reader")] * 3
 
 
 # Where things are.
@@ -243,6 +247,13 @@ def test_a_lost_answer_can_be_asked_for_again(trust: TrustDouble) -> None:
         write(trust, b"two")
     write(trust, b"two")
     assert trust.values("db/password") == [b"one", b"two", b"two"]
+
+
+def test_requests_of_one_id_at_the_same_time_make_one_version(trust: TrustDouble) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: write(trust, b"one", request_id="intent").body, range(8)))
+    assert len(set(answers)) == 1
+    assert trust.values("db/password") == [b"one"]
 
 
 def test_leases_and_rotations_are_idempotent_too(trust: TrustDouble) -> None:

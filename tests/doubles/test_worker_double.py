@@ -13,6 +13,7 @@ from tests.doubles.bare import Got, send
 from tests.doubles.clock import Clock
 from tests.doubles.server import Fault
 from tests.doubles.worker import WorkerDouble
+from tests.doubles.worker.bindings import VARIABLES_FREE
 from tests.doubles.worker.script import number, parse_int, pathname, string
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -142,6 +143,7 @@ def test_numbers_paths_and_integers_are_read_as_javascript_does() -> None:
     assert [parse_int(one, "50") for one in ("", "7", "7x", "x")] == [50, 7, 7, None]
     assert pathname("/a/./b/../c/%2E%2e/d?x#y") == "/a/d"
     assert pathname("/a/..") == "/"
+    assert pathname("/a/b/.") == "/a/b/"
     assert pathname(r"/a\b") == "/a/b"
 
 
@@ -160,9 +162,12 @@ def test_writing_replaces_all_metadata_but_who_made_it_and_when(worker: WorkerDo
         "created_at": "2026-01-02 12:00:00",
         "updated_at": "2026-01-02 12:01:00",
     }
-    row = worker.row("a")
-    assert row is not None
-    assert row["tags_json"] is None
+    for tags, stored in ((None, None), ([], "[]"), (["é", 1], '["é",1]')):
+        write(worker, "a", "new", tags=tags)
+        row = worker.row("a")
+        assert row is not None
+        assert row["tags_json"] == stored
+    assert read(worker, "a")["metadata"]["tags"] == ["é", 1]
 
 
 def test_a_colliding_key_destroys_the_other_value_before_it_fails(worker: WorkerDouble) -> None:
@@ -219,6 +224,8 @@ def test_values_over_5_kb_and_variables_over_the_limit_are_refused(worker: Worke
         got = write(worker, "a", value)
         assert got.status == 500
         assert got.json()["error"].startswith("Failed to write secret: ")
+    assert worker.bindings.most_variables == 128
+    assert VARIABLES_FREE == 64
     worker.bindings.most_variables = 2
     assert write(worker, "b").status == 201
     assert write(worker, "c").status == 500
@@ -282,6 +289,8 @@ def test_users_see_their_own_part_of_users(worker: WorkerDouble) -> None:
     assert listed(worker, "users", headers=worker.user("root@example.com", "superadmin", "u9")) == [
         *("users/u1/a", "users/u2/b")
     ]
+    unknown = worker.user("new@example.com")
+    assert listed(worker, "users", headers=unknown) == ["users/u1/a", "users/u2/b"]
     for method, target in (
         *(("GET", "/v1/secret/data/users/u2/b"), ("GET", "/v1/secret/metadata/users/u2/b")),
         *(("DELETE", "/v1/secret/data/users/u2/b"), ("POST", "/v1/secret/data/users/u2/new")),
@@ -369,7 +378,8 @@ def test_readers_may_only_read(worker: WorkerDouble) -> None:
     admin = worker.user("admin@example.com", "admin", "u4")
     assert call(worker, "POST", "/v1/secret/data/a", {"value": "x"}, headers=admin).status == 201
     worker.suspend(worker.credentials)
-    assert call(worker, "GET", "/v1/secret/data/a").json()["error"] == "Application is suspended or revoked"
+    got = call(worker, "GET", "/v1/secret/data/a")
+    assert (got.status, got.json()["error"]) == (403, "Application is suspended or revoked")
 
 
 # Around.
@@ -448,6 +458,36 @@ def test_connections_and_their_secrets_can_still_be_changed(worker: WorkerDouble
     created = call(worker, "GET", f"{base}/conn_infra/audit?action=CREATE").json()["logs"]
     assert [log["context"] for log in created] == [{"value_stored": False}, None]
     assert call(worker, "GET", f"{base}/none/audit").json()["code"] == "CONNECTION_NOT_FOUND"
+
+
+def test_every_answer_about_connections_says_that_they_are_old(worker: WorkerDouble) -> None:
+    worker.connection("conn_infra", {"KEY": "v"})
+    base = "/vault/connections"
+    for method, target, body in (
+        *(("GET", "", None), ("POST", "", {}), ("GET", "/conn_infra", None), ("PATCH", "/conn_infra", {})),
+        *(("GET", "/conn_infra/secrets", None), ("POST", "/conn_infra/secrets", {}), ("GET", "/none/audit", None)),
+        *(("PUT", "/conn_infra/secrets/KEY", {}), ("DELETE", "/conn_infra/secrets/KEY", None)),
+        ("DELETE", "/conn_infra", None),
+    ):
+        got = call(worker, method, base + target, body)
+        assert (got.headers.get("deprecation"), got.headers.get("sunset")) == ("true", "2025-06-01"), target
+
+
+def test_old_secrets_keep_their_type_and_may_lack_or_leave_behind_a_value(worker: WorkerDouble) -> None:
+    worker.connection("conn_infra", {"KEY": "v"})
+    base = "/vault/connections/conn_infra"
+    about = {"name": "CERT", "type": "pem", "description": "d"}
+    for value in ("", 1, {"a": 1}):
+        made = call(worker, "POST", f"{base}/secrets", {**about, "name": f"N{value}", "value": value})
+        assert made.json()["secret"]["value_stored"] is False, value
+    call(worker, "POST", f"{base}/secrets", {**about, "value": "-----BEGIN"})
+    shown = call(worker, "GET", base).json()["connection"]["auth"]["secrets"]
+    assert shown["CERT"] == {"value": "-----BEGIN", "type": "pem", "description": "d"}
+    assert sorted(shown) == ["CERT", "KEY"]
+    assert call(worker, "PUT", f"{base}/secrets/KEY", {"value": 1}).status == 500
+    worker.bindings.delete_error = "Cloudflare API error"
+    assert call(worker, "DELETE", f"{base}/secrets/KEY").json()["cf_deleted"] is False
+    assert worker.bindings.stored == {"CONN_infra_KEY": "v", "CONN_infra_CERT": "-----BEGIN"}
 
 
 def test_the_settings_of_a_user_are_theirs_alone(worker: WorkerDouble) -> None:

@@ -41,7 +41,7 @@ class Pages:
             ordered = [one for one in ordered if (one.order < last if backwards else one.order > last)]
         page = ordered[:size]
         has_next = len(ordered) > size or (self.ends_with_empty_page and len(page) == size)
-        return page, _token(name, page[-1].order) if page and has_next else ""
+        return page, _token(name, page[-1].order) if has_next else ""
 
 
 def _token(name: str, order: int) -> str:
