@@ -110,15 +110,15 @@ def test_the_order_of_passphrases(vault: Vault, tmp_path: Path, monkeypatch: pyt
     assert run_here(*base, "--passphrase-file", str(wrong)).code == 6
 
 
-@pytest.mark.parametrize("line_end", ["", "\n", "\r\n", "\nsecond line\n"])
 @pytest.mark.parametrize("passphrase", [" spaces around ", "tab\there", "ünïcode ☃"])
-def test_the_first_line_is_the_passphrase_spaces_and_all(tmp_path: Path, passphrase: str, line_end: str) -> None:
+def test_the_first_line_is_the_passphrase_spaces_and_all(tmp_path: Path, passphrase: str) -> None:
     file, plain = tmp_path / "p", tmp_path / "plain"
-    file.write_bytes((passphrase + line_end).encode())
     plain.write_bytes(passphrase.encode())
     target = str(tmp_path / "new")
     assert run_here("init", target, "--passphrase-file", str(plain), "-q").code == 0
-    assert run_here("--vault", target, "ls", "--passphrase-file", str(file)).code == 0
+    for line_end in ("", "\n", "\r\n", "\nsecond line\n"):
+        file.write_bytes((passphrase + line_end).encode())
+        assert run_here("--vault", target, "ls", "--passphrase-file", str(file)).code == 0, repr(line_end)
 
 
 def test_a_passphrase_file_that_is_a_device_is_refused_unread(vault: Vault) -> None:
