@@ -137,11 +137,16 @@ def _prepare(
     fields = dict(current.fields) if current and current.version.state is VersionState.LIVE else {}
     name = field if field is not None else next(iter(fields)) if len(fields) == 1 else "value"
     fields[name] = value
-    base = cas if cas is not None else current.current if current else 0
+    base = cas
+    if base is None and session.can(Capability.READ):
+        base = current.current if current else 0
     return prepared_on(Change(Op.SET, path, fields=fields, metadata=patch, base_version=base), current)
 
 
 def _current(session: Session, path: str) -> Secret | None:
+    """What is there; None for nothing, and where no value is ever read."""
+    if not session.can(Capability.READ):
+        return None
     try:
         return session.backend.read(path)
     except NotFound:

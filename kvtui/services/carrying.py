@@ -141,8 +141,9 @@ def _write_versions(parcel: Parcel, target: Backend, to: str, start: int) -> Non
         fields: Fields = stored.fields if stored.fields is not None else {}
         expected = number - 1 if target.checks_writes else None
         target.write(to, fields, metadata=parcel.patch if number == last else MetadataPatch(), expected=expected)
-    if start == len(parcel.versions) and (patch := _undescribed(parcel, target, to)):
-        target.write_metadata(to, patch)  # the killed run may have ended before it
+    are_all_there = start == len(parcel.versions)  # the killed run may have ended before their metadata
+    if are_all_there and C.EDIT_METADATA in abilities(target, to) and (missing := _undescribed(parcel, target, to)):
+        target.write_metadata(to, missing)
     ending = [stored for stored in parcel.versions if stored.version.state is DELETED]
     if not _holds(ending, target, to, finished=False):  # nobody can look at them afterwards
         raise _corrupt(to)
@@ -200,7 +201,8 @@ def _undescribed(parcel: Parcel, target: Backend, to: str) -> MetadataPatch:
     """What of the metadata has not arrived."""
     if not parcel.patch or C.METADATA not in abilities(target, to):
         return MetadataPatch()
-    return MetadataPatch.replacing(parcel.metadata, target.metadata(to))
+    missing = MetadataPatch.replacing(parcel.metadata, target.metadata(to))
+    return missing if parcel.whole else missing.only(target.info().metadata_fields)
 
 
 def _holds(versions: Sequence[StoredVersion], target: Backend, to: str, *, finished: bool) -> bool:

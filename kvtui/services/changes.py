@@ -183,6 +183,8 @@ def _set(backend: Backend, change: Change) -> Applied:
     if not backend.can(Capability.CHECK_AND_SET, path):
         if is_known:
             _compare(change, before)
+        elif expected is not None and not backend.can(Capability.REREAD, path):
+            _compare_unseen(backend, change, expected)
         if not backend.can(Capability.REREAD, path):
             expected = None
     settings = backend.retention(path) if change.retention and before is not None else None
@@ -233,6 +235,25 @@ def _compare(change: Change, now: Secret | None) -> None:
     """In place of a store's own check, a moment before. Raises Conflict."""
     if change.base_version is not None and not is_up_to_date(change, now):
         raise _conflict(change, now.current if now is not None else 0)
+
+
+def _compare_unseen(backend: Backend, change: Change, expected: int) -> None:
+    """What is known of a secret whose values cannot be read. Raises Conflict; Unsupported where not even that is known,
+    which does not keep anybody from writing something new."""
+    try:
+        there = _outline_if_there(backend, change.path)
+    except (PermissionDenied, Unsupported):
+        if not expected:
+            return
+        raise Unsupported(
+            "Nothing tells here which version is the current one.",
+            capability=Capability.CHECK_AND_SET.value,
+            hint="Write it without naming one.",
+            path=change.path,
+        ) from None
+    actual = there.current if there is not None else 0
+    if actual != expected:
+        raise _conflict(change, actual)
 
 
 def _conflict(change: Change, actual: int) -> Conflict:

@@ -199,7 +199,7 @@ def _described(
     packed: Packed,
     target: Backend,
     to: str,
-    can: Collection[Capability],
+    can: frozenset[Capability],
     lost: list[Loss],
     *,
     before: Metadata | None = None,
@@ -207,15 +207,20 @@ def _described(
     patch = MetadataPatch.replacing(packed.metadata, before)
     if not patch:
         return packed.metadata, patch
-    if C.EDIT_METADATA not in can:
+    if can.isdisjoint({C.EDIT_METADATA, C.METADATA_WITH_VALUE}):
         lost.append(Loss("The target keeps no type, description, tags, owner or custom pairs."))
         return Metadata(), MetadataPatch()
+    kept = patch.only(target.info().metadata_fields)
     try:
-        target.check(to, {"value": SecretValue("")}, patch)
+        if kept:
+            target.check(to, {"value": SecretValue("x")}, kept)
     except InvalidInput as error:
         lost.append(Loss(f"What is known about it does not arrive: {error.message}"))
         return Metadata(), MetadataPatch()
-    return packed.metadata, patch
+    if kept == patch:
+        return packed.metadata, patch
+    lost.append(Loss(f"The target keeps no {', '.join(sorted(patch.fields - kept.fields))}."))
+    return kept.apply(before or Metadata()), kept
 
 
 def _retained(packed: Packed, count: int, target: Backend, can: Collection[Capability], lost: list[Loss]) -> Retention:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kvtui.backends.memory import MemoryBackend
+from kvtui.backends.memory import MemoryBackend, MemoryFactory
+from kvtui.domain.capability import Capability
 from kvtui.domain.value import SecretValue
 from tests.cli.conftest import Cli, Typist
 
@@ -284,3 +285,22 @@ def test_a_read_only_profile_refuses_and_journals_nothing_written(cli: Cli) -> N
             assert ran.code == 7, argv
             assert ran.error["kind"] == "PermissionDenied"
     assert len(cli("versions", "a", "--json").json["versions"]) == 1
+
+
+def test_set_where_no_value_is_ever_read_writes_and_creates_only_when_told_to(
+    filled: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able = {Capability.LIST, Capability.WRITE, Capability.METADATA, Capability.DELETE}
+    opened = MemoryFactory.open
+
+    def open_unread(factory: MemoryFactory, *rest: Any) -> Any:
+        store = opened(factory, *rest)
+        return MemoryBackend(store._store, capabilities=able, location=store.info().location)
+
+    monkeypatch.setattr(MemoryFactory, "open", open_unread)
+    assert filled("set", "fresh", "--cas", "0", stdin=b"x").code == 0
+    assert filled("set", "fresh", "--cas", "0", stdin=b"y").code == 5
+    assert filled("set", "fresh", stdin=b"z").code == 0
+    ran = filled("get", "fresh")
+    assert ran.code == 9
+    assert "cannot read values" in ran.err

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryStore
+from kvtui.backends.not_found import missing
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, KvtuiError, NotFound, Unavailable
-from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
+from kvtui.domain.metadata import Metadata, MetadataField, MetadataPatch, SecretType
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import Fields, SecretValue, same_fields
@@ -416,3 +417,37 @@ def test_a_path_with_settings_but_no_versions_has_nothing_to_carry() -> None:
 
     with pytest.raises(NotFound):
         carry(Empty(full()._store, capabilities=REPLAYED), "a", MemoryBackend(), "b")
+
+
+OWNED = MemoryBackend(
+    capabilities=(REPLAYED - {C.EDIT_METADATA}) | {C.METADATA_WITH_VALUE},
+    metadata_fields={MetadataField.OWNER, MetadataField.ROTATION},
+)
+"""A store of few things about a secret, each told with a value."""
+
+
+def test_of_the_metadata_arrives_what_the_target_keeps_and_the_rest_is_told() -> None:
+    source, target = full(), OWNED.connect()
+    carried = carry(source, "a", target, "some")
+    assert words(carried.lost) == "The target keeps no custom, description, tags, type."
+    assert target.metadata("some").owner == "o"
+    assert target.metadata("some").description == ""
+    with pytest.raises(InvalidInput, match="tags"):
+        carry(source, "a", target, "moved", move=True)
+    target.write("over", fields("theirs"))
+    assert "tags" in words(carry(source, "a", target, "over", overwrite=True).lost)
+    assert target.metadata("over").owner == "o"
+
+
+def test_what_is_never_read_back_is_told_and_a_move_there_is_refused() -> None:
+    source = full()
+    target = MemoryBackend(capabilities=frozenset({C.LIST, C.WRITE, C.FIELDS, C.TYPED_VALUES, C.METADATA}))
+
+    def outline(path: str, version: int | None = None) -> Any:
+        raise missing(path)
+
+    target.outline = outline  # type: ignore[method-assign]
+    with pytest.raises(InvalidInput, match="cannot be read back"):
+        carry(source, "a", target, "b", move=True)
+    assert "cannot be read back" in words(carry(source, "a", target, "b").lost)
+    assert [entry.path for entry in target.walk()] == ["b"]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -293,3 +294,22 @@ def test_what_fails_stays_staged_and_applying_again_does_exactly_the_rest() -> N
     assert [outcome.change.path for outcome in staged.apply(backend)] == ["b"]
     assert len(staged) == 0
     assert [backend.read(path).current for path in ("a", "b", "c")] == [1, 1, 1]
+
+
+def test_what_must_be_new_is_not_written_over_where_no_value_is_ever_read() -> None:
+    store = MemoryBackend(capabilities={Capability.LIST, Capability.WRITE, Capability.METADATA, Capability.DELETE})
+    change = Change(Op.SET, "app/db", fields=fields(value="first"), base_version=0)
+    assert apply(store, change).undo is None
+    with pytest.raises(Conflict) as caught:
+        apply(store, change)
+    assert (caught.value.expected, caught.value.actual) == (0, 1)
+    assert apply(store, replace(change, base_version=None)).version is not None
+
+
+def test_a_named_version_is_not_ignored_where_nobody_can_tell_the_current_one() -> None:
+    store = MemoryBackend(capabilities={Capability.LIST, Capability.WRITE})
+    change = Change(Op.SET, "app/db", fields=fields(value="first"), base_version=3)
+    with pytest.raises(Unsupported, match="current"):
+        apply(store, change)
+    assert not list(store.walk())
+    assert apply(store, replace(change, base_version=0)).version is not None

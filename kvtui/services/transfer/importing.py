@@ -12,7 +12,7 @@ from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError
-from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType
+from kvtui.domain.metadata import UNSET, MetadataField, MetadataPatch, SecretType
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Found, History, Secret, VersionState, Write, Written
 from kvtui.domain.value import Fields, like_fields
@@ -209,14 +209,14 @@ class _Import:
         if item.history is not None and item.history.versions[-1].version.state is not VersionState.LIVE:
             return self._compare_deleted(item.history, secret)
         note = "It exists, so its older versions were left out." if item.history else ""
-        patch = item.metadata if self._describes(item) else MetadataPatch()
-        described = patch.apply(secret.metadata) == secret.metadata
+        patch, _ = self._kept(item)
         if secret.version.state is VersionState.LIVE and self._same(secret.fields, item.fields):
-            if described:
+            if patch.apply(secret.metadata) == secret.metadata:
                 return ItemResult(item.path, ItemOutcome.SKIPPED, secret.current), None
-            if not self._dry_run:
-                self._backend.write_metadata(item.path, patch)
-            return ItemResult(item.path, ItemOutcome.UPDATED, secret.current, note=note), None
+            if self._backend.can(Capability.EDIT_METADATA, item.path):  # else it takes a new version
+                if not self._dry_run:
+                    self._backend.write_metadata(item.path, patch)
+                return ItemResult(item.path, ItemOutcome.UPDATED, secret.current, note=note), None
         checked = secret.current if self._checks else None
         result = ItemResult(item.path, ItemOutcome.UPDATED, secret.current + 1, note=note)
         return result, Write(item.path, item.fields, patch, checked)
@@ -227,18 +227,27 @@ class _Import:
             return like_fields(one, other)
         return set(one) == set(other) and all(one[name].same_as(other[name]) for name in one)
 
-    def _describes(self, item: Item) -> bool:
-        return self._backend.can(Capability.EDIT_METADATA, item.path)
+    def _kept(self, item: Item) -> tuple[MetadataPatch, str]:
+        """What of its metadata the store keeps, and what is to be said of the rest."""
+        wanted, kept = item.metadata, item.metadata.only(self._keeps(item.path))
+        if kept == wanted:
+            return wanted, ""
+        left = ", ".join(sorted(wanted.fields - kept.fields)) if kept else "metadata"
+        return kept, f"This store keeps no {left}."
+
+    def _keeps(self, path: str) -> frozenset[MetadataField]:
+        can = self._backend.can
+        if can(Capability.EDIT_METADATA, path) or can(Capability.METADATA_WITH_VALUE, path):
+            return self._backend.info().metadata_fields
+        return frozenset()
 
     def _create(self, item: Item) -> tuple[ItemResult, Write | History | None]:
         if self._dry_run:
             paths.check_new(item.path)  # as the write would
         if item.history is not None:
             return self._restore(item, item.history)
-        patch, note = item.metadata, ""
-        if patch and not self._describes(item):
-            patch, note = MetadataPatch(), "This store keeps no metadata."
-        if self._guess_types and patch.type is UNSET and self._describes(item):
+        patch, note = self._kept(item)
+        if self._guess_types and item.metadata.type is UNSET and MetadataField.TYPE in self._keeps(item.path):
             guessed = guess_type(item.path, item.fields)
             if guessed is not SecretType.SECRET:
                 patch = replace(patch, type=guessed)
