@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import logging
 import ssl
@@ -193,6 +194,26 @@ def test_a_proxy_of_the_profile_is_used(server: Echo) -> None:
         client.close()
         assert proxy.requests[0].target == f"{server.url}/x"
     assert not server.requests
+
+
+def test_a_proxy_gets_the_name_and_password_of_its_address_and_the_server_does_not(server: Echo) -> None:
+    with Echo() as proxy:
+        url = proxy.url.replace("//", "//us:p%40ss@")
+        client = HttpClient(address.parse(server.url), proxy=url)
+        client.send("GET", "/x")
+        client.close()
+        assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + base64.b64encode(b"us:p@ss").decode()
+    assert not server.requests
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_how_often_a_read_is_tried_can_be_set(server: Echo, attempts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kvtui.backends.http.client._pause", lambda _: 0.0)
+    client = HttpClient(address.parse(server.url), attempts=attempts)
+    server.break_next(reply(503), *[reply(503)] * 9)
+    assert client.send("GET", "/x", repeat=True).status == 503
+    assert len(server.requests) == attempts
+    client.close()
 
 
 @pytest.mark.parametrize("text", ["a\r\nX: y", "a\0b", "tökén", "a\tb", "a\nb\n"])

@@ -54,7 +54,7 @@ def test_every_variable_is_read() -> None:
     assert (found.token_path, found.config_path) == (Path("/t"), Path("/cfg"))
     assert list(found.mfa) == ["my", "duo"]
     assert found.mfa["duo"] is None
-    assert found.unused == ("VAULT_MAX_RETRIES", "VAULT_RATE_LIMIT")
+    assert (found.retries, found.rate) == (3, (10.5, 20))
 
 
 def test_bao_comes_before_vault_and_hides_it_even_when_empty() -> None:
@@ -138,3 +138,13 @@ def test_what_is_secret_does_not_show() -> None:
         {"VAULT_TOKEN": "s.SENTINEL", "VAULT_MFA": "my:SENTINEL", "VAULT_HTTP_PROXY": "http://u:SENTINEL@p:1"}
     )
     assert "SENTINEL" not in f"{found!r} {found}"
+
+
+def test_a_rate_without_a_burst_is_its_own() -> None:
+    assert [environment.read({"BAO_RATE_LIMIT": text}).rate for text in ("10", "0.5", ".5:3")] == [
+        (10, 10),
+        (0.5, 1),
+        (0.5, 3),
+    ]
+    with pytest.raises(InvalidInput, match="BAO_RATE_LIMIT"):
+        environment.read({"BAO_RATE_LIMIT": "0"})

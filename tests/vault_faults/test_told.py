@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +14,11 @@ import pytest
 
 from kvtui.backends.vault.auth.lifetime import Signed
 from kvtui.backends.vault.backend import VaultBackend
+from kvtui.backends.vault.factory import VaultFactory
 from kvtui.backends.vault.mounts import Mounts
 from kvtui.backends.vault.recent import Recent
 from kvtui.backends.vault.token import Keeper
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, Locked, NotFound, Unavailable
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.value import SecretValue
@@ -205,3 +209,40 @@ def test_what_is_remembered_is_bounded_and_can_be_shared_by_threads() -> None:
     for number in range(20):
         recent.remember(str(number), number)
     assert [number for number in range(20) if recent.get(str(number)) is not None] == list(range(10, 20))
+
+
+# The environment
+
+
+def test_the_servers_own_variables_set_how_often_and_how_fast_is_asked(double: VaultDouble) -> None:
+    environ = {"BAO_TOKEN": double.root_token, "BAO_MAX_RETRIES": "0", "BAO_RATE_LIMIT": "50:1"}
+    with VaultFactory(environ).open({"url": double.url}) as backend:
+        backend.write("kv/a", fields())
+        started, seen = time.monotonic(), len(double.requests)
+        for _ in range(5):
+            backend.read("kv/a")
+        assert len(double.requests) == seen + 5
+        assert time.monotonic() - started >= 4 / 50
+        double.break_next(answering(503))
+        with pytest.raises(Unavailable):
+            backend.read("kv/a")
+        assert len(double.requests) == seen + 6
+
+
+def test_many_mounts_are_looked_into_at_the_same_time(double: VaultDouble) -> None:
+    for number in range(30):
+        double.mount(f"m{number:02}")
+    meeting, met = threading.Barrier(4), threading.Event()
+    answer = double.answer
+
+    def together(request: Seen) -> Reply:
+        if "/detailed-metadata" in request.path and not met.is_set():
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(5)
+                met.set()
+        return answer(request)
+
+    double.answer = together  # type: ignore[method-assign]
+    with opened(double, width=8) as backend:
+        assert backend.can(Capability.INDEX)
+    assert met.is_set()

@@ -41,9 +41,11 @@ for _name in ("httpx2", "httpcore2"):
 TIMEOUT = 15.0
 """Seconds for a whole call where a profile says nothing."""
 MAX_BODY = 64 * 1024 * 1024
-_ATTEMPTS = 3
+ATTEMPTS = 3
+"""How often a read is sent at most."""
 _LONGEST_WAIT = 60.0
 """A server that asks for more is told to the user instead of waited for."""
+_LONGEST_PAUSE = 4.0
 _LONGEST_END = 1.0
 """Seconds for calls to end when they are told to."""
 _WORTH_REPEATING = frozenset({412, 429, 500, 502, 503, 504})
@@ -73,12 +75,14 @@ class HttpClient:
         proxy: str | None = None,
         connections: int = 10,
         max_body: int = MAX_BODY,
+        attempts: int = ATTEMPTS,
         rate: TokenBucket | None = None,
         is_final: Callable[[Answer], bool] = lambda _: False,
     ) -> None:
         self.address = address
         self._timeout = timeout
         self._max_body = max_body
+        self._most = attempts
         self._rate = rate
         self._is_final = is_final
         self._calls = Calls()
@@ -167,8 +171,8 @@ class HttpClient:
         return time.monotonic() + (self._timeout if timeout is None else timeout)
 
     def _attempts(self, call: Call, request: httpx2.Request) -> Answer:
-        for attempt in range(1, _ATTEMPTS + 1):
-            last = attempt == _ATTEMPTS or not call.repeatable
+        for attempt in range(1, self._most + 1):
+            last = attempt == self._most or not call.repeatable
             try:
                 answer = self._once(call, request)
             except Unanswered:
@@ -299,4 +303,4 @@ def _refuse_compressed(response: httpx2.Response) -> None:
 def _pause(attempt: int) -> float:
     """Seconds before the next attempt: twice as long each time, spread so that clients do not come back together."""
     spread: float = secrets.randbelow(1000) / 1000
-    return 0.25 * (1 << (attempt - 1)) * (1 + spread)
+    return min(0.25 * (1 << min(attempt - 1, 10)), _LONGEST_PAUSE) * (1 + spread)

@@ -62,13 +62,14 @@ def client(
     tls: Tls | None = None,
     proxy: str | None = None,
     connections: int = 10,
+    attempts: int | None = None,
     headers: Mapping[str, str | SecretValue] | None = None,
     id_header: str | None = None,
     rate: TokenBucket | None = None,
     is_final: Callable[[Answer], bool] = lambda _: False,
 ) -> HttpClient:
     """Raises InvalidInput. `proxy` is for a profile that names none."""
-    from kvtui.backends.http.client import TIMEOUT, HttpClient  # noqa: PLC0415 - loads the HTTP library
+    from kvtui.backends.http.client import ATTEMPTS, TIMEOUT, HttpClient  # noqa: PLC0415 - loads the HTTP library
 
     check(settings)
     return HttpClient(
@@ -77,6 +78,7 @@ def client(
         tls=tls,
         proxy=settings.get("proxy", proxy),
         connections=connections,
+        attempts=ATTEMPTS if attempts is None else attempts,
         headers=headers,
         id_header=id_header,
         rate=rate,

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import httpcore2
 import httpx2
@@ -291,6 +292,15 @@ class _Body(httpx2.SyncByteStream):
             self._stream.close()
 
 
+def _proxy(url: str) -> httpcore2.Proxy:
+    """A user name and password in the address go to the proxy, as Go's clients send them."""
+    parts = urlsplit(url)
+    where = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    name, password = parts.username, parts.password
+    auth = None if name is None else (unquote_to_bytes(name), unquote_to_bytes(password or ""))
+    return httpcore2.Proxy(where, auth=auth)
+
+
 class DeadlineTransport(httpx2.BaseTransport):
     """httpcore's pool on such sockets. Its exceptions come out as they are: httpcore2's."""
 
@@ -301,7 +311,7 @@ class DeadlineTransport(httpx2.BaseTransport):
             max_keepalive_connections=connections,
             keepalive_expiry=30,
             network_backend=_Network(),
-            proxy=None if proxy is None else httpcore2.Proxy(proxy),
+            proxy=None if proxy is None else _proxy(proxy),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

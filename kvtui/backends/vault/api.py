@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from kvtui.backends.http.address import encode, query
 from kvtui.backends.http.answer import Answer, Unanswered, Unreadable
@@ -29,7 +29,11 @@ from kvtui.domain.errors import (
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue
 
+Pairs: TypeAlias = Sequence[tuple[str, str]]
+"""Names and values of a query."""
+
 PREFIX = "/v1/"
+_WRAP_TTL = "X-Vault-Wrap-TTL"
 _SEALED = b"is sealed"
 _PREPARING = b"Upgrading from non-versioned"
 """What KV 2 answers to everything for a moment after it was mounted."""
@@ -96,7 +100,7 @@ class VaultApi:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def get(self, path: str, *, pairs: Sequence[tuple[str, str]] = (), about: str | None = None) -> Reply | None:
+    def get(self, path: str, *, pairs: Pairs = (), about: str | None = None) -> Reply | None:
         """A read; None where nothing is (404 without data). `about` is the path an error is told for."""
         reply = self.call("GET", path, pairs=pairs, about=about, repeat=True, missing_ok=True)
         return None if reply.status == HTTPStatus.NOT_FOUND and not reply.data else reply
@@ -123,7 +127,7 @@ class VaultApi:
             found += more
         return found
 
-    def _page(self, path: str, about: str | None, pairs: Sequence[tuple[str, str]] = ()) -> list[str]:
+    def _page(self, path: str, about: str | None, pairs: Pairs = ()) -> list[str]:
         pairs = [("list", "true"), *pairs]
         reply = self.call("GET", path, pairs=pairs, about=about, repeat=True, missing_ok=True)
         return texts(reply.data.get("keys"))
@@ -147,14 +151,17 @@ class VaultApi:
         path: str,
         body: Json = None,
         *,
-        pairs: Sequence[tuple[str, str]] = (),
+        pairs: Pairs = (),
         about: str | None = None,
-        headers: Mapping[str, str | SecretValue] | None = None,
+        wrap: str = "",
     ) -> Reply:
         """One request that changes something, sent once. Raises as `call`: any error means that nothing was changed,
-        but Unanswered with `may_have_arrived`, as where the server failed after it got the request."""
+        but Unanswered with `may_have_arrived`, as where the server failed after it got the request. `wrap`: how
+        long the server keeps the answer, to be unwrapped once, in place of giving it."""
         try:
-            return self.call(method, path, body, pairs=pairs, about=about, changes=True, headers=headers)
+            return self._changed(
+                self._send(method, path, body, pairs, {_WRAP_TTL: wrap_ttl} if wrap_ttl else {}), about
+            )
         except Unanswered as error:
             if not error.may_have_arrived:
                 raise
@@ -167,39 +174,47 @@ class VaultApi:
             may_have_arrived=True,
         )
 
+    def _changed(self, answer: Answer, about: str | None) -> Reply:
+        if answer.ok:
+            return _reply(answer)
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not is_final(answer):
+            raise Unanswered(f"The server failed ({answer.status}).", hint="See its log.", may_have_arrived=True)
+        raise self._failure(answer, about)
+
     def call(
         self,
         method: str,
         path: str,
         body: Json = None,
         *,
-        pairs: Sequence[tuple[str, str]] = (),
+        pairs: Pairs = (),
         about: str | None = None,
         repeat: bool = False,
         missing_ok: bool = False,
-        changes: bool = False,
-        headers: Mapping[str, str | SecretValue] | None = None,
     ) -> Reply:
         """One request to `path` (encoded, below /v1/). With `missing_ok` a 404 comes back as a Reply.
 
         Raises CasMismatchError, and our errors: PermissionDenied, AuthenticationRequired, NotFound, InvalidInput,
         Unavailable, Unsupported, RateLimited.
         """
-        sent = self._headers
+        answer = self._send(method, path, body, pairs, {}, repeat=repeat)
+        if answer.ok or (missing_ok and answer.status == HTTPStatus.NOT_FOUND):
+            return _reply(answer)
+        raise self._failure(answer, about)
+
+    def _send(
+        self, method: str, path: str, body: Json, pairs: Pairs, headers: Mapping[str, str], *, repeat: bool = False
+    ) -> Answer:
+        sent = {**self._headers, **headers}
         if method == "PATCH":
             sent["Content-Type"] = _MERGE_PATCH
-        target, sent = PREFIX + path + query(pairs), {**sent, **(headers or {})}
         for attempt in range(_PREPARING_TRIES * repeat + 1):
             if attempt:
                 self._client.pause(_PREPARING_PAUSE)
-            answer = self._client.send(method, target, json=body, headers=sent, repeat=repeat)
+            answer = self._client.send(method, PREFIX + path + query(pairs), json=body, headers=sent, repeat=repeat)
             if _PREPARING not in answer.body or answer.status != HTTPStatus.BAD_REQUEST:
                 break
-        if answer.ok or (missing_ok and answer.status == HTTPStatus.NOT_FOUND):
-            return _reply(answer)
-        if changes and answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not is_final(answer):
-            raise Unanswered(f"The server failed ({answer.status}).", hint="See its log.", may_have_arrived=True)
-        raise self._failure(answer, about)
+        return answer
 
     def health(self) -> Answer:
         """sys/health, asked once without token or namespace: any status, but 429 raises RateLimited. Where the server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from types import MappingProxyType
 
 from kvtui.backends.not_found import missing, missing_folder
@@ -17,6 +18,7 @@ from kvtui.backends.vault.leases import Leasing
 from kvtui.backends.vault.mounts import Mount, Mounts
 from kvtui.backends.vault.surveying import Surveying, left_out
 from kvtui.backends.vault.token import Keeper
+from kvtui.backends.vault.walk import each_in_order
 from kvtui.backends.vault.wrapping import Wrapping
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
@@ -90,8 +92,9 @@ class VaultBackend(Surveying, Leasing, Wrapping):
         engines = [self._engine_of(mount) for mount in mounts]
         can = OF_THE_SERVER.union(*(engine.capabilities for engine in engines))
         versioned = [engine.versioned for engine in engines if engine.versioned is not None]
-        if versioned and all(engine.has_details for engine in versioned):
-            can |= ON_DETAILS
+        with closing(each_in_order(lambda engine: engine.has_details, versioned, width=self._width)) as details:
+            if versioned and all(details):
+                can |= ON_DETAILS
         return can
 
     def _concerns(self, mount: Mount) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kvtui.backends.http import settings as remote
+from kvtui.backends.http.client import ATTEMPTS
+from kvtui.backends.http.rate import TokenBucket
 from kvtui.backends.vault.api import VaultApi, is_final
 from kvtui.backends.vault.auth import environment, methods
 from kvtui.backends.vault.auth import settings as auth_settings
@@ -29,14 +31,22 @@ def connect(
 ) -> VaultBackend:
     """Sign in at the namespace `login` and look which mounts there are.
 
-    Raises InvalidInput, AuthenticationRequired, PermissionDenied,
-    Unavailable."""
+    Raises InvalidInput, AuthenticationRequired, PermissionDenied, Unavailable.
+    """
     found = environment.read(environ)
     tls = tls_of(settings, found)
     width = int(settings.get("concurrency", WIDTH))
     if found.timeout is not None:
         settings = {"timeout_seconds": min(remote.LONGEST, max(1, round(found.timeout))), **settings}
-    client = remote.client(settings, tls=tls, proxy=found.proxy, connections=width + 2, is_final=is_final)
+    client = remote.client(
+        settings,
+        tls=tls,
+        proxy=found.proxy,
+        connections=width + 2,
+        attempts=ATTEMPTS if found.retries is None else 1 + found.retries,
+        rate=None if found.rate is None else TokenBucket(found.rate[0], burst=found.rate[1]),
+        is_final=is_final,
+    )
     try:
         auth = auth_settings.check(settings.get("auth", {}))
         signed = methods.sign_in(LoginApi(client, namespace=login), auth, conversation, environ)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -130,7 +130,7 @@ class Walk:
 _ENDING = (Locked, AuthenticationRequired)
 
 
-def each_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, width: int) -> Iterator[Result]:
+def each_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, width: int) -> Generator[Result]:
     """`map`, with up to `width` calls under way and no more items taken than that. Closing it ends their requests."""
     calls = Calls(company())
 

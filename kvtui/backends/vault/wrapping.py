@@ -48,7 +48,7 @@ class Wrapping(Backend):
         data = to_map(fields, _WRAP)
         numbers.check_finite(fields, _WRAP)
         try:
-            reply = self._api.change("POST", _WRAP, data, headers={"X-Vault-Wrap-TTL": durations.written(ttl)})
+            reply = self._api.change("POST", _WRAP, data, wrap=durations.written(ttl))
         except Unanswered as error:
             raise _lost(error, _UNSHARED, "Share it again.") from None
         told = reply.envelope.get("wrap_info")

@@ -54,8 +54,11 @@ class Environment:
     mfa: Mapping[str, SecretValue | None] = field(default_factory=lambda: MappingProxyType({}))
     """Passcodes by the id, name or type of their method; None for a method that needs none."""
     wrap_ttl: timedelta | None = None
-    unused: tuple[str, ...] = ()
-    """Variables that are set and right, but have no effect here."""
+    """Checked, and used for nothing: each share is asked for how long it lasts."""
+    retries: int | None = None
+    """How often a read is tried again."""
+    rate: tuple[float, int] | None = None
+    """Requests a second, and how many at once after a rest."""
 
 
 def variable(environ: Mapping[str, str], name: str) -> tuple[str, str] | None:
@@ -84,7 +87,6 @@ def read(environ: Mapping[str, str]) -> Environment:
         found = variable(environ, name)
         return None if found is None else parse(*found)
 
-    unused = [name for name, parse in (("MAX_RETRIES", _count), ("RATE_LIMIT", _rate)) if get(name, parse) is not None]
     return Environment(
         address=get("AGENT_ADDR", _address) or get("ADDR", _address),
         token=get("TOKEN", _token),
@@ -102,7 +104,8 @@ def read(environ: Mapping[str, str]) -> Environment:
         config_path=get("CONFIG_PATH", _path),
         mfa=passcodes(environ),
         wrap_ttl=get("WRAP_TTL", _ttl),
-        unused=tuple(found[0] for name in unused if (found := variable(environ, name)) is not None),
+        retries=get("MAX_RETRIES", _count),
+        rate=get("RATE_LIMIT", _rate),
     )
 
 
@@ -194,10 +197,11 @@ def _count(name: str, value: str) -> int:
     return int(value)
 
 
-def _rate(name: str, value: str) -> str:
-    if not _RATE.fullmatch(value):
+def _rate(name: str, value: str) -> tuple[float, int]:
+    """As parseRateLimit of Go's api/client.go reads it; without the second number it is the first."""
+    if not _RATE.fullmatch(value) or not (rate := float(value.partition(":")[0])):
         _refuse(name, "is no rate", "Write it as 10 or 10:20, requests a second and at once.")
-    return value
+    return rate, max(1, int(value.partition(":")[2] or rate))
 
 
 def _mfa(name: str, value: str) -> Mapping[str, SecretValue | None]:
