@@ -145,6 +145,7 @@ async def test_the_page_of_an_identity_provider_is_shown_and_waited_for(server: 
         text = await screen.until("Sign in in your browser", "/provider/authorize", "Copy address")
         dialog = screen.app.screen
         assert isinstance(dialog, sign_in.SignInDialog)
+        assert not dialog.query_one("#main").display  # nothing to press until the page is done with
         assert parse_qs(urlsplit(dialog._url).query)["redirect_uri"] == [
             f"http://localhost:{unused_port}/oidc/callback"
         ]

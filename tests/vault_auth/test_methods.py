@@ -82,7 +82,7 @@ def test_name_and_password_are_asked_for(api: LoginApi) -> None:
     signed = methods.sign_in(api, {"method": "userpass"}, talk, {})
     assert good(signed)
     assert signed.display == "ann"
-    assert talk.asked == [("User name", False), ("Password", True)]
+    assert talk.asked == [("User name", False), ("Password of ann", True)]
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_second_factor(bao: Running) -> None:
     talk = Talk("right", wrong, code)
     signed = sign_in(bao, auth, talk)
     assert path_of(bao, signed) == "auth/second/login/ann"
-    assert [question for question, _ in talk.asked] == ["Password", "Passcode (totp my)", "Passcode (totp my)"]
+    assert [question for question, _ in talk.asked] == ["Password of ann", "Passcode (totp my)", "Passcode (totp my)"]
     with pytest.raises(WrongCredential, match="used already"):
         sign_in(bao, auth, Talk("right"), {"BAO_MFA": f"my:{code}"})
 

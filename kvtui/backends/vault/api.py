@@ -318,7 +318,7 @@ def is_final(answer: Answer) -> bool:
 
 
 def sealed(host: str) -> Unavailable:
-    return Unavailable(f"The server {host} is sealed.", hint="Unseal it; kvtui goes on by itself then.")
+    return Unavailable(f"The server {host} is sealed.", hint="Unseal it. An open screen goes on by itself then.")
 
 
 def moment(text: object) -> datetime | None:

@@ -121,10 +121,12 @@ class SignInDialog(Dialog[bool]):
             except WrongCredential as error:
                 self._delay = min(LONGEST_DELAY, max(FIRST_DELAY, self._delay * 2))
                 self._hide_question()
+                self._offer_page("")
                 self.show_error(f"{error} Next try in {self._delay:.0f} s.")
                 await asyncio.sleep(self._delay)
             except KvtuiError as error:
                 self._hide_question()
+                self._offer_page("")
                 self.show_news("")
                 self.show_error(error)
                 return
@@ -138,6 +140,7 @@ class SignInDialog(Dialog[bool]):
         label = self.query_one("#sign-in-question", Label)
         label.update(show(question))
         label.add_class("-shown")
+        self._offer_page("")
         for box, wanted in (("sign-in-text", not secret), ("sign-in-secret", secret)):
             found = self.query_one(f"#{box}", Input)
             found.clear()
@@ -158,8 +161,13 @@ class SignInDialog(Dialog[bool]):
     def show_page(self, url: str, message: str) -> None:
         self._url = url
         self.show_news(message)
+        self._offer_page(url)
+
+    def _offer_page(self, url: str) -> None:
+        """While a page is waited for there is nothing here to go on with but its address; "" once it is not."""
         self.query_one("#sign-in-page", Static).update(show(url))
-        self.query_one("#copy-address", Button).display = True
+        self.query_one("#copy-address", Button).display = bool(url)
+        self.query_one("#main", Button).display = not url
 
     def _hide_question(self) -> None:
         self.query_one("#sign-in-question", Label).remove_class("-shown")

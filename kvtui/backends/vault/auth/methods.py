@@ -78,7 +78,7 @@ def _request(
                 conversation, "User name", hint="Set username in the profile's auth."
             )
             _check_name(user)
-            password = sources.secret(auth, "password", "Password", conversation, environ, where=_WHERE)
+            password = sources.secret(auth, "password", f"Password of {user}", conversation, environ, where=_WHERE)
             return f"{path}/{encode(user)}", {"password": password}, user
         case "approle":
             secret_id = sources.secret(auth, "secret_id", "Secret ID", conversation, environ, where=_WHERE)
