@@ -107,7 +107,7 @@ def test_where_a_token_came_from_is_told_before_it_is_read(double: VaultDouble) 
     """What somebody else wrapped: the answer of any request."""
     with opened(double) as backend, api(double) as other:
         backend.write("kv/app", fields())
-        reply = other.call("GET", "kv/data/app", headers={"X-Vault-Wrap-TTL": "60s"})
+        reply = other.change("GET", "kv/data/app", wrap="60s")
         token = SecretValue(reply.envelope["wrap_info"]["token"])
         assert backend.look_into(token).creation_path == "kv/data/app"
         assert set(backend.unwrap(token)) == {"data", "metadata"}
@@ -115,7 +115,7 @@ def test_where_a_token_came_from_is_told_before_it_is_read(double: VaultDouble) 
 
 def test_a_wrapped_sign_in_is_not_lost(double: VaultDouble) -> None:
     with opened(double) as backend, api(double) as other:
-        reply = other.call("POST", "auth/token/create", {}, headers={"X-Vault-Wrap-TTL": "60s"})
+        reply = other.change("POST", "auth/token/create", {}, wrap="60s")
         unwrapped = backend.unwrap(SecretValue(reply.envelope["wrap_info"]["token"]))
         assert codec.to_text(unwrapped["client_token"]) in double.state.tokens
 

@@ -146,22 +146,14 @@ class VaultApi:
         return [key for key in found if isinstance(key, str) and not key.endswith("/")]
 
     def change(
-        self,
-        method: str,
-        path: str,
-        body: Json = None,
-        *,
-        pairs: Pairs = (),
-        about: str | None = None,
-        wrap: str = "",
+        self, method: str, path: str, body: Json = None, *, pairs: Pairs = (), about: str | None = None, wrap: str = ""
     ) -> Reply:
         """One request that changes something, sent once. Raises as `call`: any error means that nothing was changed,
-        but Unanswered with `may_have_arrived`, as where the server failed after it got the request. `wrap`: how
-        long the server keeps the answer, to be unwrapped once, in place of giving it."""
+        but Unanswered with `may_have_arrived`, as where the server failed after it got the request. `wrap`: how long
+        the server keeps the answer, to be unwrapped once, in place of giving it."""
+        headers = {_WRAP_TTL: wrap} if wrap else {}
         try:
-            return self._changed(
-                self._send(method, path, body, pairs, {_WRAP_TTL: wrap_ttl} if wrap_ttl else {}), about
-            )
+            return self._changed(self._send(method, path, body, pairs, headers), about)
         except Unanswered as error:
             if not error.may_have_arrived:
                 raise
