@@ -23,9 +23,9 @@ C = Capability
 
 
 def how_checked(backend: Backend, path: str) -> str:
-    """How a write here is kept from overwriting what others wrote, and what it leaves; "" where every version is kept
-    and checked."""
-    said = []
+    """How a write here is kept from overwriting what others wrote, what it leaves, and what else to know; "" where
+    every version is kept and checked."""
+    said = _cautions(backend, path)
     if why := backend.why_not(C.VERSIONS, path):
         said.append(f"{why.removesuffix('.')}: the value before is gone once this is written.")
     if not backend.can(C.CHECK_AND_SET, path):
@@ -46,11 +46,12 @@ def can_come_back(backend: Backend, path: str) -> bool:
 def deleting(backend: Backend, path: str) -> str:
     """What stays of what is deleted, and for how long."""
     if not can_come_back(backend, path):
-        return "It is deleted for good: this store keeps nothing of it."
+        return " ".join(["It is deleted for good: this store keeps nothing of it.", *_cautions(backend, path)])
     settings = _settings(backend, path)
     said = ["It can be undeleted."]
     if backend.info().keeps_versions is not None or (settings is not None and settings.max_versions):
         said = ["It can be undeleted until newer versions push it out."]
+    said += _cautions(backend, path)
     if after := _deadline(settings):
         said.append(f"Versions here are deleted by themselves after {format_duration(after)} anyway.")
     return " ".join(said)
@@ -75,7 +76,12 @@ def destroying(backend: Backend, path: str, versions: Sequence[int]) -> str:
             count = len(backend.versions(path))
     every = f"All {count} versions" if count > 1 else "Its one version" if count else "All versions"
     rest = " and its metadata" if backend.can(C.METADATA, path) else ""
-    return f"{every}{rest} are removed. This cannot be undone."
+    return " ".join([f"{every}{rest} are removed. This cannot be undone.", *_cautions(backend, path)])
+
+
+def _cautions(backend: Backend, path: str) -> list[str]:
+    caution = backend.caution(path)
+    return [caution] if caution else []
 
 
 def _settings(backend: Backend, path: str) -> Retention | None:

@@ -384,3 +384,20 @@ def test_numbers_that_may_have_been_rounded_are_named(vault: VaultBackend, doubl
     assert not vault.caveats(vault.read("old/a"))
     with suppress(PermissionDenied):
         assert not MemoryBackend().caveats(vault.read("kv/a"))
+
+
+def test_what_to_know_of_a_place_is_said_wherever_something_is_changed_there() -> None:
+    class Managed(MemoryBackend):
+        def caution(self, path: str) -> str:
+            return "The next apply overwrites it." if path == "api/key" else ""
+
+    for capabilities in (ALL, ALL - {Capability.UNDELETE}):
+        store = Managed(capabilities=capabilities)
+        for path in ("api/key", "other"):
+            store.write(path, {"value": SecretValue("x")})
+            said = [
+                explaining.how_checked(store, path),
+                explaining.deleting(store, path),
+                explaining.destroying(store, path, ()),
+            ]
+            assert all(("The next apply overwrites it." in text) is (path == "api/key") for text in said)
