@@ -306,7 +306,7 @@ def test_viewers_may_look_and_strangers_may_not(tailor: TailorDouble) -> None:
 def test_userinfo_tells_whose_a_token_is(tailor: TailorDouble) -> None:
     bearer = {"Authorization": f"Bearer {tailor.login.access_token}"}
     got = send(tailor, "GET", "/auth/platform/userinfo", headers=bearer)
-    assert got.json() == {"sub": "me@example.com", "email": "me@example.com"}
+    assert (got.status, got.json()) == (200, {"sub": "me@example.com", "email": "me@example.com"})
     assert send(tailor, "GET", "/auth/platform/userinfo").status == 401
 
 

@@ -299,6 +299,7 @@ def test_users_see_their_own_part_of_users(worker: WorkerDouble) -> None:
         text = {"success": False, "error": "Access denied to other user secrets", "code": "FORBIDDEN"}
         assert (got.status, got.json()) == (403, text)
     assert call(worker, "GET", "/v1/secret/data/users/u1/a", headers=mine).status == 200
+    assert read(worker, "users/u2/b")["value"] == "v"
     assert worker.paths == ["infra/c", "users/u1/a", "users/u2/b"]
 
 
@@ -498,7 +499,14 @@ def test_the_settings_of_a_user_are_theirs_alone(worker: WorkerDouble) -> None:
     assert call(worker, "GET", target, headers=mine).status == 200
     got = call(worker, "GET", target, headers=theirs)
     assert (got.status, got.json()["error"]) == (403, "Access denied to this connection")
-    assert call(worker, "GET", "/vault/connections", headers=theirs).json()["connections"] == []
+    assert call(worker, "GET", f"{target}/secrets", headers=theirs).status == 403
+    assert call(worker, "GET", target).status == 200
+    worker.connection("conn_infra", {})
+    shown = call(worker, "GET", "/vault/connections", headers=theirs).json()["connections"]
+    assert [one["id"] for one in shown] == ["conn_infra"]
+    named = call(worker, "POST", "/vault/connections", {"integration_type": "x", "integration_name": "X"})
+    assert named.status == 201
+    assert call(worker, "GET", "/vault/connections/conn_x").json()["connection"]["auth"]["name"] == "X Secrets"
 
 
 def test_what_happens_is_recorded_and_can_be_made_to_fail(worker: WorkerDouble) -> None:
