@@ -5,6 +5,7 @@ The folders are the platform's (XDG on Linux). Nothing here creates anything but
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import stat
@@ -136,6 +137,21 @@ def replacing_private(path: Path) -> Iterator[BinaryIO]:
             os.close(folder)
     except OSError as error:
         raise _failed("cannot be written", path, error) from None
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """While one process is in here, others with the same lock file wait. Raises PermissionDenied, Unavailable."""
+    check_private_file(lock)
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _failed("cannot be opened", lock, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def check_private_file(path: Path) -> None:

@@ -7,12 +7,11 @@ roles and times, never a value; 0600, and sealed with a key of the store where i
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,7 +112,7 @@ class _Memory:
 
     def change(self, *, put: Iterable[Lease] = (), drop: Collection[str] = ()) -> None:
         locations.private_dir(self.file.parent)
-        with self._alone():
+        with locations.alone(self.file.with_suffix(".lock")):
             leases = {lease.id: lease for lease in self.read() if lease.id not in drop}
             leases |= {lease.id: lease for lease in put}
             if leases:
@@ -122,21 +121,6 @@ class _Memory:
             else:
                 with suppress(FileNotFoundError):
                     self.file.unlink()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            handle = os.open(self.file.with_suffix(".lock"), flags, 0o600)
-        except OSError as error:
-            raise Unavailable(
-                f"{self.file.parent} cannot be written ({error.strerror}).", hint="Check its rights."
-            ) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
     def _sealed(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         if self._key is None:

@@ -5,14 +5,11 @@ In the state folder, one file for each profile, 0600. With `remember: false` the
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from kvtui import locations
@@ -82,7 +79,7 @@ class RememberedNames:
         if not self._changes:
             return
         locations.private_dir(self.file.parent)
-        with self._alone():
+        with locations.alone(self.file.with_suffix(".lock")):
             known = self._read()
             known |= {path for path, is_there in self._changes.items() if is_there}
             known -= {path for path, is_there in self._changes.items() if not is_there}
@@ -107,19 +104,3 @@ class RememberedNames:
         if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
             raise Corrupt("The remembered paths cannot be read.", hint=f"Correct {self.file}, or remove it.")
         return set(names)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While one process changes the file, others wait."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            handle = os.open(self.file.with_suffix(".lock"), flags, 0o600)
-        except OSError as error:
-            raise Unavailable(
-                f"{self.file.parent} cannot be written ({error.strerror}).", hint="Check its rights."
-            ) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
