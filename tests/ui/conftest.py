@@ -48,7 +48,7 @@ class Screen:
     async def press(self, *keys: str) -> str:
         """Press keys one after the other, wait until nothing moves any more, return the screen."""
         for key in keys:
-            await self.pilot.press(key)
+            await self.app._press_keys((key,))  # `pilot.press` asks every widget once more, as waiting does
             await wait_for_idle(self.pilot)
         return self.text
 
