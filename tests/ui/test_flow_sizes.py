@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kvtui.backends.contract import Backend
 from kvtui.backends.memory import MemoryBackend
 from kvtui.domain.metadata import Metadata
-from kvtui.domain.secret import History, StoredVersion, Version
+from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import SecretValue
 from kvtui.services.journal import Act
 from kvtui.ui.widgets.row_list import RowList
@@ -64,6 +65,25 @@ async def test_a_megabyte_is_revealed_cut_and_scrolled_quickly(running: Running)
         assert time.perf_counter() - start < 5
         await screen.press("e")
         assert "Edit" in screen.text
+
+
+async def test_the_age_of_every_version_is_read_beside_the_tree_in_80_columns(running: Running) -> None:
+    def old(backend: Backend) -> None:
+        now = datetime.now(UTC)
+        told = [(timedelta(days=364), VersionState.DESTROYED), (timedelta(days=9), VersionState.DELETED)]
+        told += [(timedelta(minutes=59, seconds=-30), VersionState.LIVE)]
+        versions = [
+            StoredVersion(
+                Version(number, state, now - age), None if state is VersionState.DESTROYED else {"v": SecretValue("x")}
+            )
+            for number, (age, state) in enumerate(told, start=1)
+        ]
+        backend.write_history(History("aged", Metadata(), tuple(versions)))
+
+    async with running(contents=old, size=(80, 24)) as screen:
+        await screen.go_to("aged")
+        text = await screen.press("v")
+        assert all(age in text for age in ("58min ago", "9d ago", "12mo ago"))
 
 
 async def test_three_thousand_versions_are_listed_marked_and_left(running: Running) -> None:

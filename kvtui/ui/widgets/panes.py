@@ -203,9 +203,23 @@ class VersionsPane(RowList):
         return None if self.key is None else int(self.key)
 
     def show_versions(self, versions: Sequence[Version], current: int, marked: Collection[int], now: datetime) -> None:
+        # As wide as they need to be: in 80 columns, beside the tree, there is no more room than for that.
+        states = {version.number: _state(version, current) for version in versions}
+        number = max((len(str(each)) for each in states), default=0)
+        state = max((each.cell_length for each in states.values()), default=0)
         self.set_rows(
             [
-                Row(str(version.number), [_version(version, current, version.number in marked, now)])
+                Row(
+                    str(version.number),
+                    [
+                        Content.assemble(
+                            "✓ " if version.number in marked else "  ",
+                            (f"{version.number:>{number}} ", "bold"),
+                            states[version.number].pad_right(state - states[version.number].cell_length + 2),
+                            _times(version, now),
+                        )
+                    ],
+                )
                 for version in reversed(versions)
             ]
         )
@@ -218,12 +232,13 @@ _STATE_STYLES = {
 }
 
 
-def _version(version: Version, current: int, marked: bool, now: datetime) -> Content:
+def _state(version: Version, current: int) -> Content:
+    styled = Content.styled(version.state.value, _STATE_STYLES[version.state])
+    return styled + Content(" current") if version.number == current else styled
+
+
+def _times(version: Version, now: datetime) -> Content:
     return Content.assemble(
-        "✓ " if marked else "  ",
-        (f"{version.number:>4} ", "bold"),
-        (f"{version.state.value:<10}", _STATE_STYLES[version.state]),
-        "current " if version.number == current else " " * 8,
         when(version.created_at, now),
         "  ",
         show_name(version.created_by or ""),
