@@ -41,7 +41,7 @@ FLOW = (
     Step("`=` compares the version under the cursor with the newest.", ("j", "="), "Diff"),
     Step("`b` rolls back, as a new version.", ("Escape", "b"), "Roll back"),
     Step("", ("C-s",), "Wrote version"),
-    Step("`o` rotates: generated, written, copied.", ("o",), "Rotate"),
+    Step("`o` rotates: generated, written, copied.", ("o",), "Recipe"),
     Step("", ("Escape",), "apps/shop"),
     Step("`ctrl+f` finds everywhere, fuzzily.", ("C-f", "'shpdb'"), "apps/shop/prod/database"),
     Step("", ("Escape",), "apps/shop"),
