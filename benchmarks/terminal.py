@@ -60,6 +60,10 @@ class Terminal:
             self._read(sent + 30)
         return (time.perf_counter() - sent) * 1000
 
+    def press(self, key: bytes) -> None:
+        """Wait for nothing: there may be no answer."""
+        os.write(self._fd, key)
+
     def key_until(self, key: bytes, text: bytes) -> float:
         """Milliseconds from a key to some text."""
         before = len(self.output)

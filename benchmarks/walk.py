@@ -212,8 +212,9 @@ def _while_walking(
         held = _held(terminal, pattern, is_over)
         walks += 1
         times += held if walks else []
-        terminal.key(b"\x1b")
-        terminal.drain()
+        for _ in range(2):  # the first may only end what still comes
+            terminal.press(b"\x1b")
+            terminal.drain()
     return _told(times, walks)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kvtui"
 
-LEAVES = {"actions", "browser", "clipboard", "clock", "config", "editor", "hardening", "locations", "text"}
+LEAVES = {"actions", "browser", "clipboard", "clock", "config", "courtesy", "editor", "hardening", "locations", "text"}
 MAY_IMPORT = {
     "domain": {"domain"},
     **{leaf: {"domain", *LEAVES} for leaf in LEAVES},

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from kvtui.backends.contract import Backend
+from kvtui.courtesy import make_way
 from kvtui.domain.secret import Skip
 from kvtui.services.left_out import LeftOut
 
@@ -89,6 +90,7 @@ class Survey(Generic[T]):
                     return
                 self._came.append(row)
                 self.count += 1
+                make_way()
         finally:
             if (close := getattr(rows, "close", None)) is not None:
                 close()

@@ -25,9 +25,9 @@ from kvtui.services.profiles import Profile, Profiles, rescued
 from kvtui.services.session import Opening, Session
 from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.keymap import bindings, overrides
+from kvtui.ui.loop import Loop, handle_signals
 from kvtui.ui.screens.main import MainScreen, Place
 from kvtui.ui.show import show
-from kvtui.ui.signals import handle_signals
 from kvtui.ui.themes import load_theme
 from kvtui.ui.type_ahead import TypeAheadApp
 
@@ -395,7 +395,8 @@ def run(
     """
     app = KvtuiApp(profiles, config, path=path, session=session, opening=opening)
     try:
-        result = app.run(mouse=config.ui.mouse)
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            result = runner.run(app.run_async(mouse=config.ui.mouse))
     finally:
         install_excepthooks(sys.stderr)
     strays = app.stray_errors.getvalue()

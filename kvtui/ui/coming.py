@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 from kvtui.services.survey import Survey
+from kvtui.ui.loop import reading_beside
 
 T = TypeVar("T")
 
@@ -19,14 +20,15 @@ _FRAME = 0.02
 async def batches(survey: Survey[T], most: int | None = None) -> AsyncIterator[Sequence[T]]:
     """What came, again and again until all of it did; with `most`, no more than that between two frames. Raises what
     the reading raised."""
-    while True:
-        is_over = survey.is_over
-        rows = survey.take(most)
-        if rows:
-            yield rows
-        elif is_over:
-            return
-        if most is not None and len(rows) == most:
-            await asyncio.sleep(_FRAME)
-        else:
-            await asyncio.sleep(0 if is_over else _PAUSE)
+    with reading_beside():
+        while True:
+            is_over = survey.is_over
+            rows = survey.take(most)
+            if rows:
+                yield rows
+            elif is_over:
+                return
+            if most is not None and len(rows) == most:
+                await asyncio.sleep(_FRAME)
+            else:
+                await asyncio.sleep(0 if is_over else _PAUSE)

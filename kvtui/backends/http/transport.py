@@ -22,6 +22,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import httpcore2
 import httpx2
 
+from kvtui import courtesy
+
 
 @dataclass(slots=True, eq=False)
 class Call:
@@ -164,7 +166,7 @@ class _Stream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the call's own holds
         call = _current.get()
-        with call.waiting_on(self._socket) as left:
+        with courtesy.waiting(), call.waiting_on(self._socket) as left:
             data = self._inner.read(max_bytes, left)
         if not data:
             call.left()  # it may have been cut off: for a body without a length that looks like its end

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TypeVar
 
 from kvtui.backends.http.transport import Calls, company, together
+from kvtui.courtesy import in_turn
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable
 from kvtui.domain.secret import Entry, Listing, Skipped
 
@@ -106,7 +107,8 @@ class Walk:
                 folder = heapq.heappop(self._waiting).removesuffix("/")
             found: Listing | Exception
             try:
-                found = self._list(folder)
+                with in_turn():
+                    found = self._list(folder)
             except Exception as error:  # noqa: BLE001 - raised on the thread that waits for it
                 found = error
             with self._came:
@@ -135,7 +137,7 @@ def each_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, 
     calls = Calls(company())
 
     def one(item: Item) -> Result:
-        with together(calls):
+        with together(calls), in_turn():
             return function(item)
 
     with ThreadPoolExecutor(width, thread_name_prefix="each") as pool:

@@ -1,0 +1,115 @@
+"""The event loop of the screen: work in the background makes way for it; signals Textual does not handle leave cleanly,
+and values are masked before being stopped and after coming back."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from textual.drivers.linux_driver import LinuxDriver
+
+_TAKING_TURNS = 0.001
+"""Seconds after which a thread that runs Python gives it to one that waits. A key is read, answered and written by
+three threads, each of which would wait for the usual 5 ms."""
+
+
+class _Selector(selectors.DefaultSelector):
+    tell: Callable[[bool], None] | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, Any]]:
+        if self.tell is None or (timeout is not None and timeout <= 0):
+            return super().select(timeout)
+        self.tell(False)
+        try:
+            return super().select(timeout)
+        finally:
+            self.tell(True)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """Knows when it waits and when it has something to do."""
+
+    def __init__(self) -> None:
+        self._events = _Selector()
+        super().__init__(self._events)
+        self._beside = 0
+        self._usual = 0.0
+
+    @contextmanager
+    def beside(self, tell: Callable[[bool], None]) -> Iterator[None]:
+        """In here `tell` is told whenever the loop gets something to do (True) and when it is done with it. Threads
+        take turns more often."""
+        if not self._beside:
+            self._usual = sys.getswitchinterval()
+            sys.setswitchinterval(_TAKING_TURNS)
+            self._events.tell = tell
+        self._beside += 1
+        try:
+            yield
+        finally:
+            self._beside -= 1
+            if not self._beside:
+                self._events.tell = None
+                tell(False)
+                sys.setswitchinterval(self._usual)
+
+
+@contextmanager
+def reading_beside() -> Iterator[None]:
+    """Something long is read on other threads, which make way for the loop that runs, if it is the screen's."""
+    from kvtui import courtesy  # noqa: PLC0415 - the first such reading loads it
+
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, Loop):
+        with loop.beside(courtesy.somebody_waits):
+            yield
+    else:
+        yield
+
+
+LEAVING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
+
+
+def handle_signals(
+    driver: LinuxDriver, *, leave: Callable[[int], None], stopping: Callable[[], None], back: Callable[[], None]
+) -> None:
+    """`leave` gets the exit code a shell would give; `stopping` runs before SIGTSTP stops us; `back` after SIGCONT.
+
+    Call it in the event loop, after the driver has set its own handlers.
+    """
+    loop = asyncio.get_running_loop()
+    for number in LEAVING:
+        loop.add_signal_handler(number, leave, 128 + number)
+    drivers_stop, drivers_resume = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
+    entering = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping()
+        if callable(drivers_stop):
+            drivers_stop(number, frame)
+
+    def resume(number: int, frame: FrameType | None) -> None:
+        nonlocal entering
+        if entering:
+            return
+        entering = True
+        try:
+            # SIGSTOP gives no chance to leave the terminal first. Entering it twice would start a second reader and
+            # take our own settings for the ones to restore at the end.
+            if driver._auto_restart and not driver._must_signal_resume:  # noqa: SLF001
+                driver.suspend_application_mode()
+                driver.resume_application_mode()
+            elif callable(drivers_resume):
+                drivers_resume(number, frame)
+        finally:
+            entering = False
+        back()
+
+    signal.signal(signal.SIGTSTP, stop)
+    signal.signal(signal.SIGCONT, resume)
