@@ -109,6 +109,9 @@ class TypeAheadApp(SafeApp[ReturnType]):
 
     async def _look(self) -> None:
         self._looking = None
+        if not self.screen_stack:  # the app is leaving: what was typed meanwhile goes nowhere
+            self._waiting.clear()
+            return
         await self._release()
         if self._waiting:
             self._look_later()
