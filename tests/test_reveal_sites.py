@@ -32,6 +32,7 @@ MAY_REVEAL = {
     "backends/vault/auth/login.py": "a password, passcode or secret ID becomes part of a login's request",
     "backends/vault/engine.py": "a KV engine keeps the fields of a secret as JSON",
     "backends/vault/numbers.py": "a number the server would change is found before it is sent",
+    "backends/yaml/editing.py": "a value becomes YAML in a file that holds plain text",
     "cli/writing.py": "text that is JSON becomes a value of that type",
     "domain/codec.py": "the one place where values become bytes, text and JSON",
     "services/transfer/dotenv.py": "a .env file holds text only",

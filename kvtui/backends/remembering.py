@@ -165,6 +165,10 @@ class RememberingBackend(DelegatingBackend):
         with _Noticing(self._names, path):
             return self._inner.write_metadata(path, patch, retention)
 
+    def rotate(self, path: str, fields: Fields | None = None) -> Version:
+        with _Noticing(self._names, path):
+            return self._inner.rotate(path, fields)
+
     def undelete(self, path: str, versions: Sequence[int] = ()) -> None:
         with _Noticing(self._names, path):
             self._inner.undelete(path, versions)
@@ -204,6 +208,13 @@ class RememberingBackend(DelegatingBackend):
         with _Noticing(self._names, source):
             self._inner.move(source, target)
         self._names.drop(source)
+        self._names.add(target)
+
+    def copy(self, source: str, target: str, *, move: bool = False, overwrite: bool = False) -> None:
+        with _Noticing(self._names, source):
+            self._inner.copy(source, target, move=move, overwrite=overwrite)
+        if move and not self._inner.can(Capability.UNDELETE, source):
+            self._names.drop(source)
         self._names.add(target)
 
 

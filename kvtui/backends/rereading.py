@@ -39,10 +39,8 @@ class Rereading:
 
     def check(self, path: str, now: Fields | None, expected: int | None) -> bytes:
         """Whether a write may go on: `expected` 0 where nothing may be there, 1 where what was seen last must be, None
-        for whatever is there. A digest of what is. It does not count as seen: the same write again is the same conflict.
-
-        Raises Conflict.
-        """
+        for whatever is there. Returns a digest of what is. It does not count as seen: the same write again is the same
+        conflict. Raises Conflict."""
         digest = self.digest(now)
         if expected is None:
             return digest
