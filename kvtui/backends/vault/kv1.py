@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from kvtui.backends.http.answer import Unanswered
+from kvtui.backends.http.settle import settle
 from kvtui.backends.not_found import missing, missing_version
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
 from kvtui.backends.vault.capabilities import KV1
 from kvtui.backends.vault.engine import Engine, Known, Place, Right, named, to_fields, to_map
 from kvtui.backends.vault.recent import Recent
-from kvtui.backends.vault.settle import settle
 from kvtui.domain import json_text
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, InvalidInput

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Literal
 
 from kvtui.backends.http.answer import Unanswered
+from kvtui.backends.http.settle import settle
 from kvtui.backends.not_found import missing
 from kvtui.backends.vault import labels, numbers, patching
 from kvtui.backends.vault.answers import (
@@ -27,7 +28,6 @@ from kvtui.backends.vault.engine import (
     to_map,
 )
 from kvtui.backends.vault.kv2_reading import Kv2Reading
-from kvtui.backends.vault.settle import settle
 from kvtui.domain.errors import Conflict, KvtuiError, NotFound, PermissionDenied, Unavailable
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata, MetadataPatch

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from kvtui.backends.http.answer import Unanswered
+from kvtui.backends.http.settle import settle
 from kvtui.backends.not_found import missing
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.answers import written
 from kvtui.backends.vault.api import VaultApi
 from kvtui.backends.vault.engine import Place, to_map
-from kvtui.backends.vault.settle import settle
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import NotFound, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
