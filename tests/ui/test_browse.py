@@ -1,5 +1,10 @@
 """Getting about with the keys."""
 
+from typing import Any
+
+import pytest
+from textual.screen import Screen as TextualScreen
+
 from kvtui.backends.contract import Backend
 from kvtui.domain.value import SecretValue
 from tests.ui.conftest import SENTINEL, Running
@@ -148,3 +153,21 @@ async def test_a_banner_and_read_only_are_always_told(running: Running) -> None:
     async with running(banner="PRODUCTION", read_only=True) as screen:
         assert "PRODUCTION" in screen.text
         assert "Read-only" in screen.text
+
+
+async def test_a_letter_typed_into_the_filter_lays_nothing_out_anew(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running() as screen:
+        await screen.press("slash", "p")
+        layouts: list[object] = []
+        original = TextualScreen._refresh_layout
+
+        def counting(self: Any, *args: Any, **more: Any) -> None:
+            layouts.append(self)
+            original(self, *args, **more)
+
+        monkeypatch.setattr(TextualScreen, "_refresh_layout", counting)
+        await screen.press("o")
+        assert layouts == []
+        assert "top" not in await screen.press("x")

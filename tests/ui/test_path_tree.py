@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Entry, EntryKind, Listing, VersionState
+from kvtui.services.listing import Growth
 from kvtui.ui.widgets.path_tree import PathTree, TreeState
 from kvtui.ui.widgets.tree_row import kind_of, path_of
 from kvtui.ui.widgets.tree_view import Badge
@@ -533,3 +534,86 @@ async def test_no_order_of_actions_and_answers_brings_cursor_rows_and_screen_apa
             lines = screen_text(app)
             assert {cell_len(line) for line in lines} == {30}
             assert not rows or sum(line.strip() != "" for line in lines) == min(6, len(rows))
+
+
+async def test_rows_that_arrive_leave_what_somebody_scrolled_to_where_it_is() -> None:
+    app = Host({"": ["a/", *[f"s{number:03}" for number in range(50)]], "a": [f"a/{n:03}" for n in range(500)]})
+    async with app.run_test(size=(40, 10)) as pilot:
+        await step(pilot, lambda: app.view.scroll_to(y=30, animate=False, force=True))
+        before = screen_text(app)
+        assert before[0].strip(" •▁▂▃▄▅▆▇█▎").startswith("s029")
+        app.view.show_growth(
+            [Growth("a", listing("a", app.store["a"]).entries), Growth("", listing("", ["b"]).entries)]
+        )
+        await wait_for_idle(pilot)
+        assert [row[:10] for row in screen_text(app)] == [row[:10] for row in before]
+        assert app.view.cursor == ("a", FOLDER)
+        await step(pilot, lambda: app.view.move(0))
+        assert "a" in screen_text(app)[0]
+
+
+async def test_what_a_walk_brings_stands_in_its_place_and_says_that_more_may_come() -> None:
+    app = Host()
+    async with app.run_test(size=(60, 12)) as pilot:
+        await step(pilot, app.view.unfold)
+        app.view.show_growth([Growth("db", listing("db", ["db/user"]).entries, "Still reading…")])
+        await step(pilot, lambda: app.view.select("db"), app.view.unfold)
+        assert app.asked == ["", "app"]
+        assert app.shown[-4:] == [" ▾ db", " │ • user", " │   not complete: Still reading…", " • zone"]
+        app.view.show_growth([Growth("db", listing("db", ["db/a", "db/zz"]).entries)])
+        await wait_for_idle(pilot)
+        assert app.shown[-5:] == [" ▾ db", " │ • a", " │ • user", " │ • zz", " • zone"]
+        assert app.view.cursor == ("db", FOLDER)
+
+
+async def test_only_rows_that_look_otherwise_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    original = PathTree.render_line
+
+    def counting(self: PathTree, y: int) -> Any:
+        drawn.append(y)
+        return original(self, y)
+
+    app = Host({"": [f"s{number:03}" for number in range(100)]})
+    async with app.run_test(size=(40, 20)) as pilot:
+        await wait_for_idle(pilot)
+        monkeypatch.setattr(PathTree, "render_line", counting)
+        app.view.show_growth([Growth("", listing("", ["t1", "t2"]).entries)])
+        await wait_for_idle(pilot)
+        assert drawn == []
+        app.view.show_growth([Growth("", listing("", ["s017x"]).entries)])
+        await wait_for_idle(pilot)
+        assert sorted(set(drawn)) == [18, 19]
+
+
+async def test_nothing_is_laid_out_anew_for_rows_that_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Host({"": [f"s{number:03}" for number in range(100)]})
+    async with app.run_test(size=(40, 20)) as pilot:
+        await wait_for_idle(pilot)
+        layouts: list[object] = []
+        original = type(app.screen)._refresh_layout
+
+        def counting(self: Any, *args: Any, **more: Any) -> None:
+            layouts.append(self)
+            original(self, *args, **more)
+
+        monkeypatch.setattr(type(app.screen), "_refresh_layout", counting)
+        app.view.show_growth([Growth("", listing("", ["t1", "t2"]).entries)])
+        await step(pilot, app.view.move_to_bottom)
+        assert app.view.cursor == ("t2", SECRET)
+        assert layouts == []
+
+
+async def test_a_filter_over_very_many_rows_answers_when_it_is_made() -> None:
+    app = Host({"": ["big/", "z77"], "big": [f"big/s{number:06}" for number in range(200_000)]})
+    async with app.run_test(size=(40, 10)) as pilot:
+        await step(pilot, app.view.unfold, lambda: app.view.filter("19999"))
+        app.view.filter("199999")
+        app.view.move_to_match()
+        await wait_for_idle(pilot)
+        assert app.shown == [" ▾ big", " │ • s199999"]
+        assert app.view.cursor == ("big/s199999", SECRET)
+        app.view.filter("77")
+        app.view.filter("")
+        await wait_for_idle(pilot)
+        assert len(app.view.rows) == 200_002

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from kvtui.domain.errors import InvalidInput
 from kvtui.ui.dialogs.rows import RowsDialog
 from kvtui.ui.show import show, show_name
-from kvtui.ui.widgets.row_list import Row, RowList
+from kvtui.ui.widgets.row_list import QueryInput, Row, RowList
 
 
 class ListDialog(RowsDialog[str]):
@@ -27,7 +27,7 @@ class ListDialog(RowsDialog[str]):
         self._placeholder, self._empty = placeholder, empty
 
     def body(self) -> Iterable[Widget]:
-        yield Input(id="query", placeholder=self._placeholder)
+        yield QueryInput(id="query", placeholder=self._placeholder)
         yield RowList(id="rows", empty=self._empty or "Nothing like that.")
 
     def on_mount(self) -> None:

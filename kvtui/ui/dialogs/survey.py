@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import work
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError
 from kvtui.services.left_out import LeftOut
 from kvtui.services.session import Session
 from kvtui.ui.dialogs.pick import ListDialog
 from kvtui.ui.show import show
-from kvtui.ui.widgets.row_list import Row, RowList
+from kvtui.ui.widgets.row_list import QueryInput, Row, RowList
 
 if TYPE_CHECKING:
     from kvtui.ui.app import KvtuiApp
@@ -41,7 +41,7 @@ class SurveyDialog(ListDialog):
         self._finishes = False
 
     def body(self) -> Iterable[Widget]:
-        yield Input(id="query", placeholder=self._placeholder)
+        yield QueryInput(id="query", placeholder=self._placeholder)
         yield Static(id="told", markup=False)
         yield RowList(id="rows", empty="Reading…")
 

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import ContentSwitcher, Input, Static, Tab, Tabs
+from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 from textual.worker import Worker
 
 from kvtui.actions import Scope
@@ -24,7 +24,7 @@ from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.key_bar import KeyBar
 from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, VersionsPane
 from kvtui.ui.widgets.path_tree import PathTree
-from kvtui.ui.widgets.row_list import RowList
+from kvtui.ui.widgets.row_list import QueryInput, RowList
 from kvtui.ui.widgets.status import StatusLine
 from kvtui.ui.widgets.tree_view import Badge
 
@@ -65,7 +65,7 @@ class Workbench(Screen[None]):
             yield banner
         with Horizontal(id="workbench"):
             with Vertical(id="tree-side"):
-                yield Input(id="filter", placeholder="filter")
+                yield QueryInput(id="filter", placeholder="filter")
                 yield PathTree(id="tree")
             with Vertical(id="detail"):
                 yield Static(id="title", markup=False)

@@ -16,10 +16,17 @@ from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import Reactive, reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
+from textual.widgets import Input
+
+
+class QueryInput(Input):
+    """What narrows a list while it is typed. An Input would lay out the whole screen anew for each letter."""
+
+    virtual_size = Reactive(Size(0, 0), layout=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +95,18 @@ class RowList(ScrollView, can_focus=True):
         self._rows = rows
         self._ends = list(accumulate(len(row.lines) for row in rows))
         keys = [row.key for row in rows]
-        self.virtual_size = Size(self.scrollable_content_region.width, self._ends[-1] if self._ends else 1)
+        self._set_size(Size(self.scrollable_content_region.width, self._ends[-1] if self._ends else 1))
         self.set_reactive(RowList.cursor, keys.index(key) if key in keys else max(0, min(self.cursor, len(rows) - 1)))
         self._keep_cursor_visible()
         self.refresh()
+
+    def _set_size(self, size: Size) -> None:
+        """Where its height does not depend on them, the screen is not laid out anew for other rows."""
+        if self.styles.auto_dimensions:
+            self.virtual_size = size
+        elif size != self.virtual_size:
+            self.set_reactive(RowList.virtual_size, size)
+            self._scroll_update(size)
 
     def select(self, key: str) -> None:
         """Put the cursor on a row, if it is there."""
