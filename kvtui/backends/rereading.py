@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import threading
 
+from kvtui.backends.recent import Recent
 from kvtui.domain import json_text
 from kvtui.domain.errors import Conflict
 from kvtui.domain.value import Fields
@@ -25,17 +25,14 @@ class Rereading:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._lock = threading.Lock()
-        self._seen: dict[str, bytes] = {}
+        self._seen: Recent[bytes] = Recent(_MOST)
 
     def saw(self, path: str, fields: Fields | None) -> None:
         """This is there now; None for nothing."""
-        with self._lock:
-            self._seen.pop(path, None)
-            if fields is not None:
-                self._seen[path] = self.digest(fields)
-                if len(self._seen) > _MOST:
-                    del self._seen[next(iter(self._seen))]
+        if fields is None:
+            self._seen.forget(path)
+        else:
+            self._seen.remember(path, self.digest(fields))
 
     def check(self, path: str, now: Fields | None, expected: int | None) -> bytes:
         """Whether a write may go on: `expected` 0 where nothing may be there, 1 where what was seen last must be, None

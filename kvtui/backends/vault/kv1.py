@@ -7,7 +7,6 @@ nothing may be there, 1 that what this connection read last must be. That leaves
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -15,22 +14,18 @@ from typing import Any, ClassVar
 from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.http.settle import settle
 from kvtui.backends.not_found import missing, missing_version
+from kvtui.backends.rereading import Rereading
 from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import path_of
 from kvtui.backends.vault.capabilities import KV1
 from kvtui.backends.vault.engine import Engine, Known, Place, Right, named, to_fields, to_map
-from kvtui.backends.vault.recent import Recent
-from kvtui.domain import json_text
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import Conflict, InvalidInput
+from kvtui.domain.errors import InvalidInput
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.secret import Entry, Secret, Version
 from kvtui.domain.value import Fields
 
 _ONLY = Version(1, numbered=False)
-_REMEMBERED = 2000
-_NOTHING = b""
-"""In place of a digest where nothing is."""
 
 
 class Kv1(Engine):
@@ -47,8 +42,7 @@ class Kv1(Engine):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._key = secrets.token_bytes(32)
-        self._seen: Recent[bytes] = Recent(_REMEMBERED)
+        self._seen = Rereading()
 
     def entries(self, at: Place, noted: dict[str, Known] | None = None) -> Sequence[Entry]:  # noqa: ARG002
         return named(at, self.api.keys(self._path(at) + "/", about=at.path))
@@ -59,22 +53,22 @@ class Kv1(Engine):
     def read(self, at: Place, version: int | None) -> Secret:
         reply = self.api.get(self._path(at), about=at.path)
         if reply is None:
-            self._seen.forget(at.path)
+            self._seen.saw(at.path, None)
             raise missing(at.path)
         if version not in {None, 1}:
             raise missing_version(at.path, version or 0)
         fields = to_fields(reply.data)
-        self._seen.remember(at.path, self._digest(fields))
+        self._seen.saw(at.path, fields)
         return Secret(at.path, _ONLY, fields, Metadata(), 1)
 
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version:  # noqa: ARG002
         data = to_map(fields, at.path)
-        before = None if expected is None else self._look_again(at, expected)
+        before = None if expected is None else self._seen.check(at.path, self._now(at), expected)
         try:
             self.api.change("POST", self._path(at), data, about=at.path)
         except Unanswered as error:
             settle(error, lambda: self._holds(at, fields, before), at.path)
-        self._seen.remember(at.path, self._digest(fields))
+        self._seen.saw(at.path, fields)
         return _ONLY
 
     def check(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:
@@ -83,32 +77,14 @@ class Kv1(Engine):
             raise InvalidInput("This mount keeps no secret without fields.", hint="Give it one.", path=path)
         numbers.check_finite(fields, path)
 
-    def _look_again(self, at: Place, expected: int) -> bytes:
-        """The nearest to check-and-set there is; a digest of what is there. Raises Conflict.
-
-        It does not count as read: the same write again is the same conflict."""
-        now = self._now(at)
-        seen = self._seen.get(at.path)
-        changed = seen is not None and now != _NOTHING and not hmac.compare_digest(seen, now)
-        actual = 0 if now == _NOTHING else 1
-        if changed or actual != expected:
-            raise Conflict(
-                "Somebody changed it meanwhile." if changed else _mismatch(actual),
-                expected=expected,
-                actual=actual,
-                hint="Read it again and repeat the change.",
-                path=at.path,
-            )
-        return now
-
-    def _now(self, at: Place) -> bytes:
+    def _now(self, at: Place) -> Fields | None:
         reply = self.api.get(self._path(at), about=at.path)
-        return _NOTHING if reply is None else self._digest(to_fields(reply.data))
+        return None if reply is None else to_fields(reply.data)
 
     def _holds(self, at: Place, fields: Fields, before: bytes | None) -> bool | None:
         """Whether what was sent is there. None where that is something else than before, or nobody looked before."""
-        now = self._now(at)
-        if hmac.compare_digest(now, self._digest(fields)):
+        now = self._seen.digest(self._now(at))
+        if hmac.compare_digest(now, self._seen.digest(fields)):
             return True
         return False if now == before else None
 
@@ -118,8 +94,8 @@ class Kv1(Engine):
         try:
             self.api.change("DELETE", self._path(at), about=at.path)
         except Unanswered as error:
-            settle(error, lambda: self._now(at) == _NOTHING, at.path)
-        self._seen.forget(at.path)
+            settle(error, lambda: self._now(at) is None, at.path)
+        self._seen.saw(at.path, None)
 
     def rights(self, at: Place) -> Mapping[Capability, Right]:
         here = f"{self.mount}/{at.key}"
@@ -132,13 +108,3 @@ class Kv1(Engine):
 
     def _path(self, at: Place) -> str:
         return path_of(self.mount, at.key) if at.key else path_of(self.mount)
-
-    def _digest(self, fields: Fields) -> bytes:
-        """Tells two contents apart and nothing else: the key lives as long as this connection. The server keeps no
-        order of fields."""
-        each = {name: fields[name].digest(self._key).hex() for name in sorted(fields)}
-        return hmac.digest(self._key, json_text.dump({**each}).encode("ascii"), "sha256")
-
-
-def _mismatch(actual: int) -> str:
-    return "Something is there already." if actual else "There is no such secret (any more)."

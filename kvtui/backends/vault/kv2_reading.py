@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from kvtui.backends.http.answer import Unreadable
 from kvtui.backends.not_found import missing, missing_version
+from kvtui.backends.recent import Recent
 from kvtui.backends.vault.answers import (
     entry_of,
     known_of,
@@ -27,7 +28,6 @@ from kvtui.backends.vault.engine import (
     named,
     to_fields,
 )
-from kvtui.backends.vault.recent import Recent
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, NotFound, PermissionDenied, Unsupported
 from kvtui.domain.secret import Entry, Outline, Secret, Version, VersionState
