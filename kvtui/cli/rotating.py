@@ -80,25 +80,45 @@ def _rotate_arguments(parser: Parser) -> None:
     _recipe_arguments(parser)
     group = parser.add_argument_group("or take the new value from elsewhere")
     group.add_argument("--stdin", action="store_true", help="standard input, as it is; typed twice at a terminal")
+    group.add_argument("--server", action="store_true", help="rotate on the server, which may make the value itself")
     parser.add_program("--command", help="what this program prints; comes last, with its arguments")
 
 
 def _rotate(context: Context, args: Namespace) -> int:
     make = _make(context, args)
     targets = [context.at(address) for address in args.paths]
-    outcomes = (
-        outcome for session, path in targets for outcome in rotate_many(session, [(path, args.field)], make=make)
-    )
+    for session, path in targets:
+        if said := session.backend.caution(path):
+            context.out.note(f"{context.out.name(path)}: {said}")
+    outcomes = (outcome for session, path in targets for outcome in _rotated(args, session, (path, args.field), make))
     if len(targets) == 1:
         return _print_one(context.out, next(outcomes))
     return _print_many(context.out, outcomes)
 
 
+def _rotated(
+    args: Namespace, session: Session, target: tuple[str, str | None], make: Make
+) -> Iterator[RotationOutcome]:
+    if not args.server:
+        yield from rotate_many(session, [target], make=make)
+        return
+    from kvtui.services.server_rotation import rotate_many_there  # noqa: PLC0415 - few stores rotate
+
+    makes_values = session.info().makes_values
+    if makes_values and any(_sources(args)):
+        raise Usage("This store makes the new value itself.", hint="Leave out how to make one.", path=target[0])
+    yield from rotate_many_there(session, [target], make=None if makes_values else make)
+
+
+def _sources(args: Namespace) -> list[bool]:
+    """Which ways to come by a new value were named."""
+    generated = (args.length, args.charset, args.words, args.separator, args.require)
+    return [args.stdin, args.command is not None, any(option is not None for option in generated)]
+
+
 def _make(context: Context, args: Namespace) -> Make:
     """Where the new values come from. Raises Usage, InvalidInput."""
-    generated = (args.length, args.charset, args.words, args.separator, args.require)
-    sources = [args.stdin, args.command is not None, any(option is not None for option in generated)]
-    if sum(sources) > 1:
+    if sum(_sources(args)) > 1:
         raise Usage("The new value is to come from several places.", hint="Choose one of them.")
     if args.command is not None:
         if not args.command:
@@ -124,6 +144,8 @@ def _print_one(out: Output, outcome: RotationOutcome) -> int:
             out.dump({"path": outcome.path, "version": outcome.result.version.number})
         elif not out.quiet:
             out.line(f"{out.name(outcome.path)}: {written(outcome.result.version)}")
+        if outcome.result.note:
+            out.note(outcome.result.note)
     if outcome.error is None:
         return Exit.DONE
     out.error(outcome.error)
@@ -146,6 +168,8 @@ def _print_many(out: Output, outcomes: Iterator[RotationOutcome]) -> int:
             done.append({"path": outcome.path, **version})
             if not out.json and not out.quiet:
                 out.line(f"{out.name(outcome.path)}: {written(made)}")
+            if outcome.result is not None and outcome.result.note:
+                out.note(f"{out.name(outcome.path)}: {outcome.result.note}")
     if out.json:
         out.dump({"done": done, "failed": failed})
     return bulk_exit_code(len(done), errors)

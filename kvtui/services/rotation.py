@@ -2,6 +2,8 @@
 
     read -> make -> write with a check against the version read -> after_rotate hook -> read back and compare
 
+Where the store gives no value back there is nothing to read: what is written is neither compared nor taken back.
+
 Whatever fails after the write, the new version stays and the old one is in the history: the result says which step was
 reached, and the session's `undo` (or kvtui rollback) takes it back.
 """
@@ -20,13 +22,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_bytes
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, NotFound, Unavailable
 from kvtui.domain.metadata import Metadata
-from kvtui.domain.secret import Secret, Version, VersionState
+from kvtui.domain.secret import Outline, Secret, Version, VersionState
 from kvtui.domain.value import SecretValue, decode_input
 from kvtui.hardening import child_environment
-from kvtui.services.changes import Change, Op, prepared_on
+from kvtui.services.changes import Applied, Change, Op, prepared_on
 from kvtui.services.journal import Act
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ class RotationResult:
     step: Step
     undo: Change | None
     error: KvtuiError | None = None
+    note: str = ""
+    """What could not be checked."""
 
     @property
     def done(self) -> bool:
@@ -85,26 +90,62 @@ def rotate(
     Raises NotFound, InvalidInput (several fields and none named; what `make` raises), Conflict (somebody wrote
     meanwhile), PermissionDenied: then nothing was written. Later failures are in the result.
     """
+    if not session.can(Capability.READ):
+        return _rotate_unseen(session, path, field, make, hook_seconds)
     secret = session.backend.read(path)
-    name = _field(secret, field)
+    name = field_of(secret, field)
     value = make()
     if secret.fields[name].same_as(value):
         raise InvalidInput("The new value is the old one.", hint="Make another.", path=path)
     change = Change(Op.SET, path, fields={**secret.fields, name: value}, base_version=secret.current)
-    applied = session.apply(prepared_on(change, secret), act=Act.ROTATE)
-    version = applied.version
-    if version is None:  # a SET always has one
-        raise Unavailable("The store did not say which version it wrote.", hint="Look at its versions.", path=path)
-    step, error = Step.WRITTEN, None
-    try:
-        if session.profile.after_rotate:
-            run_hook(session.profile.after_rotate, value, path, name, version.number, seconds=hook_seconds)
-        step = Step.HOOKED
-        _verify(session.backend.read(path), name, value, version.number)
-        step = Step.DONE
-    except KvtuiError as failure:
-        error = failure
+    applied, version = _written(session, prepared_on(change, secret))
+
+    def tell() -> None:
+        tell_hook(session, value, path, field=name, version=version.number, seconds=hook_seconds)
+
+    step, error = go_through(tell, lambda: verify(session.backend.read(path), name, value, version.number))
     return RotationResult(path, name, version, step, applied.undo, error)
+
+
+def _rotate_unseen(session: Session, path: str, field: str | None, make: Make, hook_seconds: float) -> RotationResult:
+    outline = session.backend.outline(path)
+    name = field_of(outline, field)
+    value = make()
+    change = Change(Op.SET, path, fields={name: value}, base_version=outline.current, numbered=outline.version.numbered)
+    applied, version = _written(session, change)
+
+    def tell() -> None:
+        tell_hook(session, value, path, field=name, version=version.number, seconds=hook_seconds)
+
+    step, error = go_through(tell, _nothing)
+    return RotationResult(path, name, version, step, applied.undo, error, note=NOT_COMPARED)
+
+
+NOT_COMPARED = "This store gives no value back, so what it keeps was not compared."
+
+
+def _written(session: Session, change: Change) -> tuple[Applied, Version]:
+    applied = session.apply(change, act=Act.ROTATE)
+    if applied.version is None:  # a SET always has one
+        hint = "Look at its versions."
+        raise Unavailable("The store did not say which version it wrote.", hint=hint, path=change.path)
+    return applied, applied.version
+
+
+def go_through(tell: Callable[[], None], check: Callable[[], None]) -> tuple[Step, KvtuiError | None]:
+    """What comes after the write: how far it came, and why not further."""
+    step = Step.WRITTEN
+    try:
+        tell()
+        step = Step.HOOKED
+        check()
+    except KvtuiError as failure:
+        return step, failure
+    return Step.DONE, None
+
+
+def _nothing() -> None:
+    """What there is to do where nothing can be checked."""
 
 
 def rotate_many(
@@ -120,7 +161,7 @@ def rotate_many(
             yield RotationOutcome(path, result, result.error)
 
 
-def _field(secret: Secret, field: str | None) -> str:
+def field_of(secret: Secret | Outline, field: str | None) -> str:
     """The field to rotate. Raises NotFound for a deleted secret, InvalidInput naming the fields."""
     if secret.version.state is not VersionState.LIVE:
         state = secret.version.state.value
@@ -140,7 +181,8 @@ def _field(secret: Secret, field: str | None) -> str:
     return field
 
 
-def _verify(secret: Secret, field: str, value: SecretValue, version: int) -> None:
+def verify(secret: Secret, field: str, value: SecretValue, version: int) -> None:
+    """Raise Conflict or Unavailable where another version than this one, or another value, is read back."""
     if secret.current != version:
         raise Conflict(
             "Somebody wrote another version right after the rotation.",
@@ -153,6 +195,14 @@ def _verify(secret: Secret, field: str, value: SecretValue, version: int) -> Non
         raise Unavailable(
             "What the store gives back is not what was written.", hint="Roll back, then rotate again.", path=secret.path
         )
+
+
+def tell_hook(
+    session: Session, value: SecretValue, path: str, *, field: str, version: int, seconds: float = HOOK_SECONDS
+) -> None:
+    """Run the profile's `after_rotate`, where it has one. Raises as `run_hook`."""
+    if session.profile.after_rotate:
+        run_hook(session.profile.after_rotate, value, path, field, version, seconds=seconds)
 
 
 def run_hook(

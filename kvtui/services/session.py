@@ -263,6 +263,20 @@ class Session:
             self._undo.clear()
             return version
 
+    def rotate_there(self, path: str, fields: Fields | None = None) -> Version:
+        """A new version by the store's own rotation; see Backend.rotate. It is not undone with one key."""
+        with self._writing, self.journal.around(Act.ROTATE, path) as note:
+            version = self.backend.rotate(path, fields)
+            self._undo.clear()
+            note(Applied(Change(Op.SET, path), version, None))
+            return version
+
+    def copy_there(self, path: str, to: str, *, move: bool = False, overwrite: bool = False) -> None:
+        """The newest values to another path, by the store itself; see Backend.copy. It is not undone with one key."""
+        with self._writing, self.journal.around(Act.MOVE if move else Act.COPY_SECRET, path, to=to):
+            self.backend.copy(path, to, move=move, overwrite=overwrite)
+            self._undo.clear()
+
     def carry(self, path: str, other: Session, to: str, *, move: bool = False, **how: bool) -> Carried:
         """Copy or move one secret with its versions into another open session; see `kvtui.services.carrying.carry`.
         Both journals tell; nothing of it is undone with one key."""
