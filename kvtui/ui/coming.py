@@ -11,15 +11,15 @@ from kvtui.ui.loop import reading_beside
 
 T = TypeVar("T")
 
-_PAUSE = 0.05
+PAUSE = 0.05
 """Seconds between two looks: often enough to see it come, rarely enough to leave time for keys."""
 _FRAME = 0.02
 """Seconds after as much as may be taken at once: a key that came meanwhile is answered first."""
 
 
-async def batches(survey: Survey[T], most: int | None = None) -> AsyncIterator[Sequence[T]]:
-    """What came, again and again until all of it did; with `most`, no more than that between two frames. Raises what
-    the reading raised."""
+async def batches(survey: Survey[T], most: int | None = None, *, pause: float = PAUSE) -> AsyncIterator[Sequence[T]]:
+    """What came, again and again until all of it did, `pause` seconds between; with `most`, no more than that between
+    two frames. Raises what the reading raised."""
     with reading_beside():
         while True:
             is_over = survey.is_over
@@ -31,4 +31,4 @@ async def batches(survey: Survey[T], most: int | None = None) -> AsyncIterator[S
             if most is not None and len(rows) == most:
                 await asyncio.sleep(_FRAME)
             else:
-                await asyncio.sleep(0 if is_over else _PAUSE)
+                await asyncio.sleep(0 if is_over else pause)

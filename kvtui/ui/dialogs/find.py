@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from textual import work
@@ -19,6 +20,8 @@ from kvtui.ui.show import show_name
 from kvtui.ui.widgets.row_list import Row
 
 SHOWN = 200
+_PAUSE = 0.1
+"""Seconds between two looks at what came: each is sorted in and looked through for the query."""
 
 
 class FindDialog(SurveyDialog):
@@ -30,6 +33,7 @@ class FindDialog(SurveyDialog):
         self._index = index
         self._at_once = session.can(Capability.CHANGE_SIGNAL)
         """Whether the store is quick to read and says when it has to be read again."""
+        self._rows: dict[Match, Row] = {}
 
     async def look(self) -> None:
         if self._at_once:
@@ -40,7 +44,7 @@ class FindDialog(SurveyDialog):
         try:
             with Survey(self.session.backend, names_of) as survey:
                 self.left_out = survey.left_out
-                async for names in batches(survey):
+                async for names in batches(survey, pause=_PAUSE):
                     await asyncio.to_thread(index.add, names)
                     self.tell()
                     if not self._is_searching:
@@ -69,8 +73,13 @@ class FindDialog(SurveyDialog):
 
     @work(exclusive=True, exit_on_error=False, group="search", description="search")
     async def _search(self, query: str) -> None:
-        found = await asyncio.to_thread(self._index.query, query, SHOWN)
-        self.show_rows([Row(match.path, [_row(match)]) for match in found.matches])
+        self.show_rows(await asyncio.to_thread(self._found, query))
+
+    def _found(self, query: str) -> Sequence[Row]:
+        """Most of what is found while names come was found before: those rows are the same."""
+        matches = self._index.query(query, SHOWN).matches
+        self._rows = {match: self._rows.get(match) or Row(match.path, [_row(match)]) for match in matches}
+        return list(self._rows.values())
 
 
 def _clock(moment: datetime) -> str:

@@ -81,7 +81,7 @@ class SurveyDialog(ListDialog):
         said = self.told()
         if self.left_out:
             said += f" · {len(self.left_out):,} not listed: {self.left_out.counts}"
-        self.query_one("#told", Static).update(show(said))
+        self.query_one("#told", Static).update(show(said), layout=False)
 
     def narrow(self, query: str) -> None:
         if query != self.query_text:

@@ -91,6 +91,8 @@ class RowList(ScrollView, can_focus=True):
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these; the cursor stays on the row it was on, or as near as it can."""
+        if rows and rows == self._rows:
+            return
         key = self.key
         self._rows = rows
         self._ends = list(accumulate(len(row.lines) for row in rows))
