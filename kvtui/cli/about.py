@@ -1,19 +1,49 @@
-"""profiles, backends, keys, config, journal, doctor: about kvtui itself and where it stands."""
+"""profiles, backends, keys, config: about kvtui itself and where it stands."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
-from kvtui.cli.arguments import Command, Parser, whole
+from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context, location
 from kvtui.cli.exits import Exit
-from kvtui.cli.records import time_json
-from kvtui.domain.errors import Corrupt
+from kvtui.domain.errors import NotFound
 from kvtui.domain.json_text import Json
 from kvtui.text import show
 
 
-def _profiles(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes none
+def _profiles_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--forget", metavar="NAME", help="forget the paths remembered of a store that cannot list; NAME:PATH for one"
+    )
+
+
+def _forget(context: Context, address: str) -> int:
+    """Of a store that is not opened for it."""
+    from kvtui.services.remembered import RememberedNames  # noqa: PLC0415 - few stores need it
+
+    name, colon, path = address.partition(":")
+    profile = context.profiles.get(name)
+    remembered = RememberedNames(profile.name)
+    dropped = [path] if colon else [*remembered.paths()]
+    if colon:
+        if path not in remembered.paths():
+            raise NotFound("It is not remembered.", hint="kvtui ls lists what is.", path=path)
+        remembered.drop(path)
+        remembered.save()
+    else:
+        remembered.forget()
+    if context.out.json:
+        context.out.dump({"profile": profile.name, "forgotten": [*dropped]})
+    elif not context.out.quiet:
+        count = len(dropped)
+        context.out.line(f"{context.out.name(profile.name)}: {count} path{'s' * (count != 1)} forgotten")
+    return Exit.DONE
+
+
+def _profiles(context: Context, args: Namespace) -> int:
+    if args.forget is not None:
+        return _forget(context, args.forget)
     profiles = context.profiles
     listed = [profiles.get(name) for name in profiles.names]
     if not profiles.current.name:
@@ -121,63 +151,10 @@ def _config_check(context: Context, args: Namespace) -> int:  # noqa: ARG001 - t
     return Exit.DONE
 
 
-def _journal_arguments(parser: Parser) -> None:
-    parser.add_argument("path", metavar="PATH", nargs="?", help="of this secret only")
-    parser.add_argument("--limit", metavar="N", type=whole(1), default=200, help="the newest N (200)")
-
-
-def _journal(context: Context, args: Namespace) -> int:
-    session, path = context.at(args.path) if args.path is not None else (context.session(), None)
-    entries = session.journal.entries(path=path, limit=args.limit)
-    if context.out.json:
-        rows: list[Json] = [
-            {
-                "at": time_json(entry.at),
-                "actor": entry.actor,
-                "act": entry.act.value,
-                "path": entry.path,
-                "field": entry.field,
-                "version": entry.version,
-                "to": entry.to,
-                "result": entry.result,
-            }
-            for entry in entries
-        ]
-        context.out.dump({"entries": rows})
-    elif entries:
-        context.out.table(
-            [
-                (
-                    time_json(entry.at) or "-",
-                    show(entry.actor),
-                    entry.act.value,
-                    context.out.name(entry.path) + (f" → {context.out.name(entry.to)}" if entry.to else ""),
-                    "" if entry.version is None else f"version {entry.version}",
-                    show(entry.result),
-                )
-                for entry in entries
-            ]
-        )
-    return Exit.DONE
-
-
-def _journal_verify(context: Context, args: Namespace) -> int:  # noqa: ARG001 - takes none
-    check = context.session().journal.verify()
-    if not check.ok:
-        raise Corrupt(check.message, hint="Somebody or something else has written the journal.")
-    if context.out.json:
-        context.out.dump({"ok": True, "count": check.count, "message": check.message})
-    else:
-        context.out.line(check.message)
-    return Exit.DONE
-
-
 COMMANDS = {
-    "profiles": Command(_profiles),
+    "profiles": Command(_profiles, _profiles_arguments),
     "backends": Command(_backends),
     "keys": Command(_keys),
     "config path": Command(_config_path),
     "config check": Command(_config_check),
-    "journal": Command(_journal, _journal_arguments),
-    "journal verify": Command(_journal_verify),
 }

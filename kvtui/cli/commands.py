@@ -72,8 +72,8 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "config path": ("about", "print where the configuration is"),
             "config check": ("about", "check the configuration"),
             "doctor": ("doctor", "check the vault and this machine"),
-            "journal": ("about", "list what was done from this machine"),
-            "journal verify": ("about", "check that no line of it is missing or changed"),
+            "journal": ("journal", "list what was done from this machine, or by the store"),
+            "journal verify": ("journal", "check that no line of it is missing or changed"),
         },
     }
 )

@@ -152,6 +152,12 @@ class Context:
             self.out.note(note)
         return session
 
+    def caution(self, session: Session, *changed: str) -> None:
+        """Say what is to be known before something is changed at these paths."""
+        for path in changed:
+            if said := session.backend.caution(path):
+                self.out.note(f"{self.out.name(path)}: {said}")
+
     def credential_of(self, session: Session) -> Credential:
         """What an open store was opened with."""
         return next(credential for opened, credential in self._sessions if opened is session)

@@ -143,6 +143,7 @@ def _rollback(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     old = session.backend.read(path, args.version)
     refuse_dead(old)
+    context.caution(session, path)
     applied = session.apply(Change(Op.SET, path, fields=old.fields, base_version=old.current), act=Act.ROLLBACK)
     print_written(context.out, applied)
     return Exit.DONE

@@ -12,7 +12,7 @@ from kvtui.cli.exits import Exit, Usage, bulk_exit_code
 from kvtui.cli.output import Output, error_json
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import KvtuiError, NotFound, PermissionDenied
+from kvtui.domain.errors import KvtuiError, NotFound, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.services.changes import Change, Op
 from kvtui.services.left_out import all_below
@@ -25,6 +25,7 @@ def _arguments(parser: Parser) -> None:
     parser.add_argument("-r", "--recursive", action="store_true", help="everything at and below SRC")
     parser.add_argument("--overwrite", action="store_true", help="add a version to what is there")
     parser.add_argument("--resume", action="store_true", help="go on with what a run that was ended has begun")
+    parser.add_argument("--server", action="store_true", help="let the server do it: the newest values alone")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and what would be lost")
 
 
@@ -43,6 +44,8 @@ class _Run:
     overwrite: bool
     resume: bool
     lossy: bool
+    there: bool = False
+    """By the server alone, which carries only the newest values."""
 
     @property
     def is_native(self) -> bool:
@@ -52,6 +55,9 @@ class _Run:
 
     def do(self, path: str, to: str) -> tuple[int, Sequence[str]]:
         """One secret: its newest version there, and what was lost on the way."""
+        if self.there:
+            self.source.copy_there(path, to, move=self.op is Op.MOVE, overwrite=self.overwrite)
+            return self.target.backend.outline(to).current, ()
         if self.is_native:
             applied = self.source.apply(Change(self.op, path, to=to), overwrite=self.overwrite)
             version = applied.version or self.target.backend.outline(to).version
@@ -62,7 +68,11 @@ class _Run:
 
     def notes(self, path: str, to: str) -> list[str]:
         """What is to be known before it is done."""
-        notes = [] if self.is_native else self._losses(path, to)
+        notes = self.cautions(path, to)
+        if self.there:
+            notes.append("The server copies the newest values alone: older versions and metadata are not carried.")
+        elif not self.is_native:
+            notes += self._losses(path, to)
         try:
             there = self.target.backend.outline(to)
         except NotFound:
@@ -72,6 +82,11 @@ class _Run:
         if self.resume:
             return [*notes, "Something is there: gone on with where it is the beginning of this."]
         return [*notes, "Something is there; it will be left alone without --overwrite."]
+
+    def cautions(self, path: str, to: str) -> list[str]:
+        """What is to be known of the places that something is changed at."""
+        changed = [(self.target, to), *([(self.source, path)] if self.op is Op.MOVE else [])]
+        return [said for session, place in changed if (said := session.backend.caution(place))]
 
     def _losses(self, path: str, to: str) -> list[str]:
         try:
@@ -93,13 +108,17 @@ def _relocate(context: Context, args: Namespace, op: Op, *, lossy: bool) -> int:
     other, target = context.at(args.target)
     if other is session and source == target:
         raise Usage("SRC and DST are the same.", hint="Name another place.", path=source)
-    run = _Run(session, other, op, args.overwrite, args.resume, lossy)
+    run = _Run(session, other, op, args.overwrite, args.resume, lossy, args.server)
+    if args.server:
+        _refuse_there(run, args)
     found = _sources(context.out, session, source, recursive=args.recursive)
     plan = [(path, paths.check_new(target + path[len(source) :])) for path in found]
     if args.dry_run:
         return _print_plan(context.out, run, plan)
     if args.recursive:
         return _do_all(context.out, run, plan)
+    for text in run.cautions(*plan[0]):
+        context.out.note(text)
     version, lost = run.do(*plan[0])
     for text in lost:
         context.out.note(text)
@@ -108,6 +127,15 @@ def _relocate(context: Context, args: Namespace, op: Op, *, lossy: bool) -> int:
     elif not context.out.quiet:
         context.out.line(f"{context.out.name(source)} → {context.out.name(args.target)}")
     return Exit.DONE
+
+
+def _refuse_there(run: _Run, args: Namespace) -> None:
+    if run.source is not run.target:
+        raise Usage("--server: SRC and DST are in different stores.", hint="Leave --server out.")
+    if args.resume:
+        raise Usage("--server: what a server does is not resumed.", hint="Leave --resume out.")
+    if why := run.source.why_not(Capability.COPY):
+        raise Unsupported(why, capability=Capability.COPY.value, hint="Leave --server out.")
 
 
 def _sources(out: Output, session: Session, source: str, *, recursive: bool) -> list[str]:
@@ -161,6 +189,8 @@ def _do_all(out: Output, run: _Run, plan: list[tuple[str, str]]) -> int:
     failed: list[Json] = []
     errors: list[KvtuiError] = []
     for path, to in plan:
+        for text in run.cautions(path, to):
+            out.note(f"{out.name(to)}: {text}")
         try:
             _, lost = run.do(path, to)
         except KvtuiError as error:

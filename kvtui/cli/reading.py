@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from kvtui.cli.arguments import Command, Parser, whole
 from kvtui.cli.context import Context
@@ -21,7 +22,12 @@ from kvtui.domain.value import Fields, SecretValue, ValueType
 from kvtui.services.journal import Act
 from kvtui.services.left_out import LeftOut
 from kvtui.services.session import Session
+from kvtui.services.walking import Walk
 from kvtui.text import show
+
+if TYPE_CHECKING:
+    from kvtui.backends.contract import Backend
+    from kvtui.services.search import SearchResult
 
 
 def _folder_argument(parser: Parser) -> None:
@@ -36,10 +42,11 @@ def _ls_arguments(parser: Parser) -> None:
 def _ls(context: Context, args: Namespace) -> int:
     session, path = context.at_folder(args.path)
     left_out = LeftOut()
-    complete, note, code = True, "", Exit.DONE
+    complete, note, code, walk = True, "", Exit.DONE, None
     entries: Iterable[Entry]
     if args.recursive:
-        entries = session.backend.walk(path, skipped=left_out)
+        walk = Walk(session.backend, path, skipped=left_out)
+        entries = walk.entries
     else:
         listing = session.backend.list(path)
         entries, complete, note = listing.entries, listing.complete, listing.note
@@ -47,10 +54,12 @@ def _ls(context: Context, args: Namespace) -> int:
     out = context.out
     if out.json:
         rows: list[Json] = [entry_json(entry) for entry in entries]
+        complete = complete and not (walk and walk.note)
         out.dump({"path": path, "entries": rows, "complete": complete, **skipped_json(left_out)})
     else:
         for entry in entries:
             out.line(_row(out, entry, entry.path if args.recursive else entry.name))
+    note = note or (walk.note if walk else "")
     if note:
         out.note(note)
     return tell_skipped(out, left_out) or code
@@ -65,11 +74,14 @@ def _row(out: Output, entry: Entry, name: str) -> str:
 def _tree(context: Context, args: Namespace) -> int:
     session, path = context.at_folder(args.path)
     left_out = LeftOut()
-    rows = _unfold(session, path, left_out)
+    walk = Walk(session.backend, path, skipped=left_out)
+    rows = _unfold(session, path, walk, left_out)
     out = context.out
+    if walk.note:
+        out.note(walk.note)
     if out.json:
         entries: list[Json] = [entry_json(entry) for entry in rows]
-        out.dump({"path": path, "entries": entries, "complete": True, **skipped_json(left_out)})
+        out.dump({"path": path, "entries": entries, "complete": not walk.note, **skipped_json(left_out)})
         return tell_skipped(out, left_out)
     unlisted = {what.path for what in left_out.places if what.path != path}
     out.line(out.name(path) + "/")
@@ -79,9 +91,9 @@ def _tree(context: Context, args: Namespace) -> int:
     return tell_skipped(out, left_out)
 
 
-def _unfold(session: Session, path: str, left_out: LeftOut) -> list[Entry]:
+def _unfold(session: Session, path: str, walk: Walk, left_out: LeftOut) -> list[Entry]:
     """Everything below a folder, each folder right before what is in it, else in the order of a listing."""
-    found = list(session.backend.walk(path, skipped=left_out))
+    found = list(walk.entries)
     known = [*(entry.path for entry in found), *(f"{what.path}/" for what in left_out.places)]
     folders = {folder for place in known for folder in paths.ancestors(place) if paths.is_under(folder, path)}
     if not path and session.can(Capability.CONTAINERS):
@@ -115,16 +127,9 @@ def _search_arguments(parser: Parser) -> None:
 
 
 def _search(context: Context, args: Namespace) -> int:
-    from kvtui.services.search import NamesIndex, search_exact  # noqa: PLC0415
-
     backend = context.session().backend
     left_out = LeftOut()
-    if args.exact and backend.can(Capability.INDEX):
-        result = search_exact(backend, args.query, args.limit, skipped=left_out)
-    else:
-        index = NamesIndex()
-        index.refresh(backend, skipped=left_out)
-        result = index.query(args.query, args.limit, exact=args.exact)
+    result = _found(backend, args, left_out)
     out = context.out
     if out.json:
         matches: list[Json] = [{"path": match.path} for match in result.matches]
@@ -134,7 +139,24 @@ def _search(context: Context, args: Namespace) -> int:
         out.line(out.name(match.path))
     if result.more:
         out.note("There are more.")
+    elif not result.complete and not left_out:
+        out.note("This store cannot list: others may be there that were not used from here, or that it did not find.")
     return tell_skipped(out, left_out)
+
+
+def _found(backend: Backend, args: Namespace, left_out: LeftOut) -> SearchResult:
+    from kvtui.services.search import NamesIndex, search_exact  # noqa: PLC0415
+
+    query, limit = args.query, args.limit
+    if args.exact and backend.can(Capability.INDEX):
+        return search_exact(backend, query, limit, skipped=left_out)
+    index = NamesIndex()
+    index.refresh(backend, skipped=left_out)
+    if backend.can(Capability.INDEX) or not backend.can(Capability.SEARCH):
+        return index.query(query, limit, exact=args.exact)
+    from kvtui.services.server_search import search_there  # noqa: PLC0415 - few stores search by themselves
+
+    return search_there(backend, query, limit, exact=args.exact, known=index, skipped=left_out)
 
 
 def _get_arguments(parser: Parser) -> None:

@@ -33,6 +33,7 @@ def _rm(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     change = Change(Op.DESTROY if args.destroy else Op.DELETE, path, versions=args.versions)
     current = _current(session, path)
+    context.caution(session, path)
     if args.destroy and not args.yes:
         _confirm(context, change, destroying(session.backend, path, change.versions))
     session.apply(change)
@@ -59,6 +60,7 @@ def _undelete_arguments(parser: Parser) -> None:
 def _undelete(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     change = Change(Op.UNDELETE, path, versions=args.versions)
+    context.caution(session, path)
     session.apply(change)
     back = undeleting(session.backend, path)
     return _report(context, change, _current(session, path), f"is back. {back}")

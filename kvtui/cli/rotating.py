@@ -88,8 +88,7 @@ def _rotate(context: Context, args: Namespace) -> int:
     make = _make(context, args)
     targets = [context.at(address) for address in args.paths]
     for session, path in targets:
-        if said := session.backend.caution(path):
-            context.out.note(f"{context.out.name(path)}: {said}")
+        context.caution(session, path)
     outcomes = (outcome for session, path in targets for outcome in _rotated(args, session, (path, args.field), make))
     if len(targets) == 1:
         return _print_one(context.out, next(outcomes))

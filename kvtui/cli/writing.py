@@ -56,9 +56,11 @@ def _set(context: Context, args: Namespace) -> int:
     if args.cas == 0:
         paths.check_new(path)
     value = _read_value(context, args)
+    context.caution(session, path)
     applied = write_field(session, path, args.field, value, patch, cas=args.cas)
     print_written(context.out, applied)
-    if applied.undo is not None and applied.undo.op is Op.SET and (said := how_checked(session.backend, path)):
+    replaced = applied.undo is not None and applied.undo.op is Op.SET
+    if replaced and (said := how_checked(session.backend, path, cautioned=True)):
         context.out.note(said)
     return Exit.DONE
 
@@ -171,6 +173,8 @@ def _meta(context: Context, args: Namespace) -> int:
     patch, retention = metadata_patch(args), retention_change(args)
     session, path = context.at(args.path)
     if patch or retention:
+        _refuse_alone(session, path, patch)
+        context.caution(session, path)
         session.apply(Change(Op.META, path, metadata=patch, retention=retention))
     out = context.out
     if (patch or retention) and out.quiet and not out.json:
@@ -191,6 +195,18 @@ def _meta(context: Context, args: Namespace) -> int:
     }
     out.table([(show(name), show(text)) for name, text in rows.items() if text])
     return Exit.DONE
+
+
+def _refuse_alone(session: Session, path: str, patch: MetadataPatch) -> None:
+    """Raise Unsupported for metadata that this store takes only with a new value."""
+    can = session.can
+    if patch and not can(Capability.EDIT_METADATA) and can(Capability.METADATA_WITH_VALUE):
+        raise Unsupported(
+            "This store takes metadata only together with a new value.",
+            capability=Capability.EDIT_METADATA.value,
+            hint="Use kvtui set with the same options.",
+            path=path,
+        )
 
 
 COMMANDS = {"set": Command(_set, _set_arguments), "meta": Command(_meta, _meta_arguments)}

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 C = Capability
 
 
-def how_checked(backend: Backend, path: str) -> str:
-    """How a write here is kept from overwriting what others wrote, what it leaves, and what else to know; "" where
-    every version is kept and checked."""
-    said = _cautions(backend, path)
+def how_checked(backend: Backend, path: str, *, cautioned: bool = False) -> str:
+    """How a write here is kept from overwriting what others wrote, what it leaves, and what else to know, unless that
+    was said; "" where every version is kept and checked."""
+    said = [] if cautioned else _cautions(backend, path)
     if why := backend.why_not(C.VERSIONS, path):
         said.append(f"{why.removesuffix('.')}: the value before is gone once this is written.")
     if not backend.can(C.CHECK_AND_SET, path):

@@ -114,7 +114,8 @@ class NamesIndex:
             return False
         noticing = _Noticing(skipped)
         columns = _Columns(names_of(backend, noticing))
-        self._parts, self._complete = _Parts((columns,)), noticing.is_complete
+        self._parts = _Parts((columns,))
+        self._complete = noticing.is_complete and not backend.info().unlisted
         self._token = token
         return True
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kvtui.backends import registry
 from kvtui.backends.contract import Backend
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryFactory, MemoryStore
 from kvtui.domain.capability import Capability
@@ -52,3 +53,10 @@ def use(
         return made(store, location=f"memory:{name}", **variant)
 
     monkeypatch.setattr(MemoryFactory, "open", opened)
+
+
+def stores() -> dict[str, MemoryStore]:
+    """Those that were opened, by the name in their settings."""
+    factory = registry.factory("memory")
+    assert isinstance(factory, MemoryFactory)
+    return factory._stores
