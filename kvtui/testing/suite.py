@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,8 @@ class Suite:
     """Fact: a listing tells the state of each secret."""
     tells_all_metadata = True
     """Fact: reading a secret tells all that is known of it, its times too."""
+    gives_metadata_back = True
+    """Fact: the metadata that is written is told again when the secret is read."""
     writes_at_once = True
     """Fact: a version and the metadata written with it are there at the same moment."""
     clock_skew = timedelta(seconds=5)
@@ -106,7 +109,7 @@ class Suite:
 def _plain(value: SecretValue) -> Any:
     """What a test wrote or read, to compare."""
     (row,) = json.loads(encode_fields({"": value}))
-    return row[2] if row[1] == "j" else b""
+    return row[2] if row[1] == "j" else base64.b64decode(row[2])
 
 
 def need(backend: Backend, *capabilities: Capability) -> None:
