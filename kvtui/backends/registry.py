@@ -21,6 +21,7 @@ _OURS: Mapping[str, str] = MappingProxyType(
     {
         "file": "kvtui.backends.file:FileFactory",
         "vault": "kvtui.backends.vault:VaultFactory",
+        "trust": "kvtui.backends.trust:TrustFactory",
         "yaml": "kvtui.backends.yaml:YamlFactory",
         "memory": "kvtui.backends.memory:MemoryFactory",
     }

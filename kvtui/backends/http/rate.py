@@ -20,8 +20,8 @@ class TokenBucket:
     def __init__(self, per_second: float, *, burst: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         if not per_second > 0 or burst < 1:
             raise ValueError("a bucket without turns")
+        self._burst = burst
         self._interval = 1 / per_second
-        self._slack = (burst - 1) * self._interval
         self._clock = clock
         self._full_at = clock()
         self._lock = threading.Lock()
@@ -43,6 +43,15 @@ class TokenBucket:
             retry_after=wait,
             hint="Try again in a moment; requests_per_second and timeout_seconds set the limits.",
         )
+
+    def slow_to(self, per_second: float) -> None:
+        """No more turns a second than this from now on; fewer stay fewer."""
+        with self._lock:
+            self._interval = max(self._interval, 1 / per_second)
+
+    @property
+    def _slack(self) -> float:
+        return (self._burst - 1) * self._interval
 
     def hold(self, seconds: float) -> None:
         """No turn for so long: the store asked for it."""
