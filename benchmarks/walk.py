@@ -12,7 +12,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -175,25 +176,31 @@ def _screen(server: Server, proxy: Proxy, token: str, keys: int) -> dict[str, di
             terminal.wait_for(b"team00")
             terminal.drain()
             terminal.key_until(b"l", b"secret00")
-            up_and_down = [b"j"] * 15 + [b"k"] * 15
-            typing = [bytes([letter]) for letter in b"secret"] + [b"\x7f"] * 6
+            up_and_down = cycle(
+                [b"j"] * 15 + [b"k"] * 15
+            )  # goes on from walk to walk: at its end a tree does not answer
+            letters = [bytes([letter]) for letter in b"secret"] + [b"\x7f"] * 6
+
+            def typing() -> Iterator[bytes]:
+                return cycle(letters)
+
             return {
                 "no walk, j held": _at_rest(terminal, up_and_down, keys),
                 "ctrl+f, typing": _while_walking(terminal, proxy, b"\x06", typing, keys),
                 "/, typing": _while_walking(terminal, proxy, b"/", typing, keys),
-                "/ enter, j held": _while_walking(terminal, proxy, b"/\r", up_and_down, keys),
+                "/ enter, j held": _while_walking(terminal, proxy, b"/\r", lambda: up_and_down, keys),
             }
         finally:
             terminal.close()
 
 
-def _at_rest(terminal: Terminal, pattern: list[bytes], keys: int) -> dict[str, float]:
+def _at_rest(terminal: Terminal, pattern: Iterator[bytes], keys: int) -> dict[str, float]:
     terminal.drain()
     return _told(_held(terminal, pattern, lambda times: len(times) >= keys), walks=0)
 
 
 def _while_walking(
-    terminal: Terminal, proxy: Proxy, opening: bytes, pattern: list[bytes], keys: int
+    terminal: Terminal, proxy: Proxy, opening: bytes, pattern: Callable[[], Iterator[bytes]], keys: int
 ) -> dict[str, float]:
     """As many walks as it takes for so many keys, after a first one that loads what it needs; `opening` starts one. The
     first keys after it find a dialog that is still being made, as they do for a person."""
@@ -209,7 +216,7 @@ def _while_walking(
                 raise RuntimeError(f"{opening!r} lists nothing")
             return passed.listings > before and passed.quiet_seconds > QUIET_SECONDS
 
-        held = _held(terminal, pattern, is_over)
+        held = _held(terminal, pattern(), is_over)
         walks += 1
         times += held if walks else []
         for _ in range(2):  # the first may only end what still comes
@@ -218,7 +225,7 @@ def _while_walking(
     return _told(times, walks)
 
 
-def _held(terminal: Terminal, pattern: list[bytes], is_over: Callable[[list[float]], bool]) -> list[float]:
+def _held(terminal: Terminal, pattern: Iterator[bytes], is_over: Callable[[list[float]], bool]) -> list[float]:
     """A key that comes late because the one before was not answered yet counts from when it was due."""
     times: list[float] = []
     start = time.perf_counter()
@@ -226,7 +233,7 @@ def _held(terminal: Terminal, pattern: list[bytes], is_over: Callable[[list[floa
         due = start + (len(times) + 1) / KEYS_PER_SECOND
         terminal.drain_until(due)
         late = (time.perf_counter() - due) * 1000
-        times.append(late + terminal.answer_ms(pattern[len(times) % len(pattern)]))
+        times.append(late + terminal.answer_ms(next(pattern)))
     return times
 
 
