@@ -4,6 +4,7 @@ import pytest
 
 from kvtui.domain.errors import NotFound
 from kvtui.domain.secret import VersionState
+from kvtui.domain.value import SecretValue
 from tests.ui.conftest import Running
 
 
@@ -67,6 +68,17 @@ async def test_roll_back_writes_the_old_values_as_a_new_version(running: Running
         secret = screen.backend.read("app/db")
         assert secret.current == 3
         assert secret.fields["password"].same_as(screen.backend.read("app/db", 1).fields["password"])
+
+
+async def test_a_marked_version_is_compared_with_the_one_under_the_cursor(running: Running) -> None:
+    async with running() as screen:
+        for text in ("three", "four"):
+            screen.backend.write("app/db", {"value": SecretValue(text)})
+        await screen.go_to("app/db")
+        await screen.press("v", "j", "space", "j")  # marking goes on to the next
+        assert "version 1 → 3" in await screen.press("equals_sign")
+        await screen.press("escape", "space", "k", "space")
+        assert "3 versions are marked. Mark the two to compare." in await screen.press("equals_sign")
 
 
 async def test_moving_a_secret_keeps_its_versions_and_is_taken_back(running: Running) -> None:

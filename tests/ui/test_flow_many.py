@@ -57,6 +57,12 @@ async def test_a_staged_change_is_dropped_and_quitting_asks_about_the_others(run
         assert screen.app.is_running
 
 
+async def test_an_empty_list_of_staged_changes_says_once_what_to_do(running: Running) -> None:
+    async with running() as screen:
+        assert "Nothing is staged." in await screen.press("s")
+        assert (await screen.press("ctrl+s")).count("Review an edit and press Stage.") == 1
+
+
 async def test_editing_a_staged_secret_goes_on_with_what_is_staged(running: Running) -> None:
     async with running() as screen:
         await stage(screen, "app/db", "first")

@@ -28,7 +28,7 @@ class StagedDialog(RowsDialog[list[Change]]):
 
     def body(self) -> Iterable[Widget]:
         yield Static(say("Nothing of this is written yet. What fails stays staged. Enter reviews a change."))
-        yield RowList(id="rows", empty="Nothing is staged. Review an edit and press Stage.")
+        yield RowList(id="rows", empty="Nothing is staged.")
 
     def more_buttons(self) -> Iterable[Button]:
         yield Button(Content("Review"), id="staged-review")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from kvtui.domain import codec
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.secret import EntryKind, Outline, Secret, VersionState
 from kvtui.services.journal import Act
@@ -101,17 +102,21 @@ class Reading(Browsing):
         from kvtui.ui.dialogs.pick import PickDialog  # noqa: PLC0415
 
         shown = await self.selected()
-        live = shown.version.state is VersionState.LIVE
+        backend, unreadable = self.session.backend, self.session.why_not(Capability.READ)
+        live = shown.version.state is VersionState.LIVE and not unreadable
         secret = (
             await self.live_secret() if live else Secret(shown.path, shown.version, {}, shown.metadata, shown.current)
         )
         field = self.field_of(secret) if secret.fields else None
-        offered = {form.kind.value: form for form in forms(secret, field)}
-        rows = [(kind, form.title + (f" ({form.reason})" if form.reason else "")) for kind, form in offered.items()]
+        references = backend.references(secret.path, field)
+        offered = {
+            str(at): form for at, form in enumerate(forms(secret, field, references=references, unreadable=unreadable))
+        }
+        rows = [(key, form.title + (f" ({form.reason})" if form.reason else "")) for key, form in offered.items()]
 
-        def chosen(kind: str | None) -> None:
-            if kind is not None:
-                self.work(partial(self._copy_form, secret, offered[kind]), "copy", "copy")
+        def chosen(key: str | None) -> None:
+            if key is not None:
+                self.work(partial(self._copy_form, secret, offered[key]), "copy", "copy")
 
         self.app.push_screen(PickDialog("Copy as…", rows), chosen)
 
@@ -139,7 +144,8 @@ class Reading(Browsing):
     # -- compare
 
     def action_secret_diff(self) -> None:
-        """Two marked secrets; else two marked versions; else the version under the cursor with the one before it."""
+        """Two marked secrets; else two marked versions, or a marked one and the one under the cursor; else this one and
+        the newest, or the newest and the one before it."""
         self.work(self._diff, "form", "compare")
 
     async def _diff(self) -> None:
@@ -151,9 +157,13 @@ class Reading(Browsing):
             return
         secret = await self.selected()
         path = secret.path
+        here = (self.version_list.version if self.tab == "versions" else None) or secret.version.number
         numbers = sorted(self.marked_versions)
+        if len(numbers) > 2:
+            raise InvalidInput(f"{len(numbers)} versions are marked.", hint="Mark the two to compare.")
+        if len(numbers) == 1:
+            numbers = sorted({here, *numbers})
         if len(numbers) != 2:
-            here = (self.version_list.version if self.tab == "versions" else None) or secret.version.number
             numbers = [here - 1, here] if here == secret.current else [here, secret.current]
         if numbers[0] < 1:
             raise InvalidInput("There is only one version.", hint="Mark two secrets with space to compare them.")
