@@ -176,6 +176,21 @@ def test_the_end_is_told_by_our_clock_though_the_servers_is_another(double: Vaul
             assert abs(end - datetime.now(UTC) - timedelta(hours=1)) < timedelta(seconds=10)
 
 
+def test_the_end_of_a_lease_is_the_same_whole_second_whenever_it_is_looked_at(double: VaultDouble) -> None:
+    with opened(double) as backend:
+        issued = backend.issue(ROLE).lease
+        ends = {issued.expires_at}
+        for seconds in (0.0, 0.4, 0.4):
+            double.advance(seconds)  # the server counts on, and tells whole seconds of what is left
+            (seen,) = backend.leases([issued])
+            ends.add(seen.expires_at)
+            assert seen.issued_at is not None
+            assert seen.issued_at.microsecond == 0
+        (end,) = ends
+        assert end is not None
+        assert end.microsecond == 0
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -45,6 +45,9 @@ _ROLES: Mapping[str, str] = MappingProxyType(
 _OURS = ("sys", "auth", "identity", "cubbyhole")
 """What no engine for credentials can be mounted under: reading there is something else."""
 _CLOSE = timedelta(seconds=1)
+_SAME = timedelta(seconds=2)
+"""Two times a lease is said to end, as near as this, are one: the server tells what is left in whole seconds, and the
+answer takes a while."""
 
 
 class Leasing(Backend):
@@ -150,10 +153,13 @@ class Leasing(Backend):
         ttl = durations.parse(told.get("ttl"))
         if ttl is not None and expires is not None:
             expires = utc_now() + ttl  # by our clock
+            if lease.expires_at is not None and abs(lease.expires_at - expires) <= _SAME:
+                expires = lease.expires_at
+        issued = moment(told.get("issue_time"))
         return replace(
             lease,
-            issued_at=moment(told.get("issue_time")) or lease.issued_at,
-            expires_at=expires,
+            issued_at=lease.issued_at if issued is None else _whole(issued),
+            expires_at=None if expires is None else _whole(expires),
             renewable=told.get("renewable") is True,
         )
 
@@ -192,12 +198,17 @@ def _issued(reply: Reply, path: str) -> Lease | None:
     lease_id = reply.envelope.get("lease_id")
     if not isinstance(lease_id, str) or not lease_id:
         return None
-    return Lease(lease_id, path, path, utc_now(), _end(reply), reply.envelope.get("renewable") is True)
+    return Lease(lease_id, path, path, _whole(utc_now()), _end(reply), reply.envelope.get("renewable") is True)
 
 
 def _end(reply: Reply) -> datetime | None:
     duration = durations.parse(reply.envelope.get("lease_duration"))
-    return utc_now() + duration if duration else None
+    return _whole(utc_now() + duration) if duration else None
+
+
+def _whole(time: datetime) -> datetime:
+    """In seconds, as the server counts."""
+    return time.replace(microsecond=0)
 
 
 def _no_lease(path: str) -> InvalidInput:
