@@ -39,6 +39,21 @@ async def opened(screen: Served) -> str:
 # Narrow policies
 
 
+async def test_why_a_folder_may_not_be_listed_is_said_whole_in_80_columns(
+    server: VaultDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.policy("narrow", {"secret/+/app/api": ["read"]})
+    async with served(as_somebody(server, monkeypatch, "narrow"), size=(80, 24)) as screen:
+        await opened(screen)
+        text = await screen.press("j", "l")
+        assert "denied: J goes inside" in text
+        said = " ".join(row.partition("│")[2].rpartition("│")[2].strip() for row in text.splitlines())
+        whole = "denied: The token's policies do not allow this. Ask for the right, or use another token."
+        assert f"{whole} J goes to a path inside" in " ".join(said.split())
+        assert "No secret selected." not in text
+        assert "No secret selected." in await screen.press("k")
+
+
 async def test_a_folder_that_may_not_be_listed_says_so_and_a_path_in_it_is_gone_to(
     server: VaultDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.screens.workbench import Workbench
 from kvtui.ui.show import show_name
-from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane
+from kvtui.ui.widgets.panes import NONE_SELECTED, ActivityPane, FieldsPane, MetadataPane
 from kvtui.ui.widgets.path_tree import PathTree, TreeState
 from kvtui.ui.widgets.row_list import RowList
 
@@ -58,6 +58,8 @@ class Showing(Workbench):
         self._limits: Mapping[Capability, str] = {}
         self.marked_versions: set[int] = set()
         self._place = place or Place()
+        self._nothing = ""
+        """What the detail says while no secret is selected; "" is the usual."""
         self._reveal_timer: Timer | None = None
         self._settle_timer: Timer | None = None
 
@@ -130,12 +132,24 @@ class Showing(Workbench):
             self.path_tree.show_listing(listing)
             if not folder:
                 empty = not listing.entries and self.session.can(Capability.WRITE)
-                self.fields.nothing = NOTHING_YET if empty else ""
+                self._nothing = NOTHING_YET if empty else ""
+        self._tell_trouble()
 
     def show_not_listed(self, folder: str, error: KvtuiError) -> None:
         self.in_trouble(error)
-        label = "denied" if isinstance(error, PermissionDenied) else "not listed"
-        self.path_tree.show_error(folder, str(error), label)
+        if isinstance(error, PermissionDenied):
+            said = f"{error} J goes to a path inside that you know."
+            self.path_tree.show_error(folder, said, "denied", "J goes inside")
+        else:
+            self.path_tree.show_error(folder, str(error), "not listed")
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        """While no secret is selected, the detail says why the folder at the cursor is not listed: a row of the tree
+        has no room for it."""
+        said = self.path_tree.trouble or self._nothing
+        if (said or NONE_SELECTED) != self.fields.nothing:
+            self.fields.nothing = said
 
     @on(PathTree.NodeOpened)
     def _node_opened(self, event: PathTree.NodeOpened) -> None:
@@ -146,6 +160,7 @@ class Showing(Workbench):
         if self._settle_timer is not None:
             self._settle_timer.stop()
         self._limits = {}
+        self._tell_trouble()
         if (path := event.path) is not None:
             self._settle_timer = self.set_timer(SETTLE_SECONDS, lambda: self._settled(path, event.kind))
         if event.path is not None and event.kind is EntryKind.SECRET:
@@ -249,6 +264,7 @@ class Showing(Workbench):
             self.marked_versions.clear()
         self.secret, self.versions = secret, ()
         self._stop_reveal_timer()
+        self.fields.unreadable = self.session.why_not(Capability.READ) if secret is not None else ""
         self.fields.show_secret(secret)
         self.query_one("#pane-metadata", MetadataPane).show_metadata(
             secret.metadata if secret else None, secret.version if secret else None, self.now
@@ -346,9 +362,18 @@ class Showing(Workbench):
 
     def why_not(self, action: Action) -> str:
         """Why an action is greyed here; empty when it can be done."""
-        if action.needs is None:
+        if action.id.startswith("path."):
+            return "" if self.session.remembers else "This store lists what is in it; nothing is remembered."
+        if action.reads and (reason := self._lacking(Capability.READ, action)):
+            return reason
+        if action.needs is None or not (reason := self._lacking(action.needs, action)):
             return ""
-        return self.session.why_not(action.needs) or ("" if action.anywhere else self._limits.get(action.needs, ""))
+        if action.needs is Capability.EDIT_METADATA and self.session.can(Capability.METADATA_WITH_VALUE):
+            return "This store takes metadata only together with a new value: e has both."
+        return reason
+
+    def _lacking(self, capability: Capability, action: Action) -> str:
+        return self.session.why_not(capability) or ("" if action.anywhere else self._limits.get(capability, ""))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         known = BY_ID.get(action.replace("_", ".", 1))

@@ -20,6 +20,7 @@ from kvtui.ui.widgets.row_list import Row, RowList
 if TYPE_CHECKING:
     from kvtui.services.describing import Description
 
+NONE_SELECTED = "No secret selected."
 SHOWN_LINES = 2_000
 SHOWN_CHARACTERS = 200_000
 """A revealed value longer than either is cut on the screen (never when copied), so that keys stay answered."""
@@ -29,11 +30,13 @@ class FieldsPane(RowList):
     """One row a field: name, type, and the mask or the revealed value."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, empty="No secret selected.")
+        super().__init__(id=id, empty=NONE_SELECTED)
         self._secret: Outline | None = None
         self._revealed: dict[str, SecretValue] = {}
         self._caveats: Mapping[str, str] = {}
-        self._nothing = "No secret selected."
+        self.unreadable = ""
+        """Why no value can ever be shown here, to stand in place of the masks; for the next secret."""
+        self._nothing = NONE_SELECTED
 
     @property
     def nothing(self) -> str:
@@ -42,7 +45,7 @@ class FieldsPane(RowList):
 
     @nothing.setter
     def nothing(self, text: str) -> None:
-        self._nothing = text or "No secret selected."
+        self._nothing = text or NONE_SELECTED
         if self._secret is None:
             self._draw()
 
@@ -107,6 +110,10 @@ class FieldsPane(RowList):
         revealed = self._revealed.get(name)
         type_ = revealed.type if revealed is not None else told
         kind = "" if type_ in {None, ValueType.TEXT} else f"{type_} "
+        if revealed is None and self.unreadable:
+            said = Content("Values cannot be read back here.")
+            why = Content.styled(f"  {self.unreadable}", "$foreground-muted")
+            return [label + said, *why.fold(width - 3)]
         if revealed is None:
             return [label + Content.styled(kind, "$foreground-muted") + Content(MASK)]
         lines = _revealed_lines(label, kind, revealed, width)
@@ -146,7 +153,7 @@ class MetadataPane(RowList):
     """What is known besides the values; i edits it."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, empty="No secret selected.")
+        super().__init__(id=id, empty=NONE_SELECTED)
 
     def show_metadata(
         self, metadata: Metadata | None, version: Version | None, now: datetime, known: Description | None = None

@@ -110,6 +110,16 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
         return folder_of(self._row) if kind_of(self._row) is EntryKind.SECRET else path_of(self._row)
 
     @property
+    def trouble(self) -> str:
+        """Why the folder at the cursor is not listed, or not all of it; "" on a secret and where all is well."""
+        if self._row is None or kind_of(self._row) is EntryKind.SECRET:
+            return ""
+        note = self._model.note(path_of(self._row))
+        if note is None or note.kind not in (NoteKind.ERROR, NoteKind.PARTIAL):
+            return ""
+        return f"{note.label or 'not complete'}: {note.text}" if note.text else ""
+
+    @property
     def marked(self) -> list[tuple[str, EntryKind]]:
         """The marked folders and secrets in display order of their paths."""
         return [(path_of(row), kind) for row in sorted(self._model.marked) if (kind := kind_of(row))]
@@ -183,10 +193,11 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
     def loaded_folders(self) -> Sequence[str]:
         return self._model.loaded_folders()
 
-    def show_error(self, folder: str, message: str, label: str = "denied") -> None:
-        """A folder could not be listed: `label: message` stands below it, everything else goes on."""
+    def show_error(self, folder: str, message: str, label: str = "denied", short: str = "") -> None:
+        """A folder could not be listed: `label: message` stands below it, or `short` for a message there is no room
+        for; everything else goes on."""
         self._requested.discard(folder)
-        self._model.set_error(folder, message, label)
+        self._model.set_error(folder, message, label, short)
         self._rows_came()
         self._advance()
 

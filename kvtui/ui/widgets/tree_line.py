@@ -82,6 +82,8 @@ def draw_line(line: TreeLine, width: int, signs: Signs, style: Styles) -> Strip:
     if tree_row.is_note(row):
         note = line.note or Note(NoteKind.EMPTY)
         text = texts.show(_note_text(note, signs))
+        if note.short and line_prefix(row, width) + cell_len(text) > width:
+            text = texts.show(f"{note.label}: {note.short}")
         left.append(Segment(f"  {text}", style("error" if note.kind is NoteKind.ERROR else "note")))
         return _fitted(left, [], width, signs, plain)
 

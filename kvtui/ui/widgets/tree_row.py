@@ -39,6 +39,8 @@ class Note:
     text: str = ""
     label: str = ""
     """One word for an error: `denied`."""
+    short: str = ""
+    """What stands in place of an error's text where there is no room for that."""
 
 
 _LAST = "\U0010ffff" * 1025

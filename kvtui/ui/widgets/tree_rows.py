@@ -167,9 +167,9 @@ class TreeRows:
         self._show_more(folder, added)
         self._show_note(folder)
 
-    def set_error(self, folder: str, text: str, label: str = "denied") -> None:
+    def set_error(self, folder: str, text: str, label: str = "denied", short: str = "") -> None:
         """Listing a folder failed. What an earlier listing named stays, with the note below it."""
-        self._notes[folder] = Note(NoteKind.ERROR, text, label)
+        self._notes[folder] = Note(NoteKind.ERROR, text, label, short)
         self._show_note(folder)
 
     def add(self, path: str, kind: EntryKind) -> list[str]:
