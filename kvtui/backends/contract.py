@@ -210,6 +210,10 @@ class Backend(ABC):
         self.info()
         return ()
 
+    def place(self, path: str) -> str:
+        """What tells a path from the others here: of two with the same, only one can be. No I/O."""
+        return path
+
     def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         """For each path (a folder's ends in a slash) what `info().capabilities` has but cannot be done there, and why:
         another engine, a right that the token lacks. Asked once for a whole screen; no promise, as rights change."""
@@ -399,6 +403,11 @@ class Backend(ABC):
         """AUDIT. What the store wrote down of what was done at and below a path, the newest first; nothing where
         nothing was done. Raises PermissionDenied."""
         self._lacks(Capability.AUDIT)
+
+    def legacy(self) -> SecretValue:
+        """LEGACY. All that the store still has of its predecessor, values too, as the document that the format
+        legacy-connections reads. Changes nothing. Raises PermissionDenied."""
+        self._lacks(Capability.LEGACY)
 
     def derive_key(self, purpose: str) -> bytes | None:
         """A 32-byte key for local files about this store (journal), stable while it lives; None where it has none."""

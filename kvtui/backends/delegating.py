@@ -86,6 +86,9 @@ class DelegatingBackend(Backend):
     def references(self, path: str, field: str | None = None) -> Sequence[str]:
         return self._inner.references(path, field)
 
+    def place(self, path: str) -> str:
+        return self._inner.place(path)
+
     def caveats(self, secret: Secret) -> Mapping[str, str]:
         return self._inner.caveats(secret)
 
@@ -155,6 +158,9 @@ class DelegatingBackend(Backend):
 
     def audit(self, folder: str = "", *, offset: int = 0, limit: int = 100) -> Audit:
         return self._inner.audit(folder, offset=offset, limit=limit)
+
+    def legacy(self) -> SecretValue:
+        return self._inner.legacy()
 
     def look_into(self, token: SecretValue) -> Wrapped:
         return self._inner.look_into(token)

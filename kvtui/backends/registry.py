@@ -21,14 +21,21 @@ _OURS: Mapping[str, str] = MappingProxyType(
     {
         "file": "kvtui.backends.file:FileFactory",
         "vault": "kvtui.backends.vault:VaultFactory",
+        "worker": "kvtui.backends.worker:WorkerFactory",
         "trust": "kvtui.backends.trust:TrustFactory",
+        "tailor": "kvtui.backends.tailor:TailorFactory",
         "yaml": "kvtui.backends.yaml:YamlFactory",
         "memory": "kvtui.backends.memory:MemoryFactory",
     }
 )
 
 
-_AMBIENT = MappingProxyType({"vault": ("BAO_ADDR", "VAULT_ADDR", "BAO_AGENT_ADDR", "VAULT_AGENT_ADDR")})
+_AMBIENT = MappingProxyType(
+    {
+        "vault": ("BAO_ADDR", "VAULT_ADDR", "BAO_AGENT_ADDR", "VAULT_AGENT_ADDR"),
+        "tailor": ("TAILOR_PLATFORM_TOKEN", "TAILOR_TOKEN", "TAILOR_PLATFORM_PROFILE"),
+    }
+)
 """Variables that name a store of a kind, so that looking at them loads that kind only where it is wanted."""
 
 

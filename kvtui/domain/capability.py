@@ -47,6 +47,7 @@ class Capability(StrEnum):
     SEARCH = "search"
     EVENTS = "events"
     AUDIT = "audit"
+    LEGACY = "legacy"
 
     @property
     def title(self) -> str:  # type: ignore[override]  # the words of a name, not its letters
@@ -89,6 +90,7 @@ _TITLES: Mapping[Capability, str] = MappingProxyType(
         Capability.SEARCH: "search on the server",
         Capability.EVENTS: "tell what happens, as it happens",
         Capability.AUDIT: "tell what was done",
+        Capability.LEGACY: "give what its predecessor held, to import",
     }
 )
 
@@ -107,6 +109,7 @@ ON_SERVERS = frozenset(
         Capability.SEARCH,
         Capability.EVENTS,
         Capability.AUDIT,
+        Capability.LEGACY,
     }
 )
 """What a store on this machine has no use for."""

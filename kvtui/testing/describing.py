@@ -38,12 +38,25 @@ class DescribingConformance(Suite):
         need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA, Capability.VERSIONS)
         everything = self._everything(store)
         store.write("app/db", one("x"), metadata=everything)
-        patch = MetadataPatch(owner=None, custom=MappingProxyType({"ticket": None, "new": "pair"}))
+        owner = None if self.clears_owner else "somebody else"
+        patch = MetadataPatch(owner=owner, custom=MappingProxyType({"ticket": None, "new": "pair"}))
         patch = patch.only(store.info().metadata_fields)
         returned = store.write_metadata("app/db", patch)
         assert returned == store.metadata("app/db")
         assert _same_apart_from_times(returned, patch.apply(everything.apply(Metadata())))
         assert len(store.versions("app/db")) == 1
+
+    def test_an_owner_is_taken_away_or_that_is_refused(self, store: Backend) -> None:
+        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
+        if MetadataField.OWNER not in store.info().metadata_fields:
+            pytest.skip("this store keeps no owner")
+        store.write("app/db", one("x"), metadata=MetadataPatch(owner="me"))
+        if self.clears_owner:
+            assert store.write_metadata("app/db", MetadataPatch(owner=None)).owner is None
+        else:
+            with pytest.raises(InvalidInput):
+                store.write_metadata("app/db", MetadataPatch(owner=None))
+            assert store.metadata("app/db").owner == "me"
 
     def test_cruel_metadata_comes_back(self, store: Backend) -> None:
         need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
@@ -91,7 +104,7 @@ class DescribingConformance(Suite):
         if store.can(Capability.READ):
             assert holds(store.read("app/db"), one("x"))
         if store.can(Capability.METADATA):
-            assert not MetadataPatch.replacing(store.metadata("app/db"))
+            assert not MetadataPatch.replacing(store.metadata("app/db"), self.fresh)
 
 
 def _same_apart_from_times(one_: Metadata, other: Metadata) -> bool:

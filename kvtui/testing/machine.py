@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, NotFound, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.secret import History, StoredVersion, VersionState
 from kvtui.domain.value import Fields, SecretValue
@@ -98,6 +98,10 @@ class BackendMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), path=some_path, patch=st.just(MetadataPatch()) | _patches)
     def write(self, data: st.DataObject, path: str, patch: MetadataPatch) -> None:
+        if not self.facts.keeps_path(path):
+            with pytest.raises(InvalidPath):
+                self.store.write(path, {"value": SecretValue("x")})
+            return
         patch = patch.only(self.store.info().metadata_fields if self.store.describes_writes else ())
         fields = self.draw_fields(data)
         if not (self.facts.keeps_fields(fields) and self._keeps(path, patch)):
@@ -108,7 +112,9 @@ class BackendMachine(RuleBasedStateMachine):
         self._written(path, fields, patch, version.number)
 
     def _keeps(self, path: str, patch: MetadataPatch) -> bool:
-        known = patch.apply(self.secrets[path].metadata if path in self.secrets else Metadata())
+        if patch.owner is None and not self.facts.clears_owner:
+            return False
+        known = patch.apply(self.secrets[path].metadata if path in self.secrets else self.facts.fresh)
         texts = [known.owner, *known.custom.values()]
         kept = all(self.facts.keeps_metadata(text) for text in texts if text is not None)
         return kept and (not known.description or self.facts.keeps_metadata(known.description))
@@ -130,7 +136,7 @@ class BackendMachine(RuleBasedStateMachine):
             assert (caught.value.expected, caught.value.actual) == (expected, current)
 
     def _written(self, path: str, fields: Fields, patch: MetadataPatch, number: int) -> None:
-        secret = self.secrets.setdefault(path, Model())
+        secret = self.secrets.setdefault(path, Model(metadata=self.facts.fresh))
         if not self.can(Capability.VERSIONS):
             secret.versions.clear()
         assert not secret.versions or number == secret.current + 1
@@ -154,7 +160,10 @@ class BackendMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.can(Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS))
     @rule(path=some_path, numbers=some_numbers)
     def delete(self, path: str, numbers: list[int]) -> None:
-        if self._exist(path, numbers):
+        if self._exist(path, numbers) and self._has_older(path, numbers):
+            with pytest.raises(Unsupported):
+                self.store.delete(path, numbers)
+        elif self._exist(path, numbers):
             self.store.delete(path, numbers)
             self.secrets[path].set_state(numbers, DELETED)
         else:
@@ -308,7 +317,7 @@ class BackendMachine(RuleBasedStateMachine):
             assert list(rows) == sorted(self.secrets)
             for path, model in self.secrets.items():
                 assert rows[path].description == model.metadata.description
-                assert rows[path].tags == model.metadata.tags
+                assert rows[path].tags == (model.metadata.tags if self.facts.indexes_tags else ())
         if self.can(Capability.TRASH):
             deleted = {
                 path: tuple(number for number, (state, _) in sorted(model.versions.items()) if state is DELETED)
@@ -316,6 +325,13 @@ class BackendMachine(RuleBasedStateMachine):
             }
             found = [(item.path, item.versions) for item in self.store.trash()]
             assert found == sorted((path, numbers) for path, numbers in deleted.items() if numbers)
+
+    def _has_older(self, path: str, numbers: Sequence[int]) -> bool:
+        """Whether one of them is live and may not be deleted here, as it is not the newest."""
+        if self.facts.deletes_old_versions:
+            return False
+        secret = self.secrets[path]
+        return any(number != secret.current and secret.versions[number][0] is LIVE for number in numbers)
 
     def _exist(self, path: str, numbers: Sequence[int]) -> bool:
         return path in self.secrets and set(numbers) <= self.secrets[path].versions.keys()

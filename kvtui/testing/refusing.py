@@ -76,6 +76,7 @@ READS: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPro
         Capability.RENEW_LEASES: (lambda store: store.look_up_lease("roles/x/1"),),
         Capability.EVENTS: (lambda store: store.events(),),
         Capability.AUDIT: (lambda store: store.audit(),),
+        Capability.LEGACY: (lambda store: store.legacy(),),
         Capability.SHARE: (lambda store: store.look_into(SecretValue("x")),),
     }
 )

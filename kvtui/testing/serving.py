@@ -9,11 +9,13 @@ from contextlib import suppress
 import pytest
 
 from kvtui.backends.contract import Backend
+from kvtui.domain import json_text
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, InvalidInput, Locked, NotFound
+from kvtui.domain.codec import to_text
+from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError, Locked, NotFound
 from kvtui.domain.event import Event
 from kvtui.domain.path import is_under
-from kvtui.domain.secret import VersionState
+from kvtui.domain.secret import Skipped, VersionState
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing.suite import Suite, holds, need, one
 
@@ -118,10 +120,16 @@ class ServingConformance(Suite):
         given = self.seed(store)
         for path in ("app/Needle", "needle/db", "app/other"):
             given.write(path, one("needle"))
-        found = [row.path for row in store.find("needle", 10)]
-        assert found == ["app/Needle", "needle/db"]
-        assert len(store.find("needle", 1)) == 1
-        assert not store.find("absent", 10)
+        given.write("Needle", one("x"))
+        told: list[Skipped] = []
+        found = [row.path for row in store.find("needle", 10, skipped=told.append)]
+        assert found == (["Needle", "app/Needle", "needle/db"] if self.searches_below else ["Needle"])
+        assert bool(told) is not self.searches_below
+        assert len(store.find("needle", 1, skipped=told.append)) == 1
+        assert not store.find("absent", 10, skipped=told.append)
+        if not self.searches_below:
+            with pytest.raises(KvtuiError):  # as nobody would be told
+                store.find("needle", 10)
 
     # What happens
 
@@ -149,6 +157,14 @@ class ServingConformance(Suite):
                     heard.thread.join(_PATIENCE)
                     assert not heard.thread.is_alive(), end
                     assert isinstance(heard.error, Locked), end
+
+    # What was before
+
+    def test_what_a_predecessor_held_comes_as_one_document(self, store: Backend) -> None:
+        need(store, Capability.LEGACY)
+        document = json_text.parse(to_text(store.legacy()))
+        assert isinstance(document, dict)
+        assert isinstance(document["connections"], list)
 
     # What was done
 

@@ -16,7 +16,7 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.errors import KvtuiError, PermissionDenied, Unsupported
 from kvtui.domain.json_text import Json
-from kvtui.domain.metadata import MetadataPatch, SecretType
+from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
 from kvtui.domain.secret import History, Secret
 from kvtui.domain.value import Fields, SecretValue
 
@@ -38,6 +38,8 @@ class Suite:
     """Fact: the fields of a secret, and the keys of a map, come back in the order they were written in."""
     keeps_empty_secrets = True
     """Fact: a secret may have no field. Where it may not, writing one raises InvalidInput."""
+    indexes_tags = True
+    """Fact: the index has tags too, so that a text in one is found."""
     tells_states = True
     """Fact: a listing tells the state of each secret."""
     tells_all_metadata = True
@@ -46,6 +48,14 @@ class Suite:
     """Fact: the metadata that is written is told again when the secret is read."""
     writes_at_once = True
     """Fact: a version and the metadata written with it are there at the same moment."""
+    fresh = Metadata()
+    """Fact: what is known of a secret that was just made and nothing was said of, apart from times and its maker."""
+    clears_owner = True
+    """Fact: an owner can be taken away. Where not, that raises InvalidInput."""
+    deletes_old_versions = True
+    """Fact: older versions than the newest can be deleted too. Where not, that raises Unsupported."""
+    searches_below = True
+    """Fact: a search on the server looks into all folders. Where not, it tells each that it did not look into."""
     clock_skew = timedelta(seconds=5)
     """Fact: how far the store's clock may be from ours. None of the tests needs it to move."""
     machine_examples = 30
@@ -56,6 +66,15 @@ class Suite:
         """Fact: whether a value, or a text as the name of a field, comes back as it was. Where it does not, writing it
         raises InvalidInput and changes nothing."""
         return True
+
+    def keeps_path(self, path: str) -> bool:
+        """Fact: whether a new secret may have this path. Where it may not, writing one raises InvalidPath and changes
+        nothing."""
+        return True
+
+    def keeps_name(self, name: str) -> bool:
+        """Fact: the same for a text as the name of a field, where that differs."""
+        return self.keeps(name)
 
     def keeps_metadata(self, text: str) -> bool:
         """Fact: the same for a text as description, tag, owner, custom key and custom value, all at once."""
@@ -99,7 +118,7 @@ class Suite:
     def keeps_fields(self, fields: Fields) -> bool:
         if not fields:
             return self.keeps_empty_secrets
-        return all(self.keeps(name) and self.keeps(_plain(value)) for name, value in fields.items())
+        return all(self.keeps_name(name) and self.keeps(_plain(value)) for name, value in fields.items())
 
     def alike(self, read: SecretValue, written: SecretValue) -> bool:
         """Whether a value came back as it was, as far as this store keeps order."""

@@ -184,5 +184,6 @@ def test_whatever_names_a_path_is_noticed_or_has_no_need_to_be(name: str) -> Non
     """A new method of the contract with a path has to be thought of here."""
     parameters: dict[str, Any] = dict(inspect.signature(getattr(Backend, name)).parameters)
     if "path" in parameters or "source" in parameters:
-        needless = {"can", "why_not", "check", "retention", "write_retention", "caution", "references", "audit"}
+        needless = {"can", "why_not", "check", "place", "caution", "references", "audit"}
+        needless |= {"retention", "write_retention"}
         assert name in vars(RememberingBackend) or name in needless

@@ -57,6 +57,10 @@ class Serving(Backend):
             if move:
                 self.delete(source)
 
+    def legacy(self) -> SecretValue:
+        with self._using(Capability.LEGACY):
+            return SecretValue('{"connections": []}')  # it had no predecessor
+
     def audit(self, folder: str = "", *, offset: int = 0, limit: int = 100) -> Audit:
         folder = paths.check_folder(folder)
         with self._using(Capability.AUDIT, folder):
