@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, NotFound
+from kvtui.domain.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, NotFound, Unsupported
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import History, StoredVersion, VersionState
@@ -70,6 +70,13 @@ def prepare(packed: Packed, target: Backend, to: str, *, overwrite: bool) -> Par
     return (fit_over if overwrite and _current(target, to) else fit)(packed, target, to)
 
 
+def begun(source: Backend, path: str, target: Backend, to: str) -> tuple[int, int]:
+    """How many versions of a secret a run that was ended has left in the target, and of how many. Nothing is written.
+    Raises AlreadyExists where something else is there, and as `fit`."""
+    parcel = prepare(pack(source, path), target, to, overwrite=False)
+    return _begun(parcel, target, to), len(parcel.versions)
+
+
 def _is_named_twice(source: Backend, path: str, target: Backend, to: str) -> bool:
     if path != to:
         return False
@@ -78,13 +85,18 @@ def _is_named_twice(source: Backend, path: str, target: Backend, to: str) -> boo
 
 
 def _refuse_losses(source: Backend, packed: Packed, parcel: Parcel) -> None:
-    """Raise InvalidInput where a move would lose something. Older versions that are not written over what is there
+    """Raise Unsupported where a move would lose something. Older versions that are not written over what is there
     stay with the source, where that can be undeleted."""
     stays = parcel.over and C.UNDELETE in abilities(source, packed.path)
     grave = [loss for loss in parcel.grave if not (stays and loss == parcel.older)]
     if grave:
         what = " ".join(loss.what for loss in grave)
-        raise InvalidInput(f"Not moved, as something would be lost: {what}", hint="Copy it instead.", path=packed.path)
+        raise Unsupported(
+            f"Not moved, as something would be lost: {what}",
+            capability=C.HISTORY.value,
+            hint="Copy it instead.",
+            path=packed.path,
+        )
 
 
 def _refuse_one_secret(packed: Packed, parcel: Parcel, target: Backend, to: str) -> None:

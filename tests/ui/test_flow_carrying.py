@@ -49,6 +49,33 @@ async def test_a_secret_moves_between_two_mounts_of_a_server_with_all_its_versio
         assert not list(backend.walk("secret"))
 
 
+async def test_a_move_that_was_ended_is_gone_on_with_when_it_is_repeated(server: VaultDouble, tmp_path: Path) -> None:
+    server.mount("other", version=2)
+    async with served(signed_in(server, tmp_path)) as screen:
+        await screen.until("secret")
+        backend = screen.backend
+        for name in ("begun", "copied", "else"):
+            for text in ("one", "two"):
+                backend.write(f"secret/app/{name}", {"value": SecretValue(f"{name} {text}")})
+        backend.write("other/begun", {"value": SecretValue("begun one")})
+        for text in ("copied one", "copied two"):
+            backend.write("other/copied", {"value": SecretValue(text)})
+        backend.write("other/else", {"value": SecretValue("nothing of that")})
+        await screen.go_to("secret/app")
+        await screen.press("m", "ctrl+u")
+        await screen.type("other")
+        text = " ".join((await screen.press("ctrl+s")).replace("│", " ").split())
+        assert "1 of 2 versions are there already: goes on with them." in text
+        assert "2 of 2 versions are there already: goes on with them." in text
+        assert "secret/app/else → other/else exists there: left" in text
+        assert "2 of 2 moved." in await screen.press("ctrl+s")
+        assert [version.number for version in backend.versions("other/begun")] == [1, 2]
+        assert [version.number for version in backend.versions("other/copied")] == [1, 2]
+        assert backend.read("other/begun").fields["value"].reveal() == "begun two"
+        assert backend.read("other/else").current == 1
+        assert [entry.path for entry in backend.walk("secret")] == ["secret/app/else"]
+
+
 async def test_a_move_that_would_lose_something_leaves_it_and_says_why(server: VaultDouble, tmp_path: Path) -> None:
     server.mount("old", version=1)
     async with served(signed_in(server, tmp_path)) as screen:

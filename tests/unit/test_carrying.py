@@ -10,7 +10,16 @@ import pytest
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryStore
 from kvtui.backends.not_found import missing
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, KvtuiError, NotFound, Unavailable
+from kvtui.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    Corrupt,
+    InvalidInput,
+    KvtuiError,
+    NotFound,
+    Unavailable,
+    Unsupported,
+)
 from kvtui.domain.metadata import Metadata, MetadataField, MetadataPatch, SecretType
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import History, StoredVersion, Version, VersionState
@@ -135,7 +144,7 @@ def test_a_move_removes_the_source_once_the_copy_is_there() -> None:
 def test_a_move_that_would_lose_something_is_refused_and_with_consent_leaves_it_restorable() -> None:
     source = full()
     target = MemoryBackend(capabilities=ALL - {C.HISTORY, C.VERSIONS})
-    with pytest.raises(InvalidInput, match="older ones"):
+    with pytest.raises(Unsupported, match="older ones"):
         carry(source, "a", target, "b", move=True)
     assert not list(target.walk())
     assert source.read("a").version.state is LIVE
@@ -360,7 +369,7 @@ def test_a_move_over_another_secret_is_refused_where_older_versions_could_not_be
     source, target = full(), MemoryBackend(capabilities=REPLAYED)
     target.write("b", fields("theirs"))
     forgetting = MemoryBackend(source._store, capabilities=REPLAYED - {C.UNDELETE})
-    with pytest.raises(InvalidInput, match="older versions"):
+    with pytest.raises(Unsupported, match="older versions"):
         carry(forgetting, "a", target, "b", move=True, overwrite=True)
     assert target.read("b").current == 1
     assert states(source, "a") == WHOLE
@@ -370,7 +379,7 @@ def test_what_a_move_over_another_secret_loses_is_told_and_leaves_the_source_res
     source, target = MemoryBackend(), MemoryBackend(capabilities=REPLAYED - {C.EDIT_METADATA})
     source.write("a", fields("1"), metadata=MetadataPatch(description="d"))
     target.write("b", fields("theirs"))
-    with pytest.raises(InvalidInput, match="description"):
+    with pytest.raises(Unsupported, match="description"):
         carry(source, "a", target, "b", move=True, overwrite=True)
     carried = carry(source, "a", target, "b", move=True, overwrite=True, lossy=True)
     assert "description" in words(carried.lost)
@@ -432,7 +441,7 @@ def test_of_the_metadata_arrives_what_the_target_keeps_and_the_rest_is_told() ->
     assert words(carried.lost) == "The target keeps no custom, description, tags, type."
     assert target.metadata("some").owner == "o"
     assert target.metadata("some").description == ""
-    with pytest.raises(InvalidInput, match="tags"):
+    with pytest.raises(Unsupported, match="tags"):
         carry(source, "a", target, "moved", move=True)
     target.write("over", fields("theirs"))
     assert "tags" in words(carry(source, "a", target, "over", overwrite=True).lost)
@@ -447,7 +456,7 @@ def test_what_is_never_read_back_is_told_and_a_move_there_is_refused() -> None:
         raise missing(path)
 
     target.outline = outline  # type: ignore[method-assign]
-    with pytest.raises(InvalidInput, match="cannot be read back"):
+    with pytest.raises(Unsupported, match="cannot be read back"):
         carry(source, "a", target, "b", move=True)
     assert "cannot be read back" in words(carry(source, "a", target, "b").lost)
     assert [entry.path for entry in target.walk()] == ["b"]

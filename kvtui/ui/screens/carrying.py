@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, NotFound
+from kvtui.domain.errors import AlreadyExists, AuthenticationRequired, KvtuiError, NotFound
+from kvtui.services.carrying import begun
 from kvtui.services.changes import Op
 from kvtui.services.session import Session
 from kvtui.ui.dialogs.plan import PlanDialog
@@ -28,6 +29,8 @@ class _Item:
     to: str
     remark: str = ""
     refused: str = ""
+    begun: bool = False
+    """Whether an earlier run has left its beginning there, which is gone on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +109,28 @@ class Carrying:
         grave = " ".join(loss.what for loss in losses if not loss.slight)
         if self.op is Op.MOVE and grave:
             return _Item(path, to, refused=f"stays, as something would be lost: {grave}")
+        remark = grave or " ".join(loss.what for loss in losses)
         try:
             self.other.backend.outline(to)
+            there, whole = begun(self.screen.session.backend, path, self.other.backend, to)
         except NotFound:
-            return _Item(path, to, remark=grave or " ".join(loss.what for loss in losses))
+            return _Item(path, to, remark=remark)
+        except AlreadyExists:
+            return _Item(path, to, refused="exists there: left")
         except KvtuiError as error:
             return _Item(path, to, refused=str(error))
-        return _Item(path, to, refused="exists there: left")
+        if there == whole and self.op is Op.COPY:
+            return _Item(path, to, refused="is there already, the same: left")
+        if not there:
+            return _Item(path, to, remark=remark)
+        begins = f"{there} of {whole} versions are there already: goes on with them."
+        return _Item(path, to, remark=f"{begins} {remark}".rstrip(), begun=True)
 
     def _do(self, item: _Item) -> tuple[str, str]:
         """Its path, and why it failed, "" where it did not. Blocking."""
         try:
-            self.screen.session.carry(item.path, self.other, item.to, move=self.op is Op.MOVE)
+            how = {"move": self.op is Op.MOVE, "resume": item.begun}
+            self.screen.session.carry(item.path, self.other, item.to, **how)
         except KvtuiError as error:
             return item.path, str(error)
         return item.path, ""
