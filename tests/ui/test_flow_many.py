@@ -31,6 +31,8 @@ async def test_staged_changes_are_applied_together_and_what_fails_stays_staged(r
         text = await screen.press("ctrl+s")
         assert "1 of 2 done. 1 failed." in text
         assert "Not done" in text
+        said = " ".join(text.replace("│", " ").split())
+        assert "s, then enter on it, shows base, theirs and mine." in said
         assert screen.backend.read("app/api").fields["value"].reveal() == "new-api"
         assert screen.backend.read("top").fields["value"].reveal() == "theirs"
         text = await screen.press("escape")
@@ -248,6 +250,20 @@ async def test_the_trash_lists_filters_and_restores_with_enter_and_the_mouse(run
         await screen.settle()
         assert screen.backend.read("app/api").version.state is VersionState.LIVE
         assert "Nothing is deleted" in await screen.press("t")
+
+
+async def test_a_row_of_the_trash_is_not_cut_in_80_columns(running: Running) -> None:
+    long = "platform/services/payments/production/europe/database-credentials-of-the-primary"
+    async with running(size=(80, 24)) as screen:
+        for path in (long, "top"):
+            screen.backend.write(path, {"value": SecretValue("old")})
+            screen.backend.delete(path)
+        rows = [row.strip("│ ") for row in (await screen.press("t")).splitlines()]
+        row = next(index for index, text in enumerate(rows) if "platform/" in text)
+        assert long in "".join(rows[row : row + 2]).replace("│", "").replace(" ", "")
+        assert "version 1" in rows[row + 2]
+        assert rows[row + 2].endswith("now")
+        assert any("top" in text and "now" in text for text in rows)  # on one line where there is room
 
 
 async def test_a_container_that_is_not_empty_stays(running: Running) -> None:

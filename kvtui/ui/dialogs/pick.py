@@ -39,7 +39,7 @@ class ListDialog(RowsDialog[str]):
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         self.rows.set_rows(rows)
-        self.show_height(len(rows))
+        self.show_height(self.rows.virtual_size.height)
 
     @on(Input.Changed, "#query")
     def _changed(self, event: Input.Changed) -> None:
@@ -47,7 +47,7 @@ class ListDialog(RowsDialog[str]):
 
     def on_resize(self) -> None:
         super().on_resize()
-        self.show_height(len(self.rows.rows))
+        self.show_height(self.rows.virtual_size.height)
 
     def choose(self) -> None:
         self.finish()

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from kvtui.ui.dialogs.rows import RowsDialog
+from kvtui.ui.dialogs.rows import RowsDialog, beside_or_below
 from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.row_list import Row, RowList
 
@@ -34,17 +34,12 @@ class PlanDialog(RowsDialog[bool]):
 
     def _draw(self) -> None:
         width = max(10, self.rows.scrollable_content_region.width - 1)
-        rows = [Row(str(index), _lines(*item, width)) for index, item in enumerate(self._items)]
+        rows = [
+            Row(str(index), beside_or_below(show_name(what), show(remark).stylize("$text-warning"), width))
+            for index, (what, remark) in enumerate(self._items)
+        ]
         self.rows.set_rows(rows)
         self.show_height(sum(len(row.lines) for row in rows), beside=10)
 
     def result(self) -> bool:
         return True
-
-
-def _lines(what: str, remark: str, width: int) -> list[Content]:
-    """A remark is never cut: it may say what would be lost. Below the item where there is no room beside it."""
-    name, said = show_name(what), show(remark).stylize("$text-warning")
-    if name.cell_length + 2 + said.cell_length <= width:
-        return [name + Content("  ") + said if remark else name]
-    return [name, *(Content("    ") + line for line in said.wrap(width - 4))]

@@ -7,10 +7,21 @@ from functools import partial
 from typing import ClassVar
 
 from textual import events, on
+from textual.content import Content
 from textual.widgets import Input
 
 from kvtui.ui.dialogs.base import Dialog, Result
 from kvtui.ui.widgets.row_list import RowList
+
+
+def beside_or_below(name: Content, said: Content, width: int) -> list[Content]:
+    """A name and what is said of it on lines of this width, nothing of either cut."""
+    if not said:
+        return list(name.wrap(width)) if name.cell_length > width else [name]
+    if name.cell_length + 2 + said.cell_length <= width:
+        return [name + Content("  ") + said]
+    lines = list(name.wrap(width)) if name.cell_length > width else [name]
+    return [*lines, *(Content("    ") + line for line in said.wrap(width - 4))]
 
 
 class RowsDialog(Dialog[Result]):

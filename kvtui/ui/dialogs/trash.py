@@ -10,6 +10,7 @@ from kvtui.domain.secret import Deleted
 from kvtui.services.session import Session
 from kvtui.services.survey import Survey
 from kvtui.ui.coming import batches
+from kvtui.ui.dialogs.rows import beside_or_below
 from kvtui.ui.dialogs.survey import SurveyDialog
 from kvtui.ui.show import show_name
 from kvtui.ui.widgets.panes import when
@@ -40,16 +41,25 @@ class TrashDialog(SurveyDialog):
         if self.is_reading and not self._deleted:
             return
         wanted = self.query_text.casefold()
+        width = max(10, self.rows.scrollable_content_region.width - 1)
         self.show_rows(
-            [Row(path, [self._row(entry)]) for path, entry in self._deleted.items() if wanted in path.casefold()]
+            [
+                Row(path, beside_or_below(show_name(path).stylize("bold"), self._said(entry), width))
+                for path, entry in self._deleted.items()
+                if wanted in path.casefold()
+            ]
         )
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.call_after_refresh(self.update)
 
     def versions(self, path: str) -> tuple[int, ...]:
         """The restorable versions of a path."""
         return self._deleted[path].versions
 
-    def _row(self, entry: Deleted) -> Content:
+    def _said(self, entry: Deleted) -> Content:
         numbers = ", ".join(map(str, entry.versions))
         by = Content(" by ") + show_name(entry.deleted_by) if entry.deleted_by else Content("")
-        details = f"  version {numbers}  deleted {when(entry.deleted_at, self._now)}"
-        return show_name(entry.path).stylize("bold") + Content.styled(details, "$foreground-muted") + by
+        details = f"version {numbers}  deleted {when(entry.deleted_at, self._now)}"
+        return Content.styled(details, "$foreground-muted") + by

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import InvalidInput, NotFound
+from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from kvtui.domain.secret import EntryKind, VersionState
 from kvtui.services.changes import Change, Op, Outcome
 from kvtui.ui.dialogs.confirm import ConfirmDialog, TypedConfirmDialog
@@ -156,7 +156,7 @@ class MainScreen(Changing):
         await self._summarise(outcomes, len(changes), goal)
 
     async def _summarise(self, outcomes: list[Outcome], planned: int, goal: str = "") -> None:
-        failed = [(outcome.change.path, str(outcome.error)) for outcome in outcomes if outcome.error is not None]
+        failed = [(outcome.change.path, self._told(outcome)) for outcome in outcomes if outcome.error is not None]
         self.path_tree.clear_marks()
         self.show_staged()
         await self.reload()
@@ -165,6 +165,13 @@ class MainScreen(Changing):
                 await self.go_to(goal)
         self.tell_counts(len(outcomes), planned, failed)
 
+    def _told(self, outcome: Outcome) -> str:
+        """Why it failed; of values that stay staged, where both sides are seen."""
+        change, error = outcome.change, outcome.error
+        if isinstance(error, (Conflict, AlreadyExists)) and change.op is Op.SET and change in self.session.staged:
+            return f"{error.message} It stays staged: s, then enter on it, shows base, theirs and mine."
+        return str(error)
+
     def tell_counts(self, tried: int, planned: int, failed: list[tuple[str, str]]) -> None:
         """How much of something was done; what failed is listed."""
         said = f"{tried - len(failed)} of {planned} done."
@@ -172,7 +179,7 @@ class MainScreen(Changing):
             said += f" {len(failed)} failed."
         if tried < planned:
             said += f" Cancelled: {planned - tried} left as they were."
-        elif tried > len(failed):
+        elif tried > len(failed) and self.session.undoable is not None:
             said += " u takes them back, the last one first."
         self.report(said, failed)
 
