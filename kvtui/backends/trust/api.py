@@ -6,7 +6,7 @@ Source: the service's Secrets API page (four calls, a table of errors, a rate fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -74,21 +74,23 @@ class TrustApi:
             raise Unreadable(
                 f"The server answered with version {number}, not {version}.", hint="A cache may be in front of it."
             )
-        return Got(number, encoding.from_wire(text, path), encoding.count(told.get("lease_ttl_s"), 0))
+        return Got(number, encoding.from_wire(text, path), encoding.count(told.get("lease_ttl_s"), 1))
 
     def put(self, path: str, body: Body, request_id: str) -> Mapping[str, Any]:
         """A new version. Raises as `_change`."""
-        return self._change(self._where(path), body, request_id, path, needs="version")
+        return self._change(self._where(path), body, request_id, path, lambda told: _number(told, "version"))
 
     def rotate(self, path: str, request_id: str) -> int:
         """The number of the version that the server made. Raises as `_change`."""
         where = f"/admin/rotate/{_encoded(path)}"
-        told = self._change(where, {"strategy": "immediate"}, request_id, path, needs="new_version")
+        body: Body = {"strategy": "immediate"}
+        told = self._change(where, body, request_id, path, lambda told: _number(told, "new_version"))
         return int(told["new_version"])
 
     def lend(self, role: str, seconds: int, request_id: str) -> Mapping[str, Any]:
         """New credentials. Raises as `_change`."""
-        return self._change("/leases", {"role": role, "ttl_s": seconds}, request_id, role)
+        body: Body = {"role": role, "ttl_s": seconds}
+        return self._change("/leases", body, request_id, role, lambda told: isinstance(told.get("secret_key"), str))
 
     def _where(self, path: str) -> str:
         """Raises InvalidPath for what would be another call of the API."""
@@ -101,8 +103,10 @@ class TrustApi:
             )
         return f"/{encode(*self._segment.split('/'))}/{_encoded(path)}" if self._segment else f"/{_encoded(path)}"
 
-    def _change(self, where: str, body: Body, request_id: str, about: str, *, needs: str = "") -> Mapping[str, Any]:
-        """One request, sent once, and what it is answered. `needs` is a number that the answer has to have.
+    def _change(
+        self, where: str, body: Body, request_id: str, about: str, is_whole: Callable[[Mapping[str, Any]], bool]
+    ) -> Mapping[str, Any]:
+        """One request, sent once, and what it is answered, which has to be whole.
 
         Any error means that nothing was changed, but for Unanswered with `may_have_arrived`: then nobody knows, and it
         tells the id.
@@ -111,7 +115,7 @@ class TrustApi:
             answer = self._send("POST", where, body, {ID_HEADER: request_id}, about)
             if answer.ok:
                 told = _members(answer)
-                if needs and encoding.count(told.get(needs), 1) is None:
+                if not is_whole(told):
                     raise Unreadable("The server's answer is not that of this call.", hint="")
                 return told
             failure = self._failure(answer, about)
@@ -187,6 +191,10 @@ class TrustApi:
                     hint="Check the profile's url and segment.",
                     retryable=False,
                 )
+
+
+def _number(told: Mapping[str, Any], name: str) -> bool:
+    return encoding.count(told.get(name), 1) is not None
 
 
 def _encoded(path: str) -> str:

@@ -40,7 +40,7 @@ def from_wire(text: str, path: str) -> SecretValue:
     standard = text.translate(_STANDARD)
     bare = standard.rstrip("=")
     try:
-        if not _PADDED.fullmatch(standard):
+        if not _PADDED.fullmatch(standard) or (bare != standard and len(standard) % 4):
             raise ValueError
         return decode_input(base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True))
     except (binascii.Error, ValueError):
