@@ -78,8 +78,9 @@ class StoreConformance(Suite):
         need(store, Capability.CONTAINERS)
         for name in ("z", "\u00e9", "a"):
             store.create_container(name)
-        store.write("m/n/o", one("x"))
-        store.write("leaf", one("x"))
+        store.write("m/n/o" if self.keeps_path("m/n/o") else "m/n", one("x"))
+        if self.keeps_path("leaf"):
+            store.write("leaf", one("x"))
         assert list(store.containers()) == ["a", "m", "z", "\u00e9"]
 
     def test_a_container_outlives_its_last_secret(self, store: Backend) -> None:
