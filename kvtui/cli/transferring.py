@@ -7,28 +7,36 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import BinaryIO, Self
 
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context
-from kvtui.cli.exits import Exit, bulk_exit_code
+from kvtui.cli.exits import Exit, Usage, bulk_exit_code
 from kvtui.cli.inputs import seekable
 from kvtui.cli.output import Output, ProgressLine, error_json
 from kvtui.domain import json_text
+from kvtui.domain.codec import to_bytes
 from kvtui.domain.errors import InvalidInput, KvtuiError
 from kvtui.domain.json_text import Json
 from kvtui.domain.progress import silent
+from kvtui.services.journal import Act
 from kvtui.services.transfer.importing import ItemOutcome, ItemResult, import_items, read_items
 from kvtui.services.transfer.model import Format, Problem, Report
 from kvtui.text import show
 
 _FORMATS = ", ".join(Format)
+_WRITTEN = ", ".join(Format.written())
 
 
 def _import_arguments(parser: Parser) -> None:
-    parser.add_argument("file", metavar="FILE", help="- is standard input")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="- is standard input")
+    parser.add_argument(
+        "--from", metavar="PROFILE", dest="source", help="in place of FILE: what that store's predecessor held"
+    )
     parser.add_argument("--format", metavar="F", help=f"one of: {_FORMATS}; else by the file's name")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--into", metavar="PATH", help="a folder for all of it")
@@ -38,9 +46,7 @@ def _import_arguments(parser: Parser) -> None:
 
 def _import(context: Context, args: Namespace) -> int:
     out = context.out
-    path = None if args.file == "-" else Path(args.file).expanduser()
-    with seekable(path, context.stdin) as file:
-        format_ = Format.parse(args.format) if args.format else Format.of_file(args.file)
+    with _source(context, args) as (file, format_):
         session, place = context.at_folder(args.into or "") if args.as_path is None else context.at(args.as_path)
         where = {"into": place} if args.as_path is None else {"as_path": place}
         with ProgressLine(out, "Checking the file") as progress:
@@ -59,6 +65,24 @@ def _import(context: Context, args: Namespace) -> int:
                 results,
                 import_items(session.backend, items, journal=session.journal, progress=progress_or_stop),
             )
+
+
+@contextmanager
+def _source(context: Context, args: Namespace) -> Iterator[tuple[BinaryIO, Format]]:
+    """What is imported: a file, or what a store still has of its predecessor, which is nowhere but in memory."""
+    if (args.file is None) == (args.source is None):
+        raise Usage("import needs either FILE or --from PROFILE.", hint="See kvtui import --help.")
+    format_ = Format.parse(args.format) if args.format else None
+    if args.source is None:
+        path = None if args.file == "-" else Path(args.file).expanduser()
+        with seekable(path, context.stdin) as file:
+            yield file, format_ or Format.of_file(args.file)
+        return
+    if format_ not in {None, Format.LEGACY_CONNECTIONS}:
+        raise Usage(f"A store gives {Format.LEGACY_CONNECTIONS}, nothing else.", hint="Leave --format out.")
+    source = context.session(context.profiles.get(args.source))
+    source.journal.record(Act.EXPORT, "")
+    yield BytesIO(to_bytes(source.backend.legacy())), Format.LEGACY_CONNECTIONS
 
 
 class _Interrupted(KvtuiError):  # noqa: N818 - named after what happened
@@ -220,7 +244,7 @@ def _about(error: KvtuiError, path: str) -> KvtuiError:
 
 def _export_arguments(parser: Parser) -> None:
     parser.add_argument("path", metavar="PATH", nargs="?", default="", help="everything if left out")
-    parser.add_argument("--format", metavar="F", help=f"one of: {_FORMATS}; else by the file's name, else json")
+    parser.add_argument("--format", metavar="F", help=f"one of: {_WRITTEN}; else by the file's name, else json")
     parser.add_argument("-o", "--output", metavar="FILE", help="a file for its owner only; else standard output")
     parser.add_argument("--all-versions", action="store_true", help="all versions and metadata (json)")
     parser.add_argument("--partial", action="store_true", help="go on without folders that cannot be listed")

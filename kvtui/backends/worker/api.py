@@ -163,7 +163,7 @@ class WorkerApi:
                 )
 
     def _no_route(self) -> KvtuiError:
-        other = 'prefix: ""' if self.prefix else "prefix: /v1"
+        other = "prefix: /" if self.prefix else "prefix: /v1"
         return Unavailable(
             f"This worker has nothing at {self.prefix}/secret.",
             hint=f"Set {other} in the profile: some have their paths there.",

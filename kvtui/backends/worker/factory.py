@@ -30,7 +30,7 @@ class WorkerFactory(BackendFactory):
     signs_in: ClassVar[bool] = True
     settings: ClassVar[Sequence[Setting]] = (
         *remote.REMOTE,
-        Setting("prefix", str, 'what stands before /secret; /v1 without it, "" for nothing'),
+        Setting("prefix", str, "what stands before /secret; /v1 without it, / for nothing"),
         Setting("client_id", str, "of a service token of Cloudflare Access, such as 1f3b….access"),
         Setting("client_id_env", str, "the variable that holds it"),
         *remote.secret("client_secret", "the service token's secret"),
@@ -75,5 +75,5 @@ def prefix_of(settings: Mapping[str, Any]) -> str:
     given = str(settings.get("prefix", "/v1")).strip("/")
     prefix = f"/{given}" if given else ""
     if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
-        raise InvalidInput("prefix must be the beginning of a path.", hint='Write it as /v1, or as "" for none.')
+        raise InvalidInput("prefix must be the beginning of a path.", hint="Write it as /v1, or as / for none.")
     return prefix

@@ -67,6 +67,8 @@ def export_to(
     nothing is, InvalidInput for all versions in another format than json, Unsupported, Locked.
     """
     folder = paths.check_folder(folder)
+    if format not in Format.written():
+        raise InvalidInput(f"{format} is only read.", hint=f"Use one of: {', '.join(Format.written())}.")
     reading = _Reading(backend, listed(backend, folder, partial=partial), journal, progress)
     found = reading.names.all()
     reading.problems += (

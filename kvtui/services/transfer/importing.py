@@ -146,7 +146,7 @@ class _Import:
     def __init__(self, backend: Backend, *, dry_run: bool, guess_types: bool, journal: Journal | None) -> None:
         self._backend = backend
         self._dry_run = dry_run
-        self._checks = backend.can(Capability.CHECK_AND_SET)
+        self._checks = backend.checks_writes
         self._guess_types = guess_types
         self._journal = journal
         self._seen = Names()
@@ -196,9 +196,14 @@ class _Import:
         return plan
 
     def _refusal(self, item: Item) -> KvtuiError | None:
-        if not self._seen.add(item.path):
-            return InvalidInput("The file holds this secret twice.", hint="Keep one of the two.", path=item.path)
-        return None
+        if item.trouble:
+            return InvalidInput(item.trouble, hint="It is left out.", path=item.path)
+        place = self._backend.place(item.path)
+        if self._seen.add(place):
+            return None
+        same = "it" if place == item.path else f"another one that would lie at {paths.display(place)} here too"
+        what = "The file holds this secret twice." if same == "it" else f"The file holds {same}."
+        return InvalidInput(what, hint="Keep one of the two.", path=item.path)
 
     def _compare(self, item: Item, found: Found) -> tuple[ItemResult, Write | History | None]:
         if found.error is not None:
@@ -244,6 +249,8 @@ class _Import:
     def _create(self, item: Item) -> tuple[ItemResult, Write | History | None]:
         if self._dry_run:
             paths.check_new(item.path)  # as the write would
+            if not self._backend.info().read_only:
+                self._backend.check(item.path, item.fields)
         if item.history is not None:
             return self._restore(item, item.history)
         patch, note = self._kept(item)

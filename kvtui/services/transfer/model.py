@@ -25,6 +25,13 @@ class Format(StrEnum):
     YAML = "yaml"
     DOTENV = "dotenv"
     KV_JSON = "kv-json"
+    LEGACY_CONNECTIONS = "legacy-connections"
+    """Of workers, before they had paths. It is only read."""
+
+    @classmethod
+    def written(cls) -> Sequence[Format]:
+        """Those that export writes."""
+        return [each for each in cls if each is not cls.LEGACY_CONNECTIONS]
 
     @classmethod
     def parse(cls, text: str) -> Format:
@@ -48,12 +55,13 @@ class Format(StrEnum):
 
 class Item(NamedTuple):
     """One secret as a file has it. `history` is set where the file holds all versions; `fields` are the newest then,
-    empty unless it is live."""
+    empty unless it is live. `trouble` is why it cannot be imported, in a sentence; "" where it can."""
 
     path: str
     fields: Fields
     metadata: MetadataPatch = MetadataPatch()
     history: History | None = None
+    trouble: str = ""
 
 
 class Problem(NamedTuple):

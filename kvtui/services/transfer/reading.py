@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.progress import Progress, silent
-from kvtui.services.transfer import all_versions, dotenv, json_tree, kv_json, yaml_tree
+from kvtui.services.transfer import all_versions, dotenv, json_tree, kv_json, legacy_connections, yaml_tree
 from kvtui.services.transfer.json_stream import Entered, JsonStream
 from kvtui.services.transfer.model import Format, Item
 from kvtui.services.transfer.window import SIZE, Window
@@ -56,6 +56,10 @@ class Items:
                 return yaml_tree.read(window, into=self._into, as_path=self._as_path)
             case Format.JSON | Format.KV_JSON:
                 return self._json(window)
+            case Format.LEGACY_CONNECTIONS:
+                if self._as_path is not None:
+                    raise _own_paths()
+                return legacy_connections.read(json_tree.parse(window.whole()), into=self._into)
 
     def check(self, progress: Progress = silent) -> None:
         """Go through all of the file. Raises InvalidInput as iterating does."""
@@ -81,7 +85,7 @@ class Items:
         document = json_tree.parse(text)
         if all_versions.is_envelope(document):
             if as_path is not None:
-                raise InvalidInput("The file names its own paths.", hint="Use --into PATH, or leave --as out.")
+                raise _own_paths()
             return all_versions.read(document, into=into)
         if self._format is Format.KV_JSON or kv_json.is_kv_get(document):
             return kv_json.read(document, into=into, as_path=as_path)
@@ -97,6 +101,10 @@ class Items:
         if self._format is Format.KV_JSON:
             return _flat(document, first, self._into)
         return json_tree.stream(document, first, self._into)
+
+
+def _own_paths() -> InvalidInput:
+    return InvalidInput("The file names its own paths.", hint="Use --into PATH, or leave --as out.")
 
 
 class _NoEnvelope(Exception):  # noqa: N818 - caught here
