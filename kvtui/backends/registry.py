@@ -24,6 +24,7 @@ _OURS: Mapping[str, str] = MappingProxyType(
         "worker": "kvtui.backends.worker:WorkerFactory",
         "trust": "kvtui.backends.trust:TrustFactory",
         "tailor": "kvtui.backends.tailor:TailorFactory",
+        "crud": "kvtui.backends.crud:CrudFactory",
         "yaml": "kvtui.backends.yaml:YamlFactory",
         "memory": "kvtui.backends.memory:MemoryFactory",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from kvtui.backends.contract import Backend
 from kvtui.backends.crud import bulk, carrying, listing, watching
 from kvtui.backends.crud.api import CrudApi
-from kvtui.backends.crud.capabilities import OF_THE_SERVICE
+from kvtui.backends.crud.capabilities import AT_BEST, OF_THE_SERVICE
 from kvtui.backends.crud.engine import NO_BYTES, Engine
 from kvtui.backends.crud.failures import NOT_HERE
 from kvtui.backends.crud.kv2 import KEPT, Kv2
@@ -38,11 +38,9 @@ _REASONS = MappingProxyType(
         Capability.CHECK_AND_SET: "The service writes over whatever is there: kvtui looks again just before it.",
         Capability.HISTORY: "The service adds versions as they are written, not as another store had them.",
         Capability.MOVE: "The service moves the newest values alone, and not as one step.",
-        **{each: YamlTree.reasons[each] for each in (Capability.VERSIONS, Capability.UNDELETE, Capability.METADATA)},
+        **YamlTree.reasons,
     }
 )
-_OF_ALL = OF_THE_SERVICE
-"""What does not differ from one path to another."""
 
 
 class CrudBackend(Backend):
@@ -52,13 +50,13 @@ class CrudBackend(Backend):
         self._kv2, self._yaml = Kv2(api), YamlTree(api)
         self._sealed, self._issuing = Sealed(api), Issuing(api)
         self._closed = False
-        self._not_here: frozenset[Capability] = frozenset()
-        """What this service was asked for, and has not where it runs."""
         shown = [uri for _, uri in places.searched()]
         engines = {self._engine_by(uri.provider) for uri in shown} or {self._kv2, self._yaml}
         can = OF_THE_SERVICE.union(*(engine.capabilities for engine in engines))
         if places.roots:
             can |= {Capability.LIST}
+        elif not shown:
+            can -= {Capability.LIST, Capability.INDEX}
         self._info = BackendInfo(
             kind="crud",
             location=f"{api.address}{f' {places.root}' if places.root is not None else ''}",
@@ -69,14 +67,12 @@ class CrudBackend(Backend):
             keeps_order=False,
             metadata_fields=frozenset({MetadataField.OWNER}),
             warning=warning,
+            reasons=_told(_REASONS, can),
         )
 
     def info(self) -> BackendInfo:
         self._check_open()
-        can = self._info.capabilities - self._not_here
-        reasons = {**_REASONS, **dict.fromkeys(self._not_here, NOT_HERE)}
-        told = {capability: why for capability, why in reasons.items() if capability not in can}
-        return replace(self._info, capabilities=can, reasons=MappingProxyType(told))
+        return self._info
 
     def close(self) -> None:
         self._closed = True
@@ -89,16 +85,16 @@ class CrudBackend(Backend):
 
     def why_not(self, capability: Capability, path: str | None = None) -> str:
         lacking = super().why_not(capability)
-        if path is None or lacking or capability in _OF_ALL:
+        at = None if path is None else self._places.find(path.removesuffix("/"))
+        if at is None or capability in OF_THE_SERVICE or self._is_above(at.path):
             return lacking
-        if self._is_above(path.removesuffix("/")):
-            return ""
-        at = self._places.find(path.removesuffix("/"))
-        return "" if at is None else self._engine_by(at.uri.provider).why_not(capability)
+        if lacking and capability not in AT_BEST:
+            return lacking
+        return self._engine_by(at.uri.provider).why_not(capability)
 
     def limits(self, places: Sequence[str]) -> Sequence[Mapping[Capability, str]]:
         info = self.info()
-        each = sorted(info.capabilities - _OF_ALL)
+        each = sorted(info.capabilities - OF_THE_SERVICE)
         return [{one: why for one in each if (why := self.why_not(one, place))} for place in places]
 
     def caveats(self, secret: Secret) -> Mapping[str, str]:
@@ -125,14 +121,15 @@ class CrudBackend(Backend):
         folder = paths.check_folder(folder)
         if self._is_above(folder):
             return listing.above(self._yaml, self._places, folder)
-        return listing.listed(self._yaml, self._listable(folder))
+        return listing.listed(self._yaml, self._listable(folder), is_root=self._places.is_root(folder))
 
     def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
         self._check_open()
         folder = paths.check_folder(folder)
         if self._is_above(folder):
             return iter(listing.walk_roots(self._yaml, self._places, folder, self.why_not, skipped))
-        return iter(listing.walk(self._yaml, self._listable(folder), skipped))
+        is_root = self._places.is_root(folder)
+        return iter(listing.walk(self._yaml, self._listable(folder), is_root=is_root, skipped=skipped))
 
     def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
         if not self.can(Capability.INDEX):
@@ -146,6 +143,8 @@ class CrudBackend(Backend):
     def _listable(self, folder: str) -> Place:
         """Raises NotFound where no folder can be, Unsupported where none is listed."""
         at = self._places.find(folder)
+        if at is None and not folder:
+            self._lacks(Capability.LIST, folder)
         if at is None:
             raise missing_folder(folder)
         engine = self._engine_by(at.uri.provider)
@@ -155,7 +154,7 @@ class CrudBackend(Backend):
 
     def _is_above(self, folder: str) -> bool:
         """Whether a folder is there because of the roots below it alone."""
-        return self._places.root is None and (not folder or bool(self._places.below(folder)))
+        return bool(self._places.below(folder))
 
     # Reading
 
@@ -283,7 +282,9 @@ class CrudBackend(Backend):
             yield
         except Unsupported as error:
             if error.message == NOT_HERE:
-                self._not_here |= {capability}
+                can = self._info.capabilities - {capability}
+                reasons = _told({**self._info.reasons, capability: NOT_HERE}, can)
+                self._info = replace(self._info, capabilities=can, reasons=reasons)
             raise
 
     # Which provider
@@ -324,6 +325,10 @@ class CrudBackend(Backend):
     def _check_open(self) -> None:
         if self._closed:
             raise Locked("The connection is closed.", hint="Open the profile again.")
+
+
+def _told(reasons: Mapping[Capability, str], can: Collection[Capability]) -> Mapping[Capability, str]:
+    return MappingProxyType({capability: why for capability, why in reasons.items() if capability not in can})
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from kvtui.backends.crud.places import Place
 from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.http.client import Body
 from kvtui.domain.codec import encode_fields
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked
+from kvtui.domain.errors import KvtuiError
 from kvtui.domain.secret import Version, Write, Written
 
 MOST = 50
@@ -61,8 +61,6 @@ def _results(api: CrudApi, engine: Kv2, going: list[Planned]) -> list[Written]:
         results = api.bulk(operations, failures.WRITE, stop=False)
     except Unanswered as error:
         return [_settled(engine, each, error) for each in going]
-    except (Locked, AuthenticationRequired):
-        raise
     except KvtuiError as error:
         return [Written(each.write.path, error=error) for each in going]
     return [_written(engine, each, result) for each, result in zip(going, results, strict=True)]
@@ -83,8 +81,6 @@ def _settled(engine: Kv2, each: Planned, error: Unanswered) -> Written:
         return Written(each.write.path, error=error)
     try:
         found = engine.ours(each.at, each.write.fields, None)
-    except Locked:
-        raise
     except KvtuiError:
         found = None
     if found:

@@ -10,6 +10,8 @@ is refused, and after: a lost answer is told by what is there. A token that may 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from kvtui.backends.crud import exact, failures
@@ -50,10 +52,12 @@ _BLIND = (PermissionDenied, Unsupported)
 class Kv2(Engine):
     capabilities: ClassVar[frozenset[Capability]] = KV2
     lacking: ClassVar[str] = "KVv2 behind this service has none of that."
-    reasons: ClassVar[Mapping[Capability, str]] = {
-        Capability.LIST: "The service does not list KVv2: search, or go to a path by typing it.",
-        Capability.INDEX: "The service does not list KVv2: it searches the names directly below a folder.",
-    }
+    reasons: ClassVar[Mapping[Capability, str]] = MappingProxyType(
+        {
+            Capability.LIST: "The service does not list KVv2: search, or go to a path by typing it.",
+            Capability.INDEX: "The service does not list KVv2: it searches the names directly below a folder.",
+        }
+    )
 
     # Reading
 
@@ -81,9 +85,8 @@ class Kv2(Engine):
         if found.state is VersionState.LIVE:
             try:
                 return Secret(at.path, found, self._fields(at, found.number), known.metadata, known.current)
-            except GoneError:  # since then
-                known = self.known(at)
-                found = self._version(known, at, found.number)
+            except GoneError as gone:  # since then
+                found = replace(found, state=VersionState.DESTROYED if gone.destroyed else VersionState.DELETED)
         return Secret(at.path, found, {}, known.metadata, known.current)
 
     def _unseen(self, at: Place, version: int | None) -> Secret:
@@ -227,7 +230,7 @@ class Kv2(Engine):
 
     def _own_too(self, at: Place, version: Version, owner: str) -> None:
         try:
-            known = self.known(at).metadata.owner
+            known = self._owner(at)
             if known != owner:
                 self._own(at, owner, known)
         except KvtuiError as error:
@@ -239,6 +242,12 @@ class Kv2(Engine):
                 path=at.path,
                 retryable=False,
             ) from None
+
+    def _owner(self, at: Place) -> str | None:
+        try:
+            return self.known(at).metadata.owner
+        except _BLIND:
+            return None
 
     def _own(self, at: Place, owner: str, before: str | None) -> None:
         def look() -> bool | None:

@@ -13,7 +13,7 @@ from kvtui.backends.not_found import missing_folder
 from kvtui.domain import path as paths
 from kvtui.domain.canonical_uri import CanonicalUri
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable, Unsupported
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, Unavailable, Unsupported
 from kvtui.domain.secret import Entry, EntryKind, Indexed, Listing, Skip, Skipped
 
 _SHALLOW = "The service searches KVv2 by the names directly below a folder, not further down."
@@ -35,33 +35,25 @@ def _has_keys(yaml: YamlTree, at: Place) -> bool:
     return any(leaf.uri is not None and leaf.uri.location == at.uri.location for leaf in yaml.leaves(at.uri, at.path))
 
 
-def listed(yaml: YamlTree, at: Place) -> Listing:
-    """A folder of the YAML file. Raises NotFound."""
+def listed(yaml: YamlTree, at: Place, *, is_root: bool) -> Listing:
+    """A folder of the YAML file; a root is one whatever is in it. Raises NotFound."""
     secrets, note = _secrets(yaml, at)
     below = [path for path in secrets if path != at.path]
-    if at.path and not below and not _is_map(yaml, at):
+    if not is_root and not below:
         raise missing_folder(at.path)
     found = {(_child(path, at.path), _child(path, at.path) != path) for path in below}
     return Listing(at.path, _entries(found), complete=not note, note=note)
 
 
-def _is_map(yaml: YamlTree, at: Place) -> bool:
-    """Whether an empty map is there, such as a mount without secrets."""
-    if at.uri.path:
-        return False
-    try:
-        return not yaml.names(at.uri, at.path)
-    except NotFound:
-        return False
-
-
-def walk(yaml: YamlTree, at: Place, skipped: Skip | None) -> Sequence[Entry]:
+def walk(yaml: YamlTree, at: Place, *, is_root: bool, skipped: Skip | None) -> Sequence[Entry]:
     """Everything below a folder of the YAML file, by one deep listing. Raises NotFound."""
-    listed(yaml, at)
     secrets, note = _secrets(yaml, at)
+    below = [path for path in secrets if path != at.path]
+    if not is_root and not below:
+        raise missing_folder(at.path)
     if note:
         _tell(skipped, Skipped(at.path, Unavailable(note, path=at.path, retryable=False)))
-    return [Entry(path, EntryKind.SECRET) for path in secrets if path != at.path]
+    return [Entry(path, EntryKind.SECRET) for path in below]
 
 
 def walk_roots(

@@ -27,7 +27,7 @@ def connect(
     Raises InvalidInput, AuthenticationRequired, PermissionDenied, Unavailable.
     """
     token = sources.given(settings, "token", environ)
-    client = remote.client(settings, id_header="X-Request-ID")
+    client = remote.client(settings)
     try:
         api = CrudApi(client, token=token)
         if token is None and api.asks_for_a_token():

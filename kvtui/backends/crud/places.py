@@ -53,6 +53,10 @@ class Places:
         """The roots below a folder that is above them, by path. A root itself is not above itself."""
         return [each for each in self.roots if paths.is_under(each[0], folder)]
 
+    def is_root(self, path: str) -> bool:
+        """Whether a folder is there because the profile names it."""
+        return not path if self.root is not None else any(path == root for root, _ in self.roots)
+
     def searched(self) -> Sequence[tuple[str, CanonicalUri]]:
         """Where a search of everything looks; nothing where that is all the service has."""
         return self.roots if self.root is None else [("", self.root)]

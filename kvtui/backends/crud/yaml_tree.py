@@ -19,7 +19,7 @@ from kvtui.backends.crud.answers import key_of, names_of
 from kvtui.backends.crud.api import CrudApi
 from kvtui.backends.crud.capabilities import YAML
 from kvtui.backends.crud.engine import ONLY, Engine, Standing
-from kvtui.backends.crud.failures import Operation, YamlClosed
+from kvtui.backends.crud.failures import GoneError, Operation, YamlClosed
 from kvtui.backends.crud.places import Place
 from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.http.client import Body
@@ -110,7 +110,10 @@ class YamlTree(Engine):
     # Reading
 
     def _node(self, uri: CanonicalUri, about: str) -> Mapping[str, Json]:
-        answer = self.api.look("", failures.READ, uri, about=about)
+        try:
+            answer = self.api.look("", failures.READ, uri, about=about)
+        except GoneError:
+            raise missing(about) from None
         if not isinstance(answer, dict):
             raise missing(about)
         return answer
