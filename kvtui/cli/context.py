@@ -39,6 +39,7 @@ class Context:
         self._config: Config | None = None
         self._profiles: Profiles | None = None
         self._sessions: list[tuple[Session, Credential]] = []
+        self._noted: dict[Session, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +47,13 @@ class Context:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all stores that were opened, and forget their keys. Closing twice is fine."""
         for session, _ in self._sessions:
+            if session.is_open:
+                self._tell_notes(session)
             session.lock()
         self._sessions.clear()
 
@@ -148,9 +155,14 @@ class Context:
         credential = self._credential(session)
         session.unlock(credential, self.conversation)
         self._sessions.append((session, credential or Credential()))
-        for note in session.backend.notes:
-            self.out.note(note)
+        self._tell_notes(session)
         return session
+
+    def _tell_notes(self, session: Session) -> None:
+        """What its store has to say that was not said yet."""
+        for note in session.backend.notes[self._noted.get(session, 0) :]:
+            self.out.note(note)
+        self._noted[session] = len(session.backend.notes)
 
     def caution(self, session: Session, *changed: str) -> None:
         """Say what is to be known before something is changed at these paths."""

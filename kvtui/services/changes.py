@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -95,6 +95,8 @@ class Applied:
     change: Change
     version: Version | None
     undo: Change | None
+    notes: Sequence[str] = ()
+    """What the store has to say of it since, such as that something is left behind."""
 
 
 @dataclass(frozen=True, slots=True)

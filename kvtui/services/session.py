@@ -240,7 +240,9 @@ class Session:
         """Do one change with its version check, journal it, remember how to undo it."""
         with self._writing:
             with self._journaled(act or _ACTS[change.op], change) as note:
+                told = len(self.backend.notes)
                 applied = changes.apply(self.backend, change, overwrite=overwrite)
+                applied = replace(applied, notes=tuple(self.backend.notes[told:]))
                 note(applied)
             if applied.undo is not None:
                 self._undo.append(_Undoable(applied.undo, applied.version.number - 1 if applied.version else None))

@@ -237,7 +237,7 @@ class Changing(Reading):
             from kvtui.services.explaining import undeleting  # noqa: PLC0415
 
             said.append((await self.call(undeleting, self.session.backend, change.path)).removesuffix("."))
-        self.say(". ".join([*said, "u takes it back"] if applied.undo else said) + ".")
+        self.say(" ".join([". ".join([*said, "u takes it back"] if applied.undo else said) + ".", *applied.notes]))
         self.show_staged()
         await self.reload_around(change)
         if change.op is not Op.DESTROY or change.versions:
