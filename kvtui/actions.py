@@ -24,7 +24,7 @@ class Action:
     """`id` is `scope.verb`: binding id, keymap key and palette id. `keys` are Textual key names, the first one shown.
 
     `needs`: what the store must be able to do, else the action is greyed with the store's reason.
-    `anywhere`: the place under the cursor has no say in that.
+    `reads`: it takes values out, so the store must give them too. `anywhere`: the place under the cursor has no say.
     `danger`: cannot be undone with one key. `bar`: shown in the footer.
     """
 
@@ -34,6 +34,7 @@ class Action:
     help: str
     scope: Scope = Scope.MAIN
     needs: Capability | None = None
+    reads: bool = False
     anywhere: bool = False
     danger: bool = False
     bar: bool = False
@@ -75,7 +76,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("secret.copy_as", ("Y",), "Copy as…", "Copy as path, reference, JSON, YAML, dotenv or command"),
     Action("secret.new", ("n",), "New", "New secret here", needs=C.WRITE, bar=True),
     Action("secret.edit", ("e",), "Edit", "Edit the fields", needs=C.WRITE, bar=True),
-    Action("secret.edit_external", ("E",), "Edit in $EDITOR", "Edit this field in your editor", needs=C.WRITE),
+    Action(
+        "secret.edit_external",
+        ("E",),
+        "Edit in $EDITOR",
+        "Edit this field in your editor",
+        needs=C.WRITE,
+        reads=True,
+    ),
     Action(
         "secret.edit_metadata", ("i",), "Edit metadata", "Edit type, description, tags, owner", needs=C.EDIT_METADATA
     ),
@@ -90,8 +98,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("trash.open", ("t",), "Trash", "Everything deleted and restorable", needs=C.TRASH),
     Action("tree.mark", ("space",), "Mark", "Mark or unmark this secret", needs=C.LIST),
     Action("tree.mark_all", ("ctrl+a",), "Mark all shown", "Mark all shown secrets, or unmark them", needs=C.LIST),
-    Action("secret.move", ("m",), "Move or rename", "Move or rename this secret or folder", needs=C.WRITE),
-    Action("secret.copy_to", ("C",), "Copy to…", "Copy this secret or folder to another path", needs=C.WRITE),
+    Action("secret.move", ("m",), "Move or rename", "Move or rename this secret or folder", needs=C.WRITE, reads=True),
+    Action("secret.copy_to", ("C",), "Copy to…", "Copy this secret or folder elsewhere", needs=C.WRITE, reads=True),
     Action("secret.share", ("w",), "Share once", "Make a token that reads this secret one time", needs=C.SHARE),
     Action(
         "share.unwrap",
@@ -109,6 +117,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("profile.switch", ("P",), "Profiles", "Switch to another profile", Scope.APP),
     Action("container.create", (), "Create container", "A top-level folder that may be empty", needs=C.CONTAINERS),
     Action("container.delete", (), "Delete container", "Delete an empty top-level folder", needs=C.CONTAINERS),
+    Action("tree.forget", (), "Forget this path", "Drop what is remembered here of a store that cannot list"),
+    Action("tree.forget_all", (), "Forget remembered paths", "Drop all paths remembered of this store"),
     Action("tree.fold_all", ("z",), "Fold all", "Fold all folders", needs=C.LIST),
     Action("tree.refresh", ("ctrl+r",), "Refresh", "Read again"),
     Action("app.lock", ("L",), "Lock", "Lock now", Scope.APP),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +20,8 @@ from kvtui.services.transfer import dotenv, yaml_tree
 
 
 class FormKind(StrEnum):
+    NATIVE = "native"
+    """How other programs of the store write it: the form's `text`."""
     VALUE = "value"
     PATH = "path"
     REFERENCE = "reference"
@@ -31,6 +34,7 @@ class FormKind(StrEnum):
 
 
 _TITLES = {
+    FormKind.NATIVE: "reference",
     FormKind.VALUE: "value",
     FormKind.PATH: "path",
     FormKind.REFERENCE: "reference kv://…",
@@ -51,33 +55,43 @@ class Form:
     fields: tuple[str, ...]
     field: str | None
     reason: str = ""
+    text: str = ""
 
     @property
     def title(self) -> str:
-        return _TITLES[self.kind]
+        return f"reference {self.text}" if self.text else _TITLES[self.kind]
 
     @property
     def holds_value(self) -> bool:
         return bool(self.fields)
 
 
-def forms(secret: Secret, field: str | None = None) -> list[Form]:
-    """Every form of one field, or of all fields without `field`. Raises InvalidInput for a field it has not."""
+def forms(
+    secret: Secret, field: str | None = None, *, references: Sequence[str] = (), unreadable: str = ""
+) -> list[Form]:
+    """Every form of one field, or of all fields without `field`, and the store's own `references`. `unreadable`: why
+    those that hold a value cannot be. Raises InvalidInput for a field it has not."""
     if field is not None and field not in secret.fields:
         raise InvalidInput("It has no such field.", hint="Look at its fields again.", path=secret.path)
     names = tuple(secret.fields) if field is None else (field,)
     fields = {name: secret.fields[name] for name in names}
-    return [
-        Form(kind, names if kind in _HOLDING else (), field, _reason(kind, secret, fields))
+    known = [
+        Form(kind, names if kind in _HOLDING else (), field, _reason(kind, secret, fields, unreadable))
         for kind in FormKind
-        if kind is not FormKind.VAULT_KEY or secret.path.count("/") == 1
+        if kind is not FormKind.NATIVE and (kind is not FormKind.VAULT_KEY or secret.path.count("/") == 1)
     ]
+    there = {render(form, secret) for form in known if form.kind is FormKind.VAULT_KEY and not form.reason}
+    native = [Form(FormKind.NATIVE, (), field, text=text) for text in references if _encode(text) not in there]
+    at = next(index for index, form in enumerate(known) if form.kind is FormKind.COMMAND)
+    return [*known[:at], *native, *known[at:]]
 
 
 _HOLDING = frozenset({FormKind.VALUE, FormKind.JSON, FormKind.YAML, FormKind.DOTENV, FormKind.EXPORT})
 
 
-def _reason(kind: FormKind, secret: Secret, fields: Fields) -> str:
+def _reason(kind: FormKind, secret: Secret, fields: Fields, unreadable: str) -> str:
+    if kind in _HOLDING and unreadable:
+        return unreadable
     if kind in _HOLDING and not fields:
         return "It has no fields."
     match kind:
@@ -105,6 +119,8 @@ def render(form: Form, secret: Secret, *, profile: str = "") -> bytes:
             return to_bytes(next(iter(fields.values())))
         case FormKind.PATH:
             return _encode(secret.path)
+        case FormKind.NATIVE:
+            return _encode(form.text)
         case FormKind.REFERENCE:
             return _encode(str(Reference(secret.path, form.field, version, profile)))
         case FormKind.VAULT_KEY:

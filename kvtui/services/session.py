@@ -17,7 +17,8 @@ from kvtui.backends.contract import Backend
 from kvtui.backends.factory import StoreState
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Created, Credential
-from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked
+from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked, NotFound
+from kvtui.domain.path import is_under
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Secret, Version
 from kvtui.domain.value import Fields, SecretValue
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from kvtui.domain.conversation import Conversation
     from kvtui.services.carrying import Carried
     from kvtui.services.packing import Loss
+    from kvtui.services.remembered import RememberedNames
 
 _ACTS = {
     Op.SET: Act.WRITE,
@@ -68,6 +70,7 @@ class Session:
         self._state_dir = state_dir
         self._backend: Backend | None = None
         self._journal: Journal | None = None
+        self._names: RememberedNames | None = None
         self._undo: list[_Undoable] = []
         self._writing = threading.RLock()
 
@@ -139,12 +142,37 @@ class Session:
 
     def _remembering(self, backend: Backend, name: str) -> Backend:
         """Where the store cannot list, with the paths that were used."""
+        self._names = None
         if not backend.info().unlisted:
             return backend
         from kvtui.backends.remembering import RememberingBackend  # noqa: PLC0415 - few stores need it
         from kvtui.services.remembered import RememberedNames  # noqa: PLC0415
 
-        return RememberingBackend(backend, RememberedNames(name, self._state_dir, kept=self.profile.remember))
+        self._names = RememberedNames(name, self._state_dir, kept=self.profile.remember)
+        return RememberingBackend(backend, self._names)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether paths are remembered in place of a listing."""
+        return self._names is not None
+
+    def forget(self, path: str | None = None) -> Sequence[str]:
+        """Drop one remembered path and those below it, or all of them; tells which. Raises InvalidInput, NotFound, and
+        as the file does that they are kept in."""
+        names = self._names
+        if names is None:
+            raise InvalidInput("Nothing is remembered of this store.", hint="It lists what is in it.")
+        known = names.paths()
+        if path is None:
+            names.forget()
+            return known
+        dropped = [each for each in known if each == path or is_under(each, path)]
+        if not dropped:
+            raise NotFound("It is not remembered.", hint="The store itself lists it.", path=path)
+        for each in dropped:
+            names.drop(each)
+        names.save()
+        return dropped
 
     @staticmethod
     def _read_only(backend: Backend, *reason: str) -> Backend:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from textual import on
@@ -16,7 +17,15 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.characters import unsafe
 from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError
-from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType, check_tags
+from kvtui.domain.metadata import (
+    Metadata,
+    MetadataField,
+    MetadataPatch,
+    SecretType,
+    check_tags,
+    format_duration,
+    parse_duration,
+)
 from kvtui.domain.secret import Secret
 from kvtui.domain.value import Fields, SecretValue, ValueType, like_fields, same_fields
 from kvtui.services.changes import Change, Op
@@ -61,6 +70,11 @@ class EditDialog(ChangeForm):
         title = "New secret" if secret is None else "Edit"
         super().__init__(title, "Review", wide=True, reveal_seconds=reveal_seconds, disclose=disclose)
         self._can = info.capabilities
+        with_value = Capability.METADATA_WITH_VALUE in self._can and Capability.EDIT_METADATA not in self._can
+        describes = with_value or (secret is None and Capability.EDIT_METADATA in self._can)
+        self._keeps = info.metadata_fields if describes else frozenset()
+        """What of the metadata this form has: all that is kept where it is new, or goes with each value."""
+        self._with_value = with_value
         self._same = same_fields if info.keeps_order else like_fields
         self.fits, self._caveats = fits, caveats
         self._at_fault = ""
@@ -85,7 +99,7 @@ class EditDialog(ChangeForm):
         else:
             yield FormRow("Path", Static(show_name(self._secret.path), id="edit-path-shown", markup=False))
         yield Vertical(*self._rows(), id="edit-fields")
-        if self._secret is None and Capability.EDIT_METADATA in self._can:
+        if self._keeps:
             yield from self._metadata_rows()
 
     def _rows(self) -> list[FieldRow]:
@@ -93,7 +107,7 @@ class EditDialog(ChangeForm):
         if self._draft is not None and self._draft.fields is not None:
             fields = self._draft.fields
         rows = [self._row(name, value) for name, value in fields.items()]
-        if not rows and self._secret is None:
+        if not rows and (self._secret is None or self._unread):
             rows = [self._row(DEFAULT_FIELD, None)]
         return rows
 
@@ -104,17 +118,39 @@ class EditDialog(ChangeForm):
         return FieldRow(name, value, kinds, named=self._many, caveat=self._caveats.get(name, ""))
 
     @property
+    def _unread(self) -> bool:
+        """Whether nobody can see the values that are there."""
+        return Capability.READ not in self._can
+
+    @property
     def _many(self) -> bool:
         return Capability.FIELDS in self._can
 
+    @property
+    def _described(self) -> Metadata:
+        """As it is before this form."""
+        return self._secret.metadata if self._secret is not None else Metadata()
+
+    @property
+    def _start(self) -> Metadata:
+        """What the form starts with."""
+        return self._draft.metadata.apply(self._described) if self._draft is not None else self._described
+
     def _metadata_rows(self) -> Iterable[Widget]:
-        start = self._draft.metadata.apply(Metadata()) if self._draft is not None else Metadata()
+        start = self._start
         kinds = [(Content(kind.value), kind) for kind in SecretType]
-        types = Select(kinds, value=start.type, allow_blank=False, compact=True, id="edit-type")
-        yield FormRow("Type", types)
-        yield FormRow("Description", LineInput(start.description, id="edit-description"))
-        yield FormRow("Tags", LineInput(", ".join(start.tags), id="edit-tags", placeholder="separated by commas"))
-        yield FormRow("Owner", LineInput(start.owner or "", id="edit-owner"))
+        if MetadataField.TYPE in self._keeps:
+            types = Select(kinds, value=start.type, allow_blank=False, compact=True, id="edit-type")
+            yield FormRow("Type", types)
+        if MetadataField.DESCRIPTION in self._keeps:
+            yield FormRow("Description", LineInput(start.description, id="edit-description"))
+        if MetadataField.TAGS in self._keeps:
+            yield FormRow("Tags", LineInput(", ".join(start.tags), id="edit-tags", placeholder="separated by commas"))
+        if MetadataField.OWNER in self._keeps:
+            yield FormRow("Owner", LineInput(start.owner or "", id="edit-owner"))
+        if MetadataField.ROTATION in self._keeps and self._with_value:  # elsewhere i has it, and needs no new value
+            interval = format_duration(start.rotation) if start.rotation else ""
+            yield FormRow("Rotation", LineInput(interval, id="edit-rotation", placeholder="such as 90d; empty: never"))
 
     def more_buttons(self) -> Iterable[Button]:
         if self._many:
@@ -151,7 +187,9 @@ class EditDialog(ChangeForm):
             fields[name] = row.value()
         if self._secret is None:
             return Change(Op.SET, path, fields=fields, metadata=self._patch(), base_version=0)
-        patch = self._draft.metadata if self._draft is not None else MetadataPatch()
+        patch = self._patch()
+        if self._unread and not any(row.is_touched for row in self.rows):
+            raise InvalidInput("There is no new value.", hint="Type one, or press esc: what is there stays.")
         if self._same(fields, self._before) and not patch:
             raise InvalidInput("Nothing was changed.", hint="Change a field, or press esc.")
         return Change(Op.SET, path, fields=fields, metadata=patch, base_version=self._secret.current)
@@ -200,20 +238,21 @@ class EditDialog(ChangeForm):
             )
 
     def _patch(self) -> MetadataPatch:
-        if Capability.EDIT_METADATA not in self._can:
-            return MetadataPatch()
-        kind = self.query_one("#edit-type", Select).value
-        tags = self.query_one("#edit-tags", LineInput)
-        start = self._draft.metadata.apply(Metadata()) if self._draft is not None else Metadata()
-        metadata = Metadata(
-            type=kind if isinstance(kind, SecretType) else SecretType.SECRET,
-            description=self.query_one("#edit-description", LineInput).value,
-            tags=split_tags(tags.value) if tags.is_touched else start.tags,
-            owner=self.query_one("#edit-owner", LineInput).value or None,
-            rotation=start.rotation,
-            custom=start.custom,
-        )
-        return MetadataPatch.replacing(metadata)
+        """What the form makes of the metadata; what was not touched is as it was."""
+        metadata = self._start
+        for select in self.query("#edit-type").results(Select):
+            if isinstance(select.value, SecretType):
+                metadata = replace(metadata, type=select.value)
+        typed = {box.id: box.value for box in self.query(LineInput) if box.is_touched}
+        if (text := typed.get("edit-description")) is not None:
+            metadata = replace(metadata, description=text)
+        if (text := typed.get("edit-tags")) is not None:
+            metadata = replace(metadata, tags=split_tags(text))
+        if (text := typed.get("edit-owner")) is not None:
+            metadata = replace(metadata, owner=text or None)
+        if (text := typed.get("edit-rotation")) is not None:
+            metadata = replace(metadata, rotation=parse_duration(text.strip()) if text.strip() else None)
+        return MetadataPatch.replacing(metadata, self._described)
 
     def is_dirty(self) -> bool:
         if self._draft is not None or any(row.is_touched for row in self.rows):
@@ -229,14 +268,17 @@ class EditDialog(ChangeForm):
             return None
         fields = {row.field_name: row.lenient_value() for row in self.rows}
         if self._secret is not None:
-            patch = self._draft.metadata if self._draft is not None else MetadataPatch()
+            patch = self._lenient_patch()
             return Change(Op.SET, self._secret.path, fields=fields, metadata=patch, base_version=self._secret.current)
-        try:
-            patch = self._patch()
-        except InvalidInput:
-            patch = MetadataPatch()
+        patch = self._lenient_patch()
         path = self.query_one("#edit-path", LineInput).value
         return Change(Op.SET, path, fields=fields, metadata=patch, base_version=0)
+
+    def _lenient_patch(self) -> MetadataPatch:
+        try:
+            return self._patch()
+        except InvalidInput:
+            return MetadataPatch()
 
     # -- what is done in it
 

@@ -33,21 +33,26 @@ class Wanted:
 
 
 class LeasesDialog(RowsDialog[Wanted]):
-    """`refused`: why nothing can be changed here; then this only shows."""
+    """`refused`: why nothing can be changed here; then this only shows. `fixed`: why none can be renewed or revoked."""
 
-    def __init__(self, leases: Sequence[Lease], now: Callable[[], datetime], refused: str = "") -> None:
+    def __init__(
+        self, leases: Sequence[Lease], now: Callable[[], datetime], refused: str = "", fixed: str = ""
+    ) -> None:
         super().__init__("Leases", "" if refused else "Issue", cancel="Close", wide=True)
+        self._fixed = fixed
         self._leases = {lease.id: lease for lease in leases}
         self._now, self._refused = now, refused
 
     def body(self) -> Iterable[Widget]:
         yield Static(show(self._refused or "Credentials issued from this machine. None of them is kept here."))
+        if self._fixed and not self._refused:
+            yield Static(show(f"None can be renewed or revoked: {self._fixed}"), classes="lease-fixed")
         yield RowList(id="rows", empty="Nothing is issued, or nothing of it lasts.")
 
     def more_buttons(self) -> Iterable[Button]:
         if not self._refused:
-            yield Button(Content("Renew"), id="lease-renew")
-            yield Button(Content("Revoke"), id="lease-revoke")
+            yield Button(Content("Renew"), id="lease-renew", disabled=bool(self._fixed))
+            yield Button(Content("Revoke"), id="lease-revoke", disabled=bool(self._fixed))
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
@@ -16,7 +16,15 @@ from textual.widgets import Button, Label, Select, Static
 from kvtui import text as texts
 from kvtui.domain.characters import unsafe
 from kvtui.domain.errors import InvalidInput
-from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType, format_duration, parse_duration
+from kvtui.domain.metadata import (
+    ALL_FIELDS,
+    Metadata,
+    MetadataField,
+    MetadataPatch,
+    SecretType,
+    format_duration,
+    parse_duration,
+)
 from kvtui.domain.retention import Retention
 from kvtui.domain.value import SecretValue
 from kvtui.services.changes import Change, Op
@@ -52,10 +60,11 @@ class CustomRow(Horizontal):
 class MetadataDialog(ChangeForm):
     """Returns a META change of what differs. version: the current one, which the change is based on. draft: a change to
     go on with. settings: what is set for this secret, where its store has that. fits: whether its store could take the
-    metadata, asked before it is returned."""
+    metadata, asked before it is returned. keeps: what of it can be written."""
 
     DEFAULT_CSS = """
     MetadataDialog #metadata-custom { height: auto; }
+    MetadataDialog .not-kept { color: $text-muted; }
     """
 
     def __init__(
@@ -67,8 +76,10 @@ class MetadataDialog(ChangeForm):
         *,
         settings: Retention | None = None,
         fits: Fits | None = None,
+        keeps: Collection[MetadataField] = ALL_FIELDS,
     ) -> None:
         super().__init__("Edit metadata", "Review", wide=True)
+        self._keeps = keeps
         self._settings, self.fits = settings, fits
         self._set = settings.changed(draft.retention) if settings and draft and draft.retention else settings
         """The settings the form starts with."""
@@ -81,16 +92,23 @@ class MetadataDialog(ChangeForm):
         kinds = [(Content(kind.value), kind) for kind in SecretType]
         interval = format_duration(metadata.rotation) if metadata.rotation else ""
         yield FormRow("Path", Static(show_name(self._path), markup=False))
-        yield FormRow("Type", Select(kinds, value=metadata.type, allow_blank=False, compact=True, id="metadata-type"))
-        yield FormRow("Description", LineInput(metadata.description, id="metadata-description"))
-        yield FormRow(
-            "Tags", LineInput(", ".join(metadata.tags), id="metadata-tags", placeholder="separated by commas")
-        )
-        yield FormRow("Owner", LineInput(metadata.owner or "", id="metadata-owner"))
-        yield FormRow("Rotation", LineInput(interval, id="metadata-rotation", placeholder="such as 90d; empty: never"))
+        types = Select(kinds, value=metadata.type, allow_blank=False, compact=True, id="metadata-type")
+        yield self._row(MetadataField.TYPE, types)
+        yield self._row(MetadataField.DESCRIPTION, LineInput(metadata.description, id="metadata-description"))
+        tags = LineInput(", ".join(metadata.tags), id="metadata-tags", placeholder="separated by commas")
+        yield self._row(MetadataField.TAGS, tags)
+        yield self._row(MetadataField.OWNER, LineInput(metadata.owner or "", id="metadata-owner"))
+        rotation = LineInput(interval, id="metadata-rotation", placeholder="such as 90d; empty: never")
+        yield self._row(MetadataField.ROTATION, rotation)
         if self._set is not None:
             yield from self._setting_rows(self._set)
-        yield Vertical(*(CustomRow(key, value) for key, value in metadata.custom.items()), id="metadata-custom")
+        custom = metadata.custom if MetadataField.CUSTOM in self._keeps else {}
+        yield Vertical(*(CustomRow(key, value) for key, value in custom.items()), id="metadata-custom")
+
+    def _row(self, field: MetadataField, box: Widget) -> FormRow:
+        if field not in self._keeps:
+            box = Static(Content(f"This store keeps no {field.value}."), classes="not-kept")
+        return FormRow(field.value.capitalize(), box)
 
     def _setting_rows(self, settings: Retention) -> Iterable[Widget]:
         most = str(settings.max_versions) if settings.max_versions else ""
@@ -103,7 +121,8 @@ class MetadataDialog(ChangeForm):
         yield FormRow("Delete after", LineInput(after, id="metadata-after", placeholder="such as 30d; empty: never"))
 
     def more_buttons(self) -> Iterable[Button]:
-        yield Button(Content("+ Add custom"), id="metadata-add")
+        if MetadataField.CUSTOM in self._keeps:
+            yield Button(Content("+ Add custom"), id="metadata-add")
 
     def result(self) -> Change:
         patch, retention = MetadataPatch.replacing(self._typed(), self._metadata), self._retention()
@@ -132,17 +151,21 @@ class MetadataDialog(ChangeForm):
 
     def _typed(self) -> Metadata:
         """The metadata as the form has it; what was not touched is taken as it was, not read back from its text."""
-        kind = self.query_one("#metadata-type", Select).value
-        tags, owner, rotation = (self._line(name) for name in ("tags", "owner", "rotation"))
-        return replace(
-            self._start,
-            type=kind if isinstance(kind, SecretType) else self._start.type,
-            description=self._line("description").value,
-            tags=split_tags(tags.value) if tags.is_touched else self._start.tags,
-            owner=(owner.value or None) if owner.is_touched else self._start.owner,
-            rotation=self._interval(rotation.value) if rotation.is_touched else self._start.rotation,
-            custom=self._custom(),
-        )
+        typed = {box.id: box.value for box in self.query(LineInput) if box.is_touched}
+        metadata = replace(self._start, type=self._type(), custom=self._custom())
+        if (text := typed.get("metadata-description")) is not None:
+            metadata = replace(metadata, description=text)
+        if (text := typed.get("metadata-tags")) is not None:
+            metadata = replace(metadata, tags=split_tags(text))
+        if (text := typed.get("metadata-owner")) is not None:
+            metadata = replace(metadata, owner=text or None)
+        if (text := typed.get("metadata-rotation")) is not None:
+            metadata = replace(metadata, rotation=self._interval(text))
+        return metadata
+
+    def _type(self) -> SecretType:
+        chosen = [select.value for select in self.query("#metadata-type").results(Select)]
+        return next((kind for kind in chosen if isinstance(kind, SecretType)), self._start.type)
 
     def _line(self, name: str) -> LineInput:
         return self.query_one(f"#metadata-{name}", LineInput)
@@ -151,6 +174,8 @@ class MetadataDialog(ChangeForm):
         return parse_duration(text.strip()) if text.strip() else None
 
     def _custom(self) -> MappingProxyType[str, str]:
+        if MetadataField.CUSTOM not in self._keeps:
+            return MappingProxyType({**self._start.custom})
         pairs: dict[str, str] = {}
         for row in self.query(CustomRow):
             key = row.key.value
@@ -187,8 +212,9 @@ class MetadataDialog(ChangeForm):
                 return True
         if self._start != self._metadata or any(box.is_touched for box in self.query(LineInput)):
             return True
-        kind = self.query_one("#metadata-type", Select).value
-        return kind != self._metadata.type or len(self.query(CustomRow)) != len(self._metadata.custom)
+        if self._type() != self._metadata.type:
+            return True
+        return MetadataField.CUSTOM in self._keeps and len(self.query(CustomRow)) != len(self._metadata.custom)
 
     def show_values(self, shown: bool) -> None:
         """Metadata is never masked."""
@@ -199,6 +225,9 @@ class MetadataDialog(ChangeForm):
         await self.action_dialog_add_field()
 
     async def action_dialog_add_field(self) -> None:
+        if MetadataField.CUSTOM not in self._keeps:
+            self.show_error("This store keeps no custom metadata.")
+            return
         row = CustomRow()
         await self.query_one("#metadata-custom", Vertical).mount(row)
         row.key.focus()
@@ -206,7 +235,7 @@ class MetadataDialog(ChangeForm):
     @on(Button.Pressed, ".custom-remove")
     async def _remove_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        self._line("rotation").focus()
+        self.query_one("#metadata-add").focus()
         if isinstance(event.button.parent, CustomRow):
             await event.button.parent.remove()
 

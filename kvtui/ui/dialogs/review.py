@@ -29,7 +29,7 @@ class Decision(StrEnum):
 class ReviewDialog(DiffDialogBase[Decision]):
     """Returns whether to apply or to stage; None goes back. before: the secret as it is, None where there is none.
     settings: what is set for it now, where that is to be changed. ordered: whether its store keeps the order of keys.
-    lacks: what cannot be done at its path, with the reasons."""
+    lacks: what cannot be done at its path, with the reasons. caution: what else to know of it."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class ReviewDialog(DiffDialogBase[Decision]):
         settings: Retention | None = None,
         ordered: bool = True,
         lacks: Mapping[Capability, str] = MappingProxyType({}),
+        caution: str = "",
         reveal_seconds: float = REVEAL_SECONDS,
         disclose: Callable[[], None] | None = None,
     ) -> None:
@@ -46,13 +47,16 @@ class ReviewDialog(DiffDialogBase[Decision]):
         if settings is not None and change.retention is not None:
             metadata += compare_retention(settings, change.retention)
         super().__init__("Review", "Apply", fields, metadata, reveal_seconds=reveal_seconds, disclose=disclose)
-        self._change, self._before, self._lacks = change, before, lacks
+        self._change, self._before, self._lacks, self._caution = change, before, lacks, caution
 
     def on_unmount(self) -> None:
         del self._change, self._before
 
     def body(self) -> Iterable[Widget]:
-        yield Static(summary(self._change, self._lacks), id="review-summary", markup=False)
+        said = summary(self._change, self._lacks)
+        if self._caution:
+            said += Content.styled(f" {show(self._caution).plain}", "$text-warning")
+        yield Static(said, id="review-summary", markup=False)
         yield self.diff
 
     def more_buttons(self) -> Iterable[Button]:
@@ -89,8 +93,8 @@ def summary(change: Change, lacks: Mapping[Capability, str] = MappingProxyType({
     """What will happen to which path and version, and what keeps others' changes from being lost where it is not a
     version check."""
     match change.op:
-        case Op.SET if Capability.CHECK_AND_SET in lacks and Capability.VERSIONS in lacks:
-            return _without_versions(change, is_read_again=Capability.REREAD not in lacks)
+        case Op.SET if Capability.CHECK_AND_SET in lacks:
+            return _unchecked(change, lacks)
         case Op.SET if change.base_version == 0:
             return say("Create [b]$path[/b], version 1.", path=change.path)
         case Op.SET if change.base_version is not None:
@@ -105,14 +109,15 @@ def summary(change: Change, lacks: Mapping[Capability, str] = MappingProxyType({
             return show(change.describe()) + Content(".")
 
 
-def _without_versions(change: Change, *, is_read_again: bool) -> Content:
-    if change.base_version == 0:
+def _unchecked(change: Change, lacks: Mapping[Capability, str]) -> Content:
+    if Capability.VERSIONS not in lacks:
+        what = summary(change)
+    elif change.base_version == 0:
         what = say("Create [b]$path[/b].", path=change.path)
     else:
         what = say("Write [b]$path[/b]. No versions are kept here: what is there now is gone then.", path=change.path)
-    check = (
-        "It is read again just before; a change by somebody else in that moment would be overwritten."
-        if is_read_again
-        else "Nothing notices what somebody else writes meanwhile."
-    )
+    if Capability.READ in lacks:
+        check = "Values cannot be read back here: what is there is neither compared nor brought back."
+    else:
+        check = "It is read again just before; a change by somebody else in that moment would be overwritten."
     return what + Content(f" {check}")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from textual import on
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Select, Static
+from textual.widgets import Button, Checkbox, Select, Static
 
 from kvtui.domain.value import SecretValue
 from kvtui.services.generator import Recipe, formula
+from kvtui.ui.dialogs.rotate import There
 from kvtui.ui.dialogs.rows import RowsDialog
-from kvtui.ui.show import say, show_name
+from kvtui.ui.show import say, show, show_name
 from kvtui.ui.widgets.field_form import FormRow
 from kvtui.ui.widgets.row_list import Row, RowList
 
@@ -23,14 +25,16 @@ _USUAL = ("password", "value", "token", "secret", "key", "api_key")
 
 @dataclass(frozen=True, slots=True)
 class BatchRotation:
-    """Which field of which path, and how each new value is made."""
+    """Which field of which path, how each new value is made, and whether the server rotates, which may make it."""
 
     targets: Sequence[tuple[str, str]]
     recipe: Recipe
+    there: bool = False
 
 
 class BatchRotateDialog(RowsDialog[BatchRotation]):
-    """secrets: the names of the fields of each path. One field is rotated; where there are several, the chosen one."""
+    """secrets: the names of the fields of each path. One field is rotated; where there are several, the chosen one.
+    there: what the server can do by itself. cautions: by path, what else to know of it."""
 
     SAFE = True
     DEFAULT_CSS = """
@@ -40,8 +44,16 @@ class BatchRotateDialog(RowsDialog[BatchRotation]):
     }
     """
 
-    def __init__(self, secrets: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        secrets: Mapping[str, Sequence[str]],
+        *,
+        there: There = There.NOTHING,
+        unread: bool = False,
+        cautions: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__("Rotate", "Rotate", wide=True)
+        self._there, self._unread, self._cautions = there, unread, cautions
         self._secrets = secrets
         self._recipe = Recipe()
         several = [name for names in secrets.values() if len(names) > 1 for name in names]
@@ -50,13 +62,17 @@ class BatchRotateDialog(RowsDialog[BatchRotation]):
 
     def body(self) -> Iterable[Widget]:
         count = str(len(self._secrets))
-        yield Static(say("Give [b]$count[/b] secrets a new value each. The old versions stay.", count=count))
+        after = "Values cannot be read back here: nothing is compared." if self._unread else "The old versions stay."
+        yield Static(say("Give [b]$count[/b] secrets a new value each. $after", count=count, after=after))
         if self._choices:
             options = [(show_name(name), index) for index, name in enumerate(self._choices)]
             yield FormRow("Field", Select(options, value=0, allow_blank=False, compact=True, id="batch-field"))
         yield FormRow(
             "Recipe", Static(id="batch-formula", markup=False), Button(Content("Change recipe"), id="batch-recipe")
         )
+        if self._there is not There.NOTHING:
+            words = "On the server, which makes the values" if self._there is There.MAKES else "On the server"
+            yield FormRow("", Checkbox(Content(words), id="batch-there", compact=True))
         yield RowList(id="rows")
 
     def on_mount(self) -> None:
@@ -73,7 +89,8 @@ class BatchRotateDialog(RowsDialog[BatchRotation]):
         return names[0] if len(names) == 1 else self._field
 
     def result(self) -> BatchRotation:
-        return BatchRotation([(path, self.field_of(path)) for path in self._secrets], self._recipe)
+        there = any(box.value for box in self.query("#batch-there").results(Checkbox))
+        return BatchRotation([(path, self.field_of(path)) for path in self._secrets], self._recipe, there)
 
     def _draw(self) -> None:
         self.query_one("#batch-formula", Static).update(Content(formula(self._recipe)))
@@ -82,7 +99,10 @@ class BatchRotateDialog(RowsDialog[BatchRotation]):
             field = self.field_of(path)
             left = Content.styled("has no such field: left", "$text-warning")
             remark = show_name(field) if field in names else left
-            rows.append(Row(path, [Content.assemble(show_name(path).stylize("bold"), "  ", remark)]))
+            lines = [Content.assemble(show_name(path).stylize("bold"), "  ", remark)]
+            if caution := self._cautions.get(path):
+                lines.append(Content("  ") + show(caution).stylize("$text-warning"))
+            rows.append(Row(path, lines))
         self.rows.set_rows(rows)
         self.show_height(len(rows), beside=12)
 

@@ -268,6 +268,17 @@ class Browsing(Watching):
         else:
             self.say(f"{'Bookmarked' if added else 'No longer bookmarked:'} {path}.")
 
+    def action_tree_forget(self) -> None:
+        self._forget(self.at_cursor[0])
+
+    def action_tree_forget_all(self) -> None:
+        self._forget(None)
+
+    def _forget(self, path: str | None) -> None:
+        from kvtui.ui.screens.forgetting import ask_to_forget  # noqa: PLC0415 - few stores need it
+
+        ask_to_forget(self, path)
+
     def cancel_work(self) -> bool:
         """Cancel whatever can be cancelled; True when something was. Bulk work ends after the item it is at."""
         if self.bulk_running and not self.bulk_stopped:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import fields, replace
 from functools import partial
@@ -20,14 +20,13 @@ from kvtui.domain.errors import (
     PermissionDenied,
 )
 from kvtui.domain.metadata import UNSET, MetadataPatch
-from kvtui.domain.secret import EntryKind, Secret, Version, VersionState
+from kvtui.domain.secret import EntryKind, Outline, Secret, Version, VersionState
 from kvtui.domain.value import Fields
 from kvtui.services.changes import Applied, Change, Op, is_up_to_date, prepared_on
 from kvtui.services.journal import Act
 from kvtui.ui.screens.reading import Reading
 
 if TYPE_CHECKING:
-    from kvtui.domain.retention import Retention
     from kvtui.ui.widgets.tree_rows import TreeRows
 
 
@@ -53,6 +52,8 @@ class Changing(Reading):
 
     async def _read_if_there(self, path: str, version: int | None = None) -> Secret | None:
         try:
+            if not self.session.can(Capability.READ):
+                return unread(await self.call(self.session.backend.outline, path))
             return await self.call(self.session.backend.read, path, version)
         except (NotFound, InvalidPath):  # a half-typed path is none yet
             return None
@@ -76,8 +77,11 @@ class Changing(Reading):
             await self.review_staged(staged)
 
     async def newest(self) -> Secret:
-        """The newest version of the selected secret, read again; what is edited is what is there now."""
+        """The newest version of the selected secret, read again; what is edited is what is there now. Without fields
+        where no value is ever given back."""
         secret = await self.selected()
+        if not self.session.can(Capability.READ):
+            return unread(await self.call(self.session.backend.outline, secret.path))
         newest = await self.call(self.session.backend.read, secret.path)
         if newest.version.state is not VersionState.LIVE:
             raise InvalidInput(
@@ -131,8 +135,7 @@ class Changing(Reading):
         draft = None
         if staged is not None and (staged.metadata or staged.retention):
             draft = Change(Op.META, newest.path, metadata=staged.metadata, retention=staged.retention)
-        secret = Secret(newest.path, newest.version, {}, newest.metadata, newest.current)
-        await self._metadata_form(secret, draft)
+        await self._metadata_form(unread(newest), draft)
 
     async def _metadata_form(self, secret: Secret, draft: Change | None) -> None:
         from kvtui.services.describing import describe  # noqa: PLC0415 - forms load when first asked for
@@ -151,6 +154,7 @@ class Changing(Reading):
             draft,
             settings=known.retention,
             fits=self._fits,
+            keeps=self.session.info().metadata_fields,
         )
         self.app.push_screen(dialog, done)
 
@@ -165,23 +169,19 @@ class Changing(Reading):
 
     def review(self, change: Change, before: Secret | None) -> None:
         """Show what will happen; apply, stage, or go back."""
-        change = prepared_on(change, before)
-        if self.session.info().varies or change.retention:
-            self.work(partial(self._review_there, change, before), "form", "review")
-        else:
-            self._review(change, before, {}, None)
+        self.work(partial(self._review, prepared_on(change, before), before), "form", "review")
 
-    async def _review_there(self, change: Change, before: Secret | None) -> None:
+    async def _review(self, change: Change, before: Secret | None) -> None:
+        backend, settings = self.session.backend, None
         try:
-            settings = await self.call(self.session.backend.retention, change.path) if change.retention else None
+            caution = await self.call(backend.caution, change.path)
+            if change.retention:
+                settings = await self.call(backend.retention, change.path)
         except KvtuiError:
             self.edit_again(change, before)  # what was typed is not lost
             raise
-        self._review(change, before, await self.what_lacks(change.path), settings)
+        lacks = await self.what_lacks(change.path)
 
-    def _review(
-        self, change: Change, before: Secret | None, lacks: Mapping[Capability, str], settings: Retention | None
-    ) -> None:
         from kvtui.ui.dialogs.review import Decision, ReviewDialog  # noqa: PLC0415
 
         def decided(decision: Decision | None) -> None:
@@ -200,6 +200,7 @@ class Changing(Reading):
             settings=settings,
             ordered=self.session.info().keeps_order,
             lacks=lacks,
+            caution=caution,
             reveal_seconds=self.ui.reveal_seconds,
             disclose=self.disclosing(before),
         )
@@ -335,6 +336,11 @@ class Changing(Reading):
             where = "Nothing of that kind is in it." if chosen else "No secret is selected."
             raise InvalidInput(where, hint="Put the cursor on a secret, or mark some with space.")
         return sorted(found)
+
+
+def unread(outline: Outline) -> Secret:
+    """What is known of a secret whose values cannot be read."""
+    return Secret(outline.path, outline.version, {}, outline.metadata, outline.current)
 
 
 class LiveSecrets:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from kvtui.domain import codec
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.secret import VersionState
 from kvtui.domain.value import Fields, SecretValue
@@ -45,7 +46,8 @@ class Lending:
 
         leases = await self.screen.call(self._leases.all)
         refused = "This store is only read, so nothing is issued." if self.screen.session.info().read_only else ""
-        self.screen.app.push_screen(LeasesDialog(leases, self.screen.kvtui.now, refused), self._lease_wanted)
+        fixed = self.screen.session.why_not(Capability.RENEW_LEASES)
+        self.screen.app.push_screen(LeasesDialog(leases, self.screen.kvtui.now, refused, fixed), self._lease_wanted)
 
     def _lease_wanted(self, wanted: Wanted | None) -> None:
         if wanted is None:
@@ -77,8 +79,10 @@ class Lending:
             end=f"{end:%Y-%m-%d %H:%M:%S}Z" if end else "it is revoked",
             id=issued.lease.id,
         )
+        renews = self.screen.session.can(Capability.RENEW_LEASES)
+        after = "I lists, renews and revokes it." if renews else "I lists it."
         self._show_once("Issued", facts, issued.lease.role, issued.fields)
-        self.screen.say(note or f"Issued {issued.lease.role}. I lists, renews and revokes it.", failed=bool(note))
+        self.screen.say(note or f"Issued {issued.lease.role}. {after}", failed=bool(note))
 
     async def _renew(self, lease: Lease) -> None:
         renewed = await self.screen.call(self._leases.renew, lease.id)

@@ -362,8 +362,8 @@ class Showing(Workbench):
 
     def why_not(self, action: Action) -> str:
         """Why an action is greyed here; empty when it can be done."""
-        if action.id.startswith("path."):
-            return "" if self.session.remembers else "This store lists what is in it; nothing is remembered."
+        if action.id.startswith("tree.forget"):
+            return "" if self.session.remembers else "Nothing is remembered: this store lists."
         if action.reads and (reason := self._lacking(Capability.READ, action)):
             return reason
         if action.needs is None or not (reason := self._lacking(action.needs, action)):

@@ -1,0 +1,278 @@
+"""Stores that cannot do everything: what they cannot is greyed with the reason, what they can has the same keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from kvtui.backends.contract import Backend
+from kvtui.backends.memory import MemoryBackend
+from kvtui.clipboard import CopyResult
+from kvtui.domain.value import SecretValue
+from kvtui.ui.screens.main import MainScreen
+from tests.support.variants import SEARCHING, UNLISTED, WRITE_ONLY, stores, use
+from tests.ui.conftest import Running, Screen
+
+
+def two(backend: Backend) -> None:
+    backend.write("app/key", {"value": SecretValue("one")})
+    backend.write("app/other", {"value": SecretValue("two")})
+
+
+def stored(screen: Screen, path: str, field: str = "value") -> object:
+    """What is in the store behind the screen, whoever may read it."""
+    return MemoryBackend(stores()[str(screen.session.profile.settings["name"])]).read(path).fields[field].reveal()
+
+
+# -- values that are never given back
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, WRITE_ONLY)
+
+
+@pytest.mark.usefixtures("unread")
+async def test_fields_say_that_they_cannot_be_read_instead_of_masking_them(running: Running) -> None:
+    async with running(contents=two) as screen:
+        text = await screen.go_to("app/key")
+        assert "Values cannot be read back here." in text
+        assert "This memory store cannot read values." in text
+        assert "••••" not in text
+
+
+@pytest.mark.usefixtures("unread")
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [
+        ("r", "Reveal"),
+        ("R", "Reveal all"),
+        ("y", "Copy"),
+        ("E", "Edit in $EDITOR"),
+        ("=", "Diff"),
+        ("C", "Copy to…"),
+        ("m", "Move or rename"),
+    ],
+)
+async def test_what_would_take_values_out_is_refused_with_the_reason(running: Running, key: str, title: str) -> None:
+    async with running(contents=two) as screen:
+        await screen.go_to("app/key")
+        text = await screen.press({"=": "equals_sign"}.get(key, key))
+        assert f"{title}: This memory store cannot read values." in text
+        assert isinstance(screen.app.screen, MainScreen)
+
+
+@pytest.mark.usefixtures("unread")
+async def test_an_edit_is_a_new_value_that_is_typed_and_nothing_takes_it_back(running: Running) -> None:
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("e")
+        text = await screen.press("ctrl+s")
+        assert "There is no new value." in text
+        await screen.type("typed")
+        text = await screen.press("ctrl+s")
+        assert "Review" in text
+        assert "neither compared nor brought back" in text.replace("\n", " ")
+        text = await screen.press("ctrl+s")
+        assert "Wrote" in text
+        assert "u takes it back" not in text
+        assert stored(screen, "app/key") == "typed"
+
+
+@pytest.mark.usefixtures("unread")
+async def test_somebody_who_deleted_it_meanwhile_is_noticed(running: Running) -> None:
+    async with running(contents=two) as screen:
+        await screen.go_to("app/key")
+        await screen.press("e")
+        await screen.type("typed")
+        await screen.press("ctrl+s")
+        screen.backend.delete("app/key")
+        text = await screen.press("ctrl+s")
+        assert "Conflict" in text
+        assert not list(MemoryBackend(stores()[str(screen.session.profile.settings["name"])]).list("app").entries)[1:]
+
+
+@pytest.mark.usefixtures("unread")
+async def test_a_new_secret_is_made_and_rotated_without_being_read(running: Running) -> None:
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.press("n")
+        await screen.type("new")  # in the folder under the cursor
+        await screen.press("tab")
+        await screen.type("fresh")
+        await screen.press("ctrl+s", "ctrl+s")
+        assert stored(screen, "app/new") == "fresh"
+        text = await screen.press("o")
+        assert "Values cannot be read back here: nothing is compared" in text
+        text = await screen.press("ctrl+s")
+        assert "gives no value back" in text
+        assert stored(screen, "app/new") != "fresh"
+
+
+@pytest.mark.usefixtures("unread")
+async def test_copy_as_gives_what_holds_no_value_and_greys_what_does(running: Running) -> None:
+    async with running(contents=two) as screen:
+        await screen.go_to("app/key")
+        text = await screen.press("Y")
+        assert "value (This memory store cannot read values.)" in text
+        assert "reference {vault, key}" in text
+        assert "reference kv://" in text
+
+
+class Named(MemoryBackend):
+    def references(self, path: str, field: str | None = None) -> Sequence[str]:
+        vault, _, key = path.partition("/")
+        return (f'{{"vault": "{vault}", "key": "{key}"}}', f"far+kv://{path}#{field}")
+
+
+async def test_copy_as_has_the_references_of_the_store_each_once(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, {}, made=Named)
+    async with running(contents=two) as screen:
+        await screen.go_to("app/key")
+        text = await screen.press("Y")
+        assert "reference far+kv://app/key#value" in text
+        assert text.count("vault") == 1
+        await screen.type("far")
+        assert "reference kv" not in await screen.settle()
+        copied: list[bytes] = []
+
+        def copy(data: bytes) -> CopyResult:
+            copied.append(data)
+            return CopyResult("test", verified=True, message="copied")
+
+        monkeypatch.setattr(screen.app, "copy", copy)
+        await screen.press("enter")
+        assert copied == [b"far+kv://app/key#value"]
+
+
+# -- rotation by the store
+
+
+async def test_the_server_makes_the_value_where_it_does_that(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, UNLISTED)
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("o")
+        select = screen.app.screen.query_one("#rotate-source")
+        select.focus()
+        text = await screen.press("enter", "down", "down", "enter")
+        assert "On the server: it makes the value" in text
+        assert "Recipe" not in text
+        text = await screen.press("ctrl+s")
+        assert "Rotated value on the server: version 2. The store made the new value." in text
+        assert stored(screen, "app/key") != "one"
+        assert screen.backend.read("app/key").current == 2
+
+
+async def test_marked_secrets_are_rotated_by_the_server(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, SEARCHING)
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("space", "space")
+        await screen.press("o")
+        screen.app.screen.query_one("#batch-there").focus()
+        assert "On the server" in await screen.press("space")
+        text = await screen.press("ctrl+s")
+        assert "2 of 2 done." in text
+        assert "takes them back" not in text
+        assert [entry.act for entry in screen.backend.audit("app").events[:2]] == ["write", "write"]
+        assert stored(screen, "app/other") != "two"
+
+
+# -- metadata
+
+
+async def test_only_metadata_that_is_kept_is_offered_and_goes_with_a_value_where_it_must(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, UNLISTED)
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        text = await screen.press("i")
+        assert "takes metadata only together with a new value: e has both." in text
+        text = await screen.press("e")
+        assert "Owner" in text
+        assert "Rotation" in text
+        assert "Tags" not in text
+        screen.app.screen.query_one("#edit-owner").focus()
+        await screen.type("ann")
+        await screen.press("ctrl+s", "ctrl+s")
+        secret = screen.backend.read("app/key")
+        assert (secret.metadata.owner, secret.current, secret.fields["value"].reveal()) == ("ann", 2, "one")
+
+
+async def test_the_form_of_metadata_names_what_is_not_kept(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kvtui.domain.metadata import MetadataField
+
+    use(monkeypatch, {"metadata_fields": {MetadataField.DESCRIPTION}})
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        text = await screen.press("i")
+        assert "This store keeps no tags." in text
+        assert "This store keeps no owner." in text
+        assert "Add custom" not in text
+        await screen.type("known")
+        await screen.press("ctrl+s", "ctrl+s")
+        assert screen.backend.metadata("app/key").description == "known"
+
+
+# -- leases, cautions
+
+
+async def test_leases_that_nobody_can_renew_say_so(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, UNLISTED)
+    async with running(contents=two, size=(120, 30)) as screen:
+        text = await screen.press("I")
+        assert "None can be renewed or revoked: This memory store cannot renew and revoke them." in text
+        assert screen.app.screen.query_one("#lease-revoke").disabled
+
+
+class Managed(MemoryBackend):
+    def caution(self, path: str) -> str:
+        return f"A configuration manages {path}." if path.startswith("app/") else ""
+
+
+async def test_what_is_to_be_known_of_a_place_is_said_before_it_is_changed(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, {}, made=Managed)
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("e")
+        await screen.type("more")
+        assert "A configuration manages app/key." in await screen.press("ctrl+s")
+        await screen.press("escape", "escape", "escape")
+        assert "A configuration manages app/key." in await screen.press("o")
+        await screen.press("escape")
+        assert "A configuration manages" in await screen.press("d")
+
+
+# -- remembered paths
+
+
+async def test_one_remembered_path_is_forgotten_and_any_is_reached_by_typing_it(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, UNLISTED)
+    async with running(contents=two, size=(120, 30)) as screen:
+        text = await screen.go_to("app/key")
+        assert "other" in text
+        await screen.press("colon")
+        await screen.type("forget this")
+        assert "Forget app/key" in await screen.press("enter")
+        text = await screen.press("ctrl+s")
+        assert "Forgot 1 path." in text
+        assert "• key" not in text
+        assert "• other" in text
+        text = await screen.go_to("app/key")
+        assert "• key" in text
+        assert screen.backend.read("app/key").current == 1
+
+
+async def test_a_store_that_lists_has_nothing_to_forget(running: Running) -> None:
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.press("colon")
+        text = await screen.type("forget remembered")
+        assert "Nothing is remembered" in text
