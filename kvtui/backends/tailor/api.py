@@ -224,6 +224,10 @@ class TailorApi:
             answer = self._send(method, message)
             if answer.ok:
                 return _message(answer)
+        except Unanswered as error:
+            if not error.may_have_arrived:
+                raise
+            raise _unknown(error.message) from None
         except Unreadable as error:
             raise _unknown(error.message) from None
         named = _named(answer)
