@@ -90,6 +90,8 @@ class Access:
         headers = request.headers
         if not self.is_on or "cf-access-jwt-assertion" in headers:
             return headers
+        if token := headers.get("cf-access-token"):  # of somebody, from cloudflared
+            return {**headers, "cf-access-jwt-assertion": token}
         known = self.service_tokens.get(headers.get("cf-access-client-id", ""))
         if known is not None and known.credentials.client_secret == headers.get("cf-access-client-secret"):
             assertion = self.assertion(common_name=known.credentials.client_id, sub="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import unquote
 
 from tests.doubles.worker.script import ScriptError
 
@@ -40,8 +41,9 @@ class Bindings:
         self.stored[key] = value
 
     def delete(self, key: str) -> None:
-        """`key` goes into a URL as it is, so what follows a ? or # is lost. Raises ScriptError."""
-        key = key.partition("#")[0].partition("?")[0]
+        """`key` goes into a URL as it is, so what follows a ? or # is lost, as are spaces at its end; `\\` is `/`, and
+        `%41` is `A`. Raises ScriptError."""
+        key = unquote(key.partition("#")[0].partition("?")[0].rstrip(" ").replace("\\", "/"))
         if self.delete_error:
             raise ScriptError(self.delete_error)
         if key not in self.stored:
