@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable, Unsupported
+from kvtui.domain.errors import (
+    AuthenticationRequired,
+    KvtuiError,
+    Locked,
+    NotFound,
+    Unavailable,
+    Undisclosed,
+    Unsupported,
+)
 from kvtui.domain.secret import (
     Entry,
     EntryKind,
@@ -76,6 +84,8 @@ def read_many(backend: Backend, wanted: Iterable[str]) -> Iterator[Found]:
     for path in wanted:
         try:
             secret = backend.read(path)
+        except Undisclosed as error:  # whoever carries values away must be told of it
+            yield Found(path, error=error)
         except NotFound:
             yield Found(path)
         except (Locked, AuthenticationRequired):

@@ -19,7 +19,7 @@ from kvtui.backends.not_found import missing_folder
 from kvtui.backends.one_by_one import walk_below
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
-from kvtui.domain.errors import NotFound
+from kvtui.domain.errors import NotFound, PermissionDenied
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import Retention
 from kvtui.domain.secret import (
@@ -233,5 +233,5 @@ class _Noticing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:
             self._names.add(self._path)
-        elif isinstance(error, NotFound) and self._version is None:
+        elif isinstance(error, NotFound) and not isinstance(error, PermissionDenied) and self._version is None:
             self._names.drop(self._path)

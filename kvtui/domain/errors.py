@@ -10,6 +10,7 @@ makes sense. None of them ever holds a value, a token or a response body: they a
      +- InvalidPath           no path can look like this
      +- InvalidInput          any other input that cannot be used as it is
      +- PermissionDenied      the store, the profile (read-only) or the file system refuses
+     |   +- Undisclosed       refused, or nothing there: the store does not tell which; a NotFound too
      +- AuthenticationRequired  not signed in
      |   +- WrongCredential   a passphrase, key file or recovery key that opens nothing
      +- Locked                the vault is locked
@@ -82,6 +83,10 @@ class InvalidInput(KvtuiError):
 
 class PermissionDenied(KvtuiError):
     kind = "PermissionDenied"
+
+
+class Undisclosed(PermissionDenied, NotFound):
+    """What may be missing may be written. Scripts see PermissionDenied, which is never less than the truth."""
 
 
 class AuthenticationRequired(KvtuiError):

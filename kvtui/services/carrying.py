@@ -49,8 +49,9 @@ def carry(
 
     Raises AlreadyExists, Conflict, InvalidInput, Unsupported, NotFound, Corrupt; the source is as it was then."""
     paths.check_new(to)
-    if _is_named_twice(source, path, target, to):
-        raise InvalidInput("Source and target are the same.", hint="Choose another path.", path=to)
+    _refuse_one_name(source, path, target, to)
+    if move and not source.info().read_only and not {C.DELETE, C.DESTROY} & abilities(source, path):
+        raise Unsupported(source.why_not(C.DELETE, path), capability=C.DELETE.value, hint="Copy it instead.", path=path)
     packed = pack(source, path)
     parcel = prepare(packed, target, to, overwrite=overwrite)
     if move and not lossy:
@@ -72,16 +73,19 @@ def prepare(packed: Packed, target: Backend, to: str, *, overwrite: bool) -> Par
 
 def begun(source: Backend, path: str, target: Backend, to: str) -> tuple[int, int]:
     """How many versions of a secret a run that was ended has left in the target, and of how many. Nothing is written.
-    Raises AlreadyExists where something else is there, and as `fit`."""
+    Raises AlreadyExists where something else is there, InvalidInput where that is the secret itself, and as `fit`."""
+    _refuse_one_name(source, path, target, to)
     parcel = prepare(pack(source, path), target, to, overwrite=False)
     return _begun(parcel, target, to), len(parcel.versions)
 
 
-def _is_named_twice(source: Backend, path: str, target: Backend, to: str) -> bool:
+def _refuse_one_name(source: Backend, path: str, target: Backend, to: str) -> None:
+    """Raise InvalidInput where both name the same secret of one store."""
     if path != to:
-        return False
+        return
     here, there = source.info(), target.info()
-    return source is target or (here.kind, here.location) == (there.kind, there.location)
+    if source is target or (here.kind, here.location) == (there.kind, there.location):
+        raise InvalidInput("Source and target are the same.", hint="Choose another path.", path=to)
 
 
 def _refuse_losses(source: Backend, packed: Packed, parcel: Parcel) -> None:

@@ -216,7 +216,8 @@ def _unwritten(
     """What takes a write back: the values before as the next version, or in place of these where there are none."""
     path, number, written = change.path, version.number, _digest(change.fields or {})
     if before is None:
-        return Change(Op.DELETE, path, base_version=number, basis=written)
+        can_go = backend.can(Capability.DELETE, path)
+        return Change(Op.DELETE, path, base_version=number, basis=written) if can_go else None
     if backend.can(Capability.VERSIONS, path) and number != before.current + 1:
         return None  # somebody wrote between
     if before.version.state is not VersionState.LIVE:

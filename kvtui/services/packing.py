@@ -41,6 +41,8 @@ class Packed:
     versions: tuple[StoredVersion, ...]
     retention: Retention
     current: int
+    lost: tuple[Loss, ...] = ()
+    """What its store does not give away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,16 @@ def pack(source: Backend, path: str) -> Packed:
         versions = tuple(_stored(source, path, version) for version in source.versions(path))
         if not versions:  # settings for a path where nothing was written yet
             raise NotFound("It has no versions yet.", hint="There is nothing to carry.", path=path)
-        return Packed(path, source.metadata(path), versions, retention, versions[-1].version.number)
+        lost: list[Loss] = []
+        if C.METADATA in can:
+            metadata = source.metadata(path)
+        else:
+            metadata = Metadata()
+            lost.append(Loss(f"What is known about it does not arrive: {source.why_not(C.METADATA, path)}"))
+        oldest = versions[0].version.number
+        if source.info().probes_versions and oldest > 1:
+            lost.append(Loss(f"Versions before {oldest} do not arrive, if there are any: they are not looked for."))
+        return Packed(path, metadata, versions, retention, versions[-1].version.number, tuple(lost))
     secret = source.read(path)
     stored = StoredVersion(
         replace(secret.version, numbered=True), secret.fields if secret.version.state is LIVE else None
@@ -102,7 +113,7 @@ def fit(packed: Packed, target: Backend, to: str) -> Parcel:
     """What of it the target can hold where nothing is yet. Raises InvalidInput, Unsupported for values it cannot keep,
     NotFound where there is nothing to carry at all."""
     can = abilities(target, to)
-    lost = _unchecked(can)
+    lost = [*packed.lost, *_unchecked(can)]
     versions = _readable(packed, lost)
     whole = C.HISTORY in can
     if not whole:
@@ -121,7 +132,7 @@ def fit(packed: Packed, target: Backend, to: str) -> Parcel:
 def fit_over(packed: Packed, target: Backend, to: str) -> Parcel:
     """The newest values as the next version of what is there, whose settings stay. Raises as `fit`."""
     can = abilities(target, to)
-    lost = _unchecked(can)
+    lost = [*packed.lost, *_unchecked(can)]
     newest = packed.versions[-1]
     fields = newest.fields
     if newest.version.state is not LIVE or fields is None:
@@ -180,7 +191,8 @@ def _newest(packed: Packed, versions: tuple[StoredVersion, ...], lost: list[Loss
     if newest.version.state is not LIVE or newest.fields is None:
         raise _not_live(packed)
     if len(versions) > 1:
-        lost.append(Loss(f"The target keeps one version: {len(versions) - 1} older ones do not arrive."))
+        older = "1 older one does" if len(versions) == 2 else f"{len(versions) - 1} older ones do"
+        lost.append(Loss(f"The target keeps one version: {older} not arrive."))
     return (replace(newest, version=replace(newest.version, number=1)),)
 
 

@@ -14,10 +14,10 @@ def kind_of(backend: Backend, path: str) -> EntryKind:
     problem: NotFound | PermissionDenied = NotFound("There is no such path here.", hint=hint, path=path)
     try:
         backend.outline(path)
-    except NotFound:
-        pass
     except PermissionDenied as error:
         problem = error
+    except NotFound:
+        pass
     else:
         return EntryKind.SECRET
     try:

@@ -12,9 +12,9 @@ from kvtui.backends.memory import MemoryBackend, MemoryStore
 from kvtui.backends.memory.backend import ALL
 from kvtui.backends.remembering import NOTE, RememberingBackend
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import Locked, NotFound
+from kvtui.domain.errors import Locked, NotFound, Undisclosed
 from kvtui.domain.metadata import Metadata
-from kvtui.domain.secret import EntryKind, History, StoredVersion, Version
+from kvtui.domain.secret import EntryKind, History, Secret, StoredVersion, Version
 from kvtui.domain.value import SecretValue
 from kvtui.testing import BackendConformance
 
@@ -187,3 +187,17 @@ def test_whatever_names_a_path_is_noticed_or_has_no_need_to_be(name: str) -> Non
         needless = {"can", "why_not", "check", "place", "caution", "references", "audit"}
         needless |= {"retention", "write_retention"}
         assert name in vars(RememberingBackend) or name in needless
+
+
+def test_a_refusal_forgets_nothing_even_where_perhaps_nothing_is_there() -> None:
+    class Closed(MemoryBackend):
+        def read(self, path: str, version: int | None = None) -> Secret:
+            raise Undisclosed("Denied, or nothing there.", path=path)
+
+    names = InMemory("app/db")
+    store = RememberingBackend(Closed(capabilities=UNLISTED), names)
+    with pytest.raises(Undisclosed):
+        store.read("app/db")
+    (found,) = store.read_many(["app/db"])
+    assert isinstance(found.error, Undisclosed)
+    assert names.known == ["app/db"]

@@ -20,6 +20,7 @@ from kvtui.domain.errors import (
     PermissionDenied,
     RateLimited,
     Unavailable,
+    Undisclosed,
 )
 from tests.doubles.server import Double, Fault, Reply, Seen
 from tests.doubles.trust import TrustDouble, error_reply
@@ -30,7 +31,7 @@ VALUE = "SENTINEL-value"
 WORDS: dict[int, tuple[type[KvtuiError], str]] = {
     400: (InvalidInput, "invalid_request"),
     401: (AuthenticationRequired, "unauthorized"),
-    403: (PermissionDenied, "forbidden"),
+    403: (Undisclosed, "forbidden"),
     404: (NotFound, "No such secret"),
     429: (RateLimited, "fewer requests"),
     500: (Unavailable, "internal_error"),

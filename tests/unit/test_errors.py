@@ -10,8 +10,10 @@ from kvtui.domain.errors import (
     Conflict,
     KvtuiError,
     NotFound,
+    PermissionDenied,
     RateLimited,
     Unavailable,
+    Undisclosed,
     Unsupported,
     WrongCredential,
 )
@@ -73,3 +75,10 @@ def test_what_is_unsupported_names_the_capability() -> None:
 def test_a_wrong_credential_is_seen_as_not_authenticated() -> None:
     assert issubclass(WrongCredential, AuthenticationRequired)
     assert WrongCredential.kind == "AuthenticationRequired"
+
+
+def test_what_is_not_told_is_denied_to_scripts_and_perhaps_missing_to_us() -> None:
+    error = Undisclosed("Denied, or nothing there.", hint="Check the path.", path="app/db")
+    assert isinstance(error, NotFound)
+    assert isinstance(error, PermissionDenied)
+    assert (error.kind, error.path, error.state, error.version) == ("PermissionDenied", "app/db", None, None)

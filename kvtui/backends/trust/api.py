@@ -24,6 +24,7 @@ from kvtui.domain.errors import (
     PermissionDenied,
     RateLimited,
     Unavailable,
+    Undisclosed,
 )
 from kvtui.domain.value import SecretValue
 
@@ -61,7 +62,7 @@ class TrustApi:
         return f"{self._client.address}{self._where(path)}"
 
     def get(self, path: str, version: int | None = None) -> Got:
-        """Raises NotFound, PermissionDenied (also where there is nothing), Corrupt, and as `_failure`."""
+        """Raises NotFound, Undisclosed, Corrupt, and as `_failure`."""
         target = self._where(path) + query([] if version is None else [("version", str(version))])
         answer = self._send("GET", target, None, {}, path, repeat=True)
         if not answer.ok:
@@ -77,8 +78,13 @@ class TrustApi:
         return Got(number, encoding.from_wire(text, path), encoding.count(told.get("lease_ttl_s"), 1))
 
     def put(self, path: str, body: Body, request_id: str) -> Mapping[str, Any]:
-        """A new version. Raises as `_change`."""
-        return self._change(self._where(path), body, request_id, path, lambda told: _number(told, "version"))
+        """A new version. Raises PermissionDenied, and as `_change`."""
+        try:
+            return self._change(self._where(path), body, request_id, path, lambda told: _number(told, "version"))
+        except Undisclosed:
+            raise PermissionDenied(
+                "The token may not write here (forbidden).", hint="Check which paths the token is for.", path=path
+            ) from None
 
     def rotate(self, path: str, request_id: str) -> int:
         """The number of the version that the server made. Raises as `_change`."""
@@ -161,7 +167,7 @@ class TrustApi:
                     "The token is missing, expired or revoked (unauthorized).", hint="Sign in again with another."
                 )
             case 403:
-                return PermissionDenied(
+                return Undisclosed(
                     "The token may not do this here, or nothing is there: the server does not tell which (forbidden).",
                     hint="Check the path, and which paths the token is for.",
                     path=about,

@@ -24,7 +24,16 @@ from kvtui.backends.trust.leasing import Leasing
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.codec import to_bytes
-from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, Locked, NotFound, PermissionDenied, Unavailable
+from kvtui.domain.errors import (
+    Conflict,
+    InvalidInput,
+    InvalidPath,
+    Locked,
+    NotFound,
+    PermissionDenied,
+    Unavailable,
+    Undisclosed,
+)
 from kvtui.domain.lease import Lease
 from kvtui.domain.metadata import UNSET, Metadata, MetadataPatch, format_duration
 from kvtui.domain.secret import Listing, Secret, Version
@@ -97,9 +106,9 @@ class TrustBackend(Leasing, Backend):
     def _get(self, path: str, version: int | None = None) -> Got:
         try:
             got = self._api.get(path, version)
-        except NotFound:
+        except NotFound as error:
             if version is None:
-                self._known.remember(path, Known(0))
+                self._known.remember(path, Known(None if isinstance(error, Undisclosed) else 0))
             raise
         known = self._known.get(path) or Known()
         newest = got.number if version is None else known.newest
@@ -124,7 +133,7 @@ class TrustBackend(Leasing, Backend):
         for number in range(newest - 1, max(0, newest - PROBES), -1):
             try:
                 self._get(path, number)
-            except (NotFound, PermissionDenied):  # gone, whichever way the server says so
+            except NotFound:  # gone, whichever way the server says so
                 continue
             found.append(number)
         return [self._version(path, number) for number in reversed(found)]
@@ -142,9 +151,10 @@ class TrustBackend(Leasing, Backend):
         self._check_open()
         return (self._api.address_of(path),)
 
-    def caution(self, path: str) -> str:  # noqa: ARG002 - so it is everywhere
+    def caution(self, path: str) -> str:
         self._check_open()
-        return capabilities.CAUTION
+        known = self._known.get(path)
+        return capabilities.CAUTION if known is None or known.newest else ""
 
     # Writing
 
@@ -199,7 +209,7 @@ class TrustBackend(Leasing, Backend):
             if not self._newest(path):
                 try:
                     self._get(path)
-                except (NotFound, PermissionDenied):
+                except NotFound:
                     raise refused from None
 
     def _settled(self, error: Unanswered, path: str, value: SecretValue, intent: Intent) -> Version:
@@ -211,6 +221,8 @@ class TrustBackend(Leasing, Backend):
                 return None
             try:
                 newest = self._get(path)
+            except Undisclosed:
+                return None
             except NotFound:
                 return None if before else False
             if newest.number <= before:
@@ -259,7 +271,11 @@ class TrustBackend(Leasing, Backend):
     def _not_rotated(self, path: str, error: PermissionDenied) -> PermissionDenied:
         """Where something certainly is, the refusal is about the token, and holds for every path."""
         if not self._newest(path):
-            return error
+            return Undisclosed(
+                "Only an admin's token may rotate, or nothing is there: the server does not tell which (forbidden).",
+                hint=error.hint,
+                path=path,
+            )
         able, reasons = self._info.capabilities, self._info.reasons
         self._info = replace(
             self._info,

@@ -53,5 +53,6 @@ REASONS: Mapping[Capability, str] = MappingProxyType(
 
 NO_ADMIN = "The server refused to rotate with this token: that is for admins."
 CAUTION = (
-    "Owner and rotation interval of the version before cannot be read, so a new version has only those given with it."
+    "A version has only the owner and rotation interval that are written with it: those of the one before it cannot be "
+    "read here."
 )

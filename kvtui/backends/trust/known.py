@@ -16,8 +16,9 @@ What = TypeVar("What")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`newest` is 0 where nothing was there when it was looked for last, None where nobody looked. `made`: when a
-    version was made, for those written from here; `leases`: for how many seconds it may be used once it was read."""
+    """`newest` is 0 where nothing was there when it was looked for last, None where nobody looked, or the server does
+    not tell. `made`: when a version was made, for those written from here; `leases`: for how many seconds one may be
+    used once it was read."""
 
     newest: int | None = None
     made: Mapping[int, datetime] = field(default_factory=lambda: MappingProxyType({}))

@@ -51,14 +51,14 @@ class Leasing(Backend):
         with self._intents.one(b"issue", role.encode("utf-8", "surrogatepass"), str(seconds).encode()) as intent:
             try:
                 told = self._api.lend(role, seconds, intent.id)
-            except NotFound:
-                raise NotFound("The server knows no such role.", hint="Check its name.", path=role) from None
             except PermissionDenied:
                 raise PermissionDenied(
                     "The token may not have credentials for this role, or there is no such role (forbidden).",
                     hint="Check its name, and which roles the token is for.",
                     path=role,
                 ) from None
+            except NotFound:
+                raise NotFound("The server knows no such role.", hint="Check its name.", path=role) from None
         fields = {
             name: SecretValue(text) for name, text in told.items() if isinstance(text, str) and name != "expires_at"
         }

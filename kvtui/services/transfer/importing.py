@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError
+from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError, NotFound
 from kvtui.domain.metadata import UNSET, MetadataField, MetadataPatch, SecretType
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Found, History, Secret, VersionState, Write, Written
@@ -206,7 +206,7 @@ class _Import:
         return InvalidInput(what, hint="Keep one of the two.", path=item.path)
 
     def _compare(self, item: Item, found: Found) -> tuple[ItemResult, Write | History | None]:
-        if found.error is not None:
+        if found.error is not None and not isinstance(found.error, NotFound):
             raise found.error
         secret = found.secret
         if secret is None:
