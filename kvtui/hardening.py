@@ -25,9 +25,15 @@ _SECRET_VARIABLES = frozenset({"VAULT_TOKEN", "BAO_TOKEN"})
 _SECRET_PREFIXES = ("KVTUI_PASSPHRASE", "TEXTUAL")
 
 
+_umask: list[int] = []
+"""The umask we were started with, once `harden` has changed it."""
+
+
 def harden() -> None:
     """No core dumps, no ptrace by the same user, new files for the owner only. Safe to call twice."""
-    os.umask(0o077)
+    before = os.umask(0o077)
+    if not _umask:
+        _umask.append(before)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     import ctypes  # noqa: PLC0415 - not needed to import this module for its environment functions
 
@@ -41,6 +47,12 @@ def harden() -> None:
     except (OSError, AttributeError):
         # A libc without the call: the limits above still hold, and no promise is made where it is missing.
         return
+
+
+def restore_umask() -> None:
+    """As it was when we were started: for a program that takes the place of this process."""
+    if _umask:
+        os.umask(_umask[0])
 
 
 def scrub_environment() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
@@ -17,6 +17,7 @@ from kvtui.domain.progress import Progress, silent
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import Restored
+    from kvtui.domain.canonical_uri import CanonicalUri
     from kvtui.domain.conversation import Conversation
     from kvtui.domain.salvage import Salvaged
 
@@ -39,6 +40,13 @@ class Setting:
     help: str
     required: bool = False
     path: bool = False
+
+
+class Mapped(NamedTuple):
+    """Where a canonical URI is in a store: at which path, and whether the settings name a root that holds it."""
+
+    path: str
+    by_root: bool = False
 
 
 class BackendFactory(ABC):
@@ -67,6 +75,11 @@ class BackendFactory(ABC):
     def inner(self, settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         """The settings of a store inside of this one, such as a namespace. Raises Unsupported."""
         raise Unsupported(f"A {self.kind} store has none inside of it.", capability=Capability.NAMESPACES.value)
+
+    def locate(self, settings: Mapping[str, Any], uri: CanonicalUri) -> Mapped | None:
+        """Where a store of these settings has what a canonical URI names, as the reverse of `Backend.references`; None
+        where it has nothing of the kind. No I/O."""
+        return None
 
     @abstractmethod
     def probe(self, settings: Mapping[str, Any]) -> StoreState:

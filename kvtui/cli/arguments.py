@@ -52,8 +52,13 @@ class Parser(argparse.ArgumentParser):
         self._program = ""
 
     def add_program(self, option: str, *, help: str) -> None:  # noqa: A002 - argparse's word
-        """An option after which everything, options of ours too, belongs to another program."""
+        """An option after which everything, options of ours too, belongs to another program. `--` alone is one too:
+        what follows is `program` then."""
         self._program = option
+        if option == "--":
+            self.set_defaults(program=None)
+            self.epilog = f"-- ARGV…: {help}"
+            return
         self.add_argument(option, metavar="ARGV", nargs=argparse.REMAINDER, help=help)
 
     def error(self, message: str) -> Never:
@@ -79,7 +84,7 @@ class Parser(argparse.ArgumentParser):
         if extra:
             raise self._too_many(extra)
         if program is not None:
-            setattr(found, self._program.lstrip("-"), program)
+            setattr(found, self._program.lstrip("-") or "program", program)
         return found
 
     def _too_many(self, extra: Sequence[str]) -> Usage:

@@ -37,6 +37,10 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "generate": ("rotating", "print a random value"),
             "due": ("rotating", "list what should be rotated"),
         },
+        "Use": {
+            "run": ("running", "run a program with secrets in its environment only"),
+            "inject": ("injecting", "write a file with the values in place of references"),
+        },
         "Lend": {
             "lease issue": ("leases", "issue short-lived credentials"),
             "lease list": ("leases", "list what was issued and still lasts"),

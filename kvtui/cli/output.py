@@ -10,7 +10,7 @@ import time
 from typing import BinaryIO, Self
 
 from kvtui.domain import json_text
-from kvtui.domain.errors import Conflict, KvtuiError, NotFound, RateLimited, Unsupported
+from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, NotFound, RateLimited, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.text import show, show_name
 
@@ -168,6 +168,8 @@ def error_json(error: KvtuiError) -> dict[str, Json]:
             found |= {name: value for name, value in (("state", state), ("version", version)) if value is not None}
         case Conflict(expected=expected, actual=actual):
             found |= {"expected": expected, "actual": actual}
+        case InvalidInput() if (code := getattr(error, "code", None)) is not None:  # of a grammar that has codes
+            found["code"] = str(code)
         case RateLimited(retry_after=seconds):
             found["retry_after"] = seconds
         case Unsupported(capability=capability):

@@ -31,6 +31,7 @@ EXAMPLES = {
     "trash": "trash",
     "import": "import - --format json",
     "export": "export app",
+    "inject": "inject",
     "generate": "generate",
     "due": "due",
     "vault create": "vault create box",
@@ -54,8 +55,8 @@ EXAMPLES = {
     "journal verify": "journal verify",
 }
 ON_SERVERS = {"login", "logout", "lease issue", "lease list", "lease renew", "lease revoke", "share", "unwrap"}
-ELSEWHERE = {"init", "open", "demo", *ON_SERVERS}
-"""init is tested with the vault, what servers do with servers, the others open the screen."""
+ELSEWHERE = {"init", "open", "demo", "run", *ON_SERVERS}
+"""init is tested with the vault, what servers do with servers, run with processes, the others open the screen."""
 
 
 def test_every_command_has_an_example() -> None:

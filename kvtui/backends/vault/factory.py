@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kvtui.backends.factory import BackendFactory, Setting, StoreState
+from kvtui.backends.factory import BackendFactory, Mapped, Setting, StoreState
 from kvtui.backends.http import settings as remote
 from kvtui.backends.vault.capabilities import AT_BEST
 from kvtui.domain.capability import Capability
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from kvtui.backends.contract import Backend
     from kvtui.backends.http.tls import Tls
     from kvtui.backends.vault.auth.environment import Environment
+    from kvtui.domain.canonical_uri import CanonicalUri
     from kvtui.domain.conversation import Conversation
     from kvtui.domain.credential import Credential
 
 _TLS = {"ca_file": str, "ca_dir": str, "client_cert": str, "client_key": str, "server_name": str, "skip_verify": bool}
 _MOST_AT_ONCE = 64
+_SCHEMES = frozenset({"openbao+kv2", "hashicorp+kv2"})
+"""Of the canonical URIs that name what lies in a KV engine of such a server."""
 
 
 class VaultFactory(BackendFactory):
@@ -71,6 +74,17 @@ class VaultFactory(BackendFactory):
         outer = self._namespace(settings)
         inside = "/".join(part for part in (outer, name.strip("/")) if part)
         return {"login_namespace": outer, **settings, "namespace": inside}
+
+    def locate(self, settings: Mapping[str, Any], uri: CanonicalUri) -> Mapped | None:
+        if uri.scheme not in _SCHEMES or not uri.path:
+            return None
+        mounts = [name.strip("/") for name in settings.get("mounts", ())]
+        if mounts and not any(uri.location.startswith(f"{mount}/") for mount in mounts):
+            return None
+        root = str(settings.get("root", "")).strip("/")
+        if not root:
+            return Mapped(uri.location)
+        return Mapped(uri.location[len(root) + 1 :]) if uri.location.startswith(f"{root}/") else None
 
     def probe(self, settings: Mapping[str, Any]) -> StoreState:  # noqa: ARG002 - opening it tells
         return StoreState.READY
