@@ -31,7 +31,7 @@ from kvtui.domain.errors import (
     Unsupported,
 )
 from kvtui.domain.metadata import Metadata, MetadataPatch
-from kvtui.domain.secret import Entry, EntryKind, Indexed, Listing, Outline, Scheduled, Secret, Skip, Version
+from kvtui.domain.secret import Entry, EntryKind, Listing, Outline, Scheduled, Secret, Skip, Version
 from kvtui.domain.value import Fields
 
 FIELD = "value"
@@ -132,10 +132,6 @@ class TailorBackend(Backend):
         if found is None:
             raise missing_folder(folder)
         return _listing(folder, found, EntryKind.SECRET)
-
-    def index(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Indexed]:
-        self.info()
-        return (Indexed(entry.path) for entry in self.walk(folder, skipped=skipped))
 
     def scheduled(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Scheduled]:  # noqa: ARG002
         """None: nothing here keeps an interval."""

@@ -14,7 +14,6 @@ CAPABILITIES = frozenset(
         Capability.METADATA,
         Capability.DELETE,
         Capability.CONTAINERS,
-        Capability.INDEX,
     }
 )
 
@@ -42,6 +41,7 @@ REASONS: Mapping[Capability, str] = MappingProxyType(
         Capability.TRASH: "What is deleted on Tailor Platform is gone.",
         Capability.MOVE: _NEVER_READ,
         Capability.COPY: _NEVER_READ,
+        Capability.INDEX: _NAMES_AND_TIMES,
         Capability.ROTATE: "Tailor Platform makes no values. Rotate it from here.",
         Capability.SHARE: _NEVER_READ,
     }
