@@ -76,6 +76,21 @@ async def test_a_move_that_was_ended_is_gone_on_with_when_it_is_repeated(server:
         assert [entry.path for entry in backend.walk("secret")] == ["secret/app/else"]
 
 
+async def test_a_folder_that_is_named_as_its_own_target_is_said_to_be_the_same(
+    server: VaultDouble, tmp_path: Path
+) -> None:
+    one = signed_in(server, tmp_path)
+    again = Profile("again", one.kind, one.settings)  # the same server by another name
+    async with served(one, again) as screen:
+        await screen.until("secret")
+        screen.backend.write("secret/app/db", {"value": SecretValue("one")})
+        await screen.go_to("secret/app")
+        await screen.press("C", "tab")
+        await screen.press("enter", "down", "enter")
+        await screen.keys("ctrl+s")
+        await screen.until("Nothing was changed.", "Source and target are the same.")
+
+
 async def test_a_move_that_would_lose_something_leaves_it_and_says_why(server: VaultDouble, tmp_path: Path) -> None:
     server.mount("old", version=1)
     async with served(signed_in(server, tmp_path)) as screen:
@@ -88,7 +103,7 @@ async def test_a_move_that_would_lose_something_leaves_it_and_says_why(server: V
         await screen.type("old/db")
         text = await screen.press("ctrl+s")
         assert "would be lost" in text
-        assert "1 older" in text
+        assert "1 older one does not arrive" in " ".join(text.replace("│", " ").split())
         assert len(server.mutations()) == before
         assert screen.backend.read("secret/db").current == 2
 
@@ -111,7 +126,7 @@ async def test_a_folder_is_copied_from_a_server_into_a_locked_vault(server: Vaul
         for ch in PASSPHRASE:
             await screen.keys("space" if ch == " " else ch)
         await screen.keys("enter")
-        await screen.until("secret/app/db → secret/app/db")
+        await screen.until("Copy 2 secrets to here, with all versions?", "secret/app/db → secret/app/db")
         await screen.keys("ctrl+s")
         await screen.until("2 of 2 copied to here.")
         assert len(server.mutations()) == changes

@@ -69,7 +69,8 @@ class Carrying:
         else:
             some = f"{len(able):,} of " if len(able) < len(items) else ""
             count = f"{some}{len(items):,} secret{'s' * (len(items) > 1)}"
-            question = say(f"{verb} $count$where, with all versions?", count=count, where=self.where)
+            where = " to $profile" if self.other is not screen.session else ""
+            question = say(f"{verb} $count{where}, with all versions?", count=count, profile=self.other.profile.label)
             if self.op is Op.MOVE:
                 question += say("\nEach is checked there before it is removed here.")
             rows = [(f"{item.path} → {item.to}", item.refused or item.remark) for item in items]
