@@ -33,9 +33,13 @@ def _versions(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     versions = session.backend.versions(path)
     out = context.out
+    may_be_more = session.info().probes_versions and versions[0].number > 1
+    if may_be_more:
+        out.note("They were found by asking for each number. Older ones may be there: kvtui get --version N asks.")
     if out.json:
         rows: list[Json] = [version_json(version) for version in versions]
-        out.dump({"path": path, "current": versions[-1].number, "versions": rows})
+        complete: dict[str, Json] = {"complete": False} if may_be_more else {}
+        out.dump({"path": path, "current": versions[-1].number, "versions": rows, **complete})
         return Exit.DONE
     out.table(
         [

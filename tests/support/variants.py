@@ -31,6 +31,8 @@ UNLISTED: Mapping[str, Any] = {
     "makes_values": True,
 }
 """It cannot list, keeps two things about a secret, and makes values by itself."""
+QUIET: Mapping[str, Any] = {"capabilities": ALL - {C.AUDIT, C.EVENTS}}
+"""It tells nothing of what was done in it."""
 SEARCHING: Mapping[str, Any] = {"capabilities": ALL - {C.LIST, C.INDEX, C.TRASH, C.CHANGE_SIGNAL} | {C.SEARCH}}
 """It finds what it cannot list, and rotates with values it is given."""
 

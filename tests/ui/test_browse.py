@@ -7,6 +7,7 @@ from textual.screen import Screen as TextualScreen
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.value import SecretValue
+from tests.support.variants import QUIET, use
 from tests.ui.conftest import SENTINEL, Running
 
 
@@ -20,7 +21,10 @@ async def test_the_tree_opens_folders_and_shows_a_secret_masked(running: Running
         assert SENTINEL not in text
 
 
-async def test_tabs_are_reached_by_number_and_show_their_part(running: Running) -> None:
+async def test_tabs_are_reached_by_number_and_show_their_part(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, QUIET)
     async with running() as screen:
         await screen.go_to("app/db")
         assert "#prod" in await screen.press("2")

@@ -14,6 +14,7 @@ from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import SecretValue
 from kvtui.services.journal import Act
 from kvtui.ui.widgets.row_list import RowList
+from tests.support.variants import QUIET, use
 from tests.ui.conftest import Running
 
 LONG = "x" * 200
@@ -103,7 +104,8 @@ async def test_three_thousand_versions_are_listed_marked_and_left(running: Runni
         assert "version 1 → 2999" in await screen.press("=")
 
 
-async def test_thousands_of_lines_of_activity_open_quickly(running: Running) -> None:
+async def test_thousands_of_lines_of_activity_open_quickly(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, QUIET)
     async with running() as screen:
         await screen.go_to("app/db")
         for _ in range(5000):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from kvtui.backends.contract import Backend
 from kvtui.backends.memory import MemoryBackend
 from kvtui.clipboard import CopyResult
+from kvtui.domain.capability import BackendInfo
+from kvtui.domain.errors import PermissionDenied
+from kvtui.domain.event import Audit, Event
+from kvtui.domain.secret import Version
 from kvtui.domain.value import SecretValue
 from kvtui.ui.screens.main import MainScreen
+from kvtui.ui.widgets.row_list import RowList
 from tests.support.variants import SEARCHING, UNLISTED, WRITE_ONLY, stores, use
 from tests.ui.conftest import Running, Screen
 
@@ -276,3 +286,139 @@ async def test_a_store_that_lists_has_nothing_to_forget(running: Running) -> Non
         await screen.press("colon")
         text = await screen.type("forget remembered")
         assert "Nothing is remembered" in text
+
+
+# -- what was done
+
+
+async def until(screen: Screen, wanted: str) -> str:
+    async with asyncio.timeout(20):
+        while wanted not in screen.text:
+            await screen.pilot.pause(0.01)  # the store is listened to on a timer
+    return screen.text
+
+
+def listeners() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "survey"]
+
+
+async def test_activity_tells_what_was_done_here_what_the_store_wrote_down_and_what_happens(
+    running: Running,
+) -> None:
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("r")
+        text = await screen.press("4")
+        assert re.search(r"here  .* reveal +value", text)
+        assert re.search(r"store .* write", text)
+        assert "live" not in text
+        store = stores()[str(screen.session.profile.settings["name"])]
+        other = MemoryBackend(store, user="bob \x1b[31m")
+        other.write("app/key", {"value": SecretValue("more")})
+        other.write("app/other", {"value": SecretValue("more")})
+        text = await until(screen, "live")
+        assert re.search(r"live  .* write +by bob", text)
+        assert "\x1b" not in text
+        assert text.count("live") == 1
+        assert listeners()
+        await screen.press("1")
+        await until(screen, "••••")
+        await gone()
+
+
+async def gone() -> None:
+    """Whoever listened ends by itself."""
+    for thread in listeners():
+        await asyncio.to_thread(thread.join, 20)
+    assert not listeners()
+
+
+async def test_the_store_is_not_listened_to_once_it_is_locked(running: Running) -> None:
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("4")
+        assert listeners()
+        await screen.press("L")
+        await gone()
+
+
+async def test_activity_of_a_folder_is_of_all_below_it_and_read_by_pages(running: Running) -> None:
+    def many(backend: Backend) -> None:
+        for number in range(150):
+            backend.write("app/key", {"value": SecretValue(str(number))})
+        backend.write("top", {"value": SecretValue("x")})
+
+    async with running(contents=many, size=(120, 30)) as screen:
+        await screen.press("4")
+        text = await screen.settle()
+        assert "app/key" in text
+        await screen.press("G")
+        text = await screen.settle()
+        assert "There are older ones. Enter reads more." in text
+        await screen.press("enter")
+        await screen.press("G")
+        assert "There are older ones" not in await screen.settle()
+        pane = screen.app.screen.query_one("#pane-activity", RowList)
+        assert len(pane.rows) == 150
+        assert "top" not in screen.text.split("│", 1)[1].splitlines()[3]
+
+
+class Silent(MemoryBackend):
+    def audit(self, folder: str = "", *, offset: int = 0, limit: int = 100) -> Audit:
+        raise PermissionDenied("The token lacks the scope audit.", hint="Ask for it.")
+
+    def events(self) -> Iterator[Event]:
+        return iter(())
+
+
+async def test_a_source_that_tells_nothing_says_why_and_keeps_none_of_the_others(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, {}, made=Silent)
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("r", "4")
+        text = await until(screen, "The store ended it. ctrl+r listens again.")
+        assert "store The token lacks the scope audit." in text
+        assert re.search(r"here  .* reveal +value", text)
+
+
+# -- versions that are asked for one by one
+
+
+class Probed(MemoryBackend):
+    asked: ClassVar[list[str]] = []
+
+    def info(self) -> BackendInfo:
+        return replace(super().info(), probes_versions=True)
+
+    def versions(self, path: str) -> Sequence[Version]:
+        self.asked.append(path)
+        return super().versions(path)[1:]
+
+
+async def test_versions_that_have_to_be_asked_for_are_looked_for_only_when_wanted(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Probed.asked.clear()
+    use(monkeypatch, {}, made=Probed)
+
+    def contents(backend: Backend) -> None:
+        for number in range(3):
+            backend.write("app/key", {"value": SecretValue(str(number))})
+        two(backend)
+
+    async with running(contents=contents, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        assert Probed.asked == []
+        text = await screen.press("v")
+        assert Probed.asked == ["app/key"]
+        assert "4 live current" in text
+        assert "Older ones may be there" in text
+        await screen.press("tab", "j")
+        text = await screen.settle()
+        assert "app/other" in text
+        assert "Looking for versions asks the server for each number" in " ".join(text.split())
+        assert Probed.asked == ["app/key"]
+        await screen.press("v")
+        assert Probed.asked == ["app/key", "app/other"]

@@ -53,7 +53,7 @@ class ReviewDialog(DiffDialogBase[Decision]):
         del self._change, self._before
 
     def body(self) -> Iterable[Widget]:
-        said = summary(self._change, self._lacks)
+        said: Content = summary(self._change, self._lacks)
         if self._caution:
             said += Content.styled(f" {show(self._caution).plain}", "$text-warning")
         yield Static(said, id="review-summary", markup=False)

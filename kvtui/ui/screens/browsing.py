@@ -109,6 +109,8 @@ class Browsing(Watching):
         self._to_tab("metadata")
 
     def action_pane_versions(self) -> None:
+        if self.tab == "versions":  # where they are looked for only when somebody asks, this asks
+            self.work(partial(self.fill_tab, opened=True), "detail", "fill a tab")
         self._to_tab("versions")
 
     def action_pane_activity(self) -> None:

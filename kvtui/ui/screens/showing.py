@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.content import Content
@@ -38,6 +39,10 @@ MOST_ASKED = 100
 NOTHING_YET = "Nothing is here yet. n makes the first secret; kvtui import FILE brings in those you have."
 
 
+if TYPE_CHECKING:
+    from kvtui.ui.screens.activity import Activity
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where somebody was, to come back to after a lock: a path to go to, or the whole state of the tree."""
@@ -57,6 +62,7 @@ class Showing(Workbench):
         self.versions: Sequence[Version] = ()
         self._limits: Mapping[Capability, str] = {}
         self.marked_versions: set[int] = set()
+        self._activity: Activity | None = None
         self._place = place or Place()
         self._nothing = ""
         """What the detail says while no secret is selected; "" is the usual."""
@@ -74,6 +80,7 @@ class Showing(Workbench):
 
     def on_unmount(self) -> None:
         """Nothing of a secret stays in a screen that timers and tasks may keep alive."""
+        self._leave_activity()
         self.secret, self.versions = None, ()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -172,6 +179,8 @@ class Showing(Workbench):
         """The cursor rests on a row."""
         if kind is EntryKind.SECRET:
             self.open_secret(path)
+        elif self.tab == "activity":
+            self.work(self.fill_tab, "detail", "fill a tab")
         if self.session.is_open and self.session.info().varies:
             self.work(partial(self._look_up_limits, path, kind), "limits", "see what may be done")
 
@@ -262,6 +271,7 @@ class Showing(Workbench):
     def show_secret(self, secret: Outline | None) -> None:
         if secret is None or self.secret is None or secret.path != self.secret.path:
             self.marked_versions.clear()
+            self._leave_activity()
         self.secret, self.versions = secret, ()
         self._stop_reveal_timer()
         self.fields.unreadable = self.session.why_not(Capability.READ) if secret is not None else ""
@@ -273,12 +283,21 @@ class Showing(Workbench):
         self.query_one("#pane-activity", ActivityPane).show_entries((), self.now)
         self.show_title()
 
-    async def fill_tab(self) -> None:
-        """Read what the visible tab needs beyond the secret itself."""
+    async def fill_tab(self, *, opened: bool = False) -> None:
+        """Read what the visible tab needs beyond the secret itself. opened: somebody came to see this tab."""
         secret = self.secret
-        if secret is None:
+        if self.tab == "activity":
+            await self._fill_activity()
+        elif secret is None:
             return
-        if self.tab == "versions" and self.session.can(Capability.VERSIONS):
+        elif self.tab == "versions" and self.session.info().probes_versions:
+            from kvtui.ui.screens import probing  # noqa: PLC0415 - few stores need it
+
+            if opened:
+                self.work(partial(probing.look, self, secret), "long", "look for versions")
+            elif not self.versions:
+                probing.offer(self)
+        elif self.tab == "versions" and self.session.can(Capability.VERSIONS):
             self.versions = await self.call(self.session.backend.versions, secret.path)
             self.show_versions()
         elif self.tab == "metadata":
@@ -288,9 +307,31 @@ class Showing(Workbench):
             if self.secret is secret:
                 pane = self.query_one("#pane-metadata", MetadataPane)
                 pane.show_metadata(known.metadata, secret.version, self.now, known)
-        elif self.tab == "activity":
+
+    async def _fill_activity(self) -> None:
+        """Of the secret, or of the folder under the cursor where the store tells what was done below it."""
+        can, secret = self.session.can, self.secret
+        if can(Capability.AUDIT) or can(Capability.EVENTS):
+            from kvtui.ui.screens.activity import Activity  # noqa: PLC0415 - few stores tell
+
+            place = secret.path if secret is not None else self.path_tree.cursor_folder
+            if self._activity is None or self._activity.place != place:
+                self._leave_activity()
+                self._activity = Activity(self, place)
+            await self._activity.fill()
+        elif secret is not None:
             entries = await self.call(self.session.activity, secret.path)
             self.query_one("#pane-activity", ActivityPane).show_entries(entries, self.now)
+
+    def _leave_activity(self) -> None:
+        if self._activity is not None:
+            self._activity.stop()
+            self._activity = None
+
+    @on(ActivityPane.Chosen, "#pane-activity")
+    def _activity_chosen(self, event: ActivityPane.Chosen) -> None:
+        if self._activity is not None and event.key == "older":
+            self.work(self._activity.older, "detail", "read older activity")
 
     async def fill_activity(self) -> None:
         """What was just done stands in the open Activity tab."""
@@ -321,11 +362,13 @@ class Showing(Workbench):
         name = event.tab.id or "fields"
         if name != "fields":
             self.mask()
+        if name != "activity":
+            self._leave_activity()
         had_focus = isinstance(self.focused, RowList)
         self.query_one("#panes", ContentSwitcher).current = f"pane-{name}"
         if had_focus:
             self.pane.focus()
-        self.work(self.fill_tab, "detail", "fill a tab")
+        self.work(partial(self.fill_tab, opened=True), "detail", "fill a tab")
 
     @property
     def now(self) -> datetime:

@@ -260,10 +260,10 @@ class ActivityPane(RowList):
         super().__init__(id=id, empty="Nothing was done with it yet from this machine.")
 
     def show_entries(self, entries: Sequence[JournalEntry], now: datetime) -> None:
-        self.set_rows([Row(str(index), [_entry(entry, now)]) for index, entry in enumerate(entries)])
+        self.set_rows([Row(str(index), [entry_line(entry, now)]) for index, entry in enumerate(entries)])
 
 
-def _entry(entry: JournalEntry, now: datetime) -> Content:
+def entry_line(entry: JournalEntry, now: datetime) -> Content:
     parts: list[Content | str | tuple[str, str]] = [f"{when(entry.at, now):<22}", (f"{entry.act.value:<11}", "bold")]
     if entry.field is not None:
         parts += [show_name(entry.field), " "]
