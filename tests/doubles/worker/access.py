@@ -68,6 +68,8 @@ class Access:
         """False: the worker is reached past the edge."""
         self.service_tokens: dict[str, ServiceToken] = {}
         self.users: dict[str, User] = {}
+        self.issued: set[str] = set()
+        """Assertions the edge has signed."""
 
     @property
     def issuer(self) -> str:
@@ -83,14 +85,17 @@ class Access:
         now = int(self.clock.seconds())
         payload = {"iss": self.issuer, "iat": now, "exp": int(now + lifetime), "type": "app", **claims}
         parts = [json.dumps(part).encode() for part in ({"alg": "RS256", "typ": "JWT"}, payload)]
-        return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (*parts, b"signature"))
+        made = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (*parts, b"signature"))
+        self.issued.add(made)
+        return made
 
     def at_the_edge(self, request: Seen) -> Mapping[str, str] | Reply:
         """The headers the worker gets, or the edge's own page."""
         headers = request.headers
         if not self.is_on or "cf-access-jwt-assertion" in headers:
             return headers
-        if token := headers.get("cf-access-token"):  # of somebody, from cloudflared
+        token = headers.get("cf-access-token")  # of somebody, from cloudflared
+        if token in self.issued:
             return {**headers, "cf-access-jwt-assertion": token}
         known = self.service_tokens.get(headers.get("cf-access-client-id", ""))
         if known is not None and known.credentials.client_secret == headers.get("cf-access-client-secret"):
