@@ -246,7 +246,7 @@ def test_texts_arrive_as_they_are(double: TailorDouble, value: str) -> None:
 
 def test_odd_names_are_written_and_warned_about_and_told_when_refused(double: TailorDouble) -> None:
     with opened(double) as store:
-        assert "may refuse API_KEY" in store.caution("api-keys/API_KEY")
+        assert "The name API_KEY is beside" in store.caution("api-keys/API_KEY")
         assert store.caution("api-keys/stripe-key") == ""
         store.write("api-keys/API_KEY", fields())
         assert double.value("api-keys", "API_KEY") == "v"

@@ -13,6 +13,7 @@ from kvtui.backends.contract import Backend
 from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.http.settle import settle
 from kvtui.backends.http.transport import Calls, together
+from kvtui.backends.http.walk import Walk
 from kvtui.backends.not_found import missing, missing_folder, missing_version
 from kvtui.backends.tailor.api import RULE, Item, RefusedError, TailorApi
 from kvtui.backends.tailor.capabilities import CAPABILITIES, REASONS
@@ -36,6 +37,8 @@ from kvtui.domain.value import Fields
 
 FIELD = "value"
 _LEVELS = 2
+_WIDTH = 8
+"""Vaults that are listed at the same time."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 """What the platform's definition allows; its documents use others too, so those are warned about."""
 _LABELLED = re.compile(r"[A-Za-z0-9_.-]+")
@@ -96,7 +99,9 @@ class TailorBackend(Backend):
         odd = [name for name in path.split("/") if name and not _NAME.fullmatch(name)]
         said = [self._managed(vault)] if _LABELLED.fullmatch(vault) else []
         if odd:
-            said.append(f"The platform's rule for names is {RULE}: it may refuse {paths.display(odd[0])}.")
+            said.append(
+                f"The name {paths.display(odd[0])} is beside the platform's rule, which it may enforce: {RULE}."
+            )
         return " ".join(filter(None, said))
 
     def _managed(self, vault: str) -> str:
@@ -132,6 +137,12 @@ class TailorBackend(Backend):
         if found is None:
             raise missing_folder(folder)
         return _listing(folder, found, EntryKind.SECRET)
+
+    def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
+        """Several vaults are listed at a time."""
+        listing = self.list(folder)
+        width = min(_WIDTH, len(listing.entries)) if not listing.path else 0
+        return Walk(self.list, width=width, skipped=skipped).below(listing)
 
     def scheduled(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Scheduled]:  # noqa: ARG002
         """None: nothing here keeps an interval."""

@@ -5,7 +5,6 @@ auth, token       signing in, and staying so
 backend           the contract: which mount a path is in, and what its engine can do
 kv1, kv2          the two engines, behind one face (engine); answers: what KV 2 says, as ours
 mounts, rights    which mounts there are, and what may be done, with as little right as possible
-walk              everything below a folder
 labels            metadata as custom_metadata
 api               requests, envelopes, errors
 """

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from types import MappingProxyType
 
+from kvtui.backends.http.walk import each_in_order
 from kvtui.backends.not_found import missing, missing_folder
 from kvtui.backends.vault import health, rights
 from kvtui.backends.vault.api import VaultApi
@@ -18,7 +19,6 @@ from kvtui.backends.vault.leases import Leasing
 from kvtui.backends.vault.mounts import Mount, Mounts
 from kvtui.backends.vault.surveying import Surveying, left_out
 from kvtui.backends.vault.token import Keeper
-from kvtui.backends.vault.walk import each_in_order
 from kvtui.backends.vault.wrapping import Wrapping
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability

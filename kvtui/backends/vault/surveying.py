@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from kvtui.backends.contract import Backend
 from kvtui.backends.http.transport import Calls, together
+from kvtui.backends.http.walk import Walk, each_in_order
 from kvtui.backends.vault.engine import Engine, Known, Place, Versioned, is_name
 from kvtui.backends.vault.mounts import CUBBYHOLE, Mount, Mounts
-from kvtui.backends.vault.walk import Walk, each_in_order
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, Locked, NotFound, Unavailable

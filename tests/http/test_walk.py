@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvtui.backends.vault import walk
-from kvtui.backends.vault.walk import Walk
+from kvtui.backends.http import walk
+from kvtui.backends.http.walk import Walk
 from kvtui.domain import path as paths
 from kvtui.domain.secret import Entry, EntryKind, Listing
 
