@@ -7,10 +7,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from secrets import token_urlsafe
+from threading import Barrier
 
 import pytest
 
 from kvtui.backends.http.answer import Unreadable
+from kvtui.backends.tailor.api import TailorApi
 from kvtui.backends.tailor.backend import TailorBackend
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import (
@@ -278,3 +280,21 @@ def test_an_interrupted_look_ends_at_once(double: TailorDouble) -> None:
         interrupt()
         with pytest.raises(Locked):
             store.list()
+
+
+def test_vaults_are_listed_several_at_a_time(double: TailorDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        double.vault(f"vault-{number}", {"abc": "v"})
+    together = Barrier(4, timeout=20.0)  # which is never waited out where all four are under way at once
+    secrets = TailorApi.secrets
+
+    def waiting(api: TailorApi, vault: str) -> object:
+        together.wait()
+        return secrets(api, vault)
+
+    monkeypatch.setattr(TailorApi, "secrets", waiting)
+    with opened(double) as store:
+        assert [one.path for one in store.walk()] == [
+            "api-keys/stripe-key",
+            *(f"vault-{number}/abc" for number in range(3)),
+        ]
