@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 from kvtui.backends.http import address
 from kvtui.backends.http.client import HttpClient
 from kvtui.backends.worker.api import WorkerApi
 from kvtui.backends.worker.backend import WorkerBackend
+from kvtui.cli.main import run
 from kvtui.domain.value import Fields, SecretValue
 from tests.doubles.server import Fault, Reply, Seen
 from tests.doubles.worker import WorkerDouble
@@ -54,3 +60,27 @@ def page(status: int, text: str = "<!DOCTYPE html><p>Error</p>", **headers: str)
 
 def answering(reply: Reply, times: int = 1) -> Fault:
     return Fault("reply", times=times, reply=reply)
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Command lines, one after the other, with profiles of their own."""
+
+    config: Path
+
+    def __call__(self, *argv: object, stdin: bytes = b"") -> Ran:
+        out, err = BytesIO(), BytesIO()
+        code = run(["--config", str(self.config), *map(str, argv)], BytesIO(stdin), out, err, None)
+        return Ran(int(code), out.getvalue().decode(), err.getvalue().decode())
+
+    def json(self, *argv: object, stdin: bytes = b"") -> Any:
+        ran = self(*argv, "--json", stdin=stdin)
+        assert ran.code == 0, ran.err
+        return json.loads(ran.out)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kvtui.backends.memory import MemoryBackend
 from kvtui.backends.worker.backend import WorkerBackend
-from kvtui.cli.main import run
 from kvtui.domain.codec import to_bytes
 from kvtui.domain.errors import InvalidInput, Unavailable
 from kvtui.domain.metadata import SecretType
 from kvtui.services.transfer import Format, export, import_items, read_items
 from tests.doubles.server import Fault, Reply
 from tests.doubles.worker import WorkerDouble
-from tests.worker.places import answering, one
+from tests.worker.places import Cli, answering, one
 
 FORMAT = Format.LEGACY_CONNECTIONS
 
@@ -148,66 +143,35 @@ class TestIntoAWorker:
         assert len(double.mutations()) == 1
 
 
-@pytest.fixture
-def profiles(old: WorkerDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    for name in ("CONFIG", "PROFILE", "VAULT"):
-        monkeypatch.delenv(f"KVTUI_{name}", raising=False)
-    monkeypatch.setenv("WORKER_SECRET", old.credentials.client_secret)
-    config = tmp_path / "config.yaml"
-    config.write_text(
-        f"default: worker\nprofiles:\n  worker:\n    backend: worker\n    url: {old.url}\n"
-        f"    client_id: {old.credentials.client_id}\n    client_secret_env: WORKER_SECRET\n"
-        "  elsewhere: {backend: memory}\n"
-    )
-    yield config
-    assert not [request for request in old.requests if request.target.startswith("/vault") and request.method != "GET"]
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-def kvtui(*argv: object) -> Ran:
-    """One command line."""
-    out, err = BytesIO(), BytesIO()
-    code = run([str(each) for each in argv], BytesIO(), out, err, None)
-    return Ran(int(code), out.getvalue().decode(), err.getvalue().decode())
-
-
 class TestCommand:
-    def test_a_store_s_own_past_is_imported_from_it(self, old: WorkerDouble, profiles: Path) -> None:
-        planned = kvtui("--config", profiles, "import", "--from", "worker", "--dry-run", "--json")
+    def test_a_store_s_own_past_is_imported_from_it(self, old: WorkerDouble, worker: Cli) -> None:
+        planned = worker("import", "--from", "worker", "--dry-run", "--json")
         plan = {row["path"]: row["notes"] for row in json.loads(planned.out)["plan"]}
         assert plan["infra/openai_api_key"] == []
         assert "no value" in plan["infra/empty"][0]
         assert not old.mutations()
-        done = kvtui("--config", profiles, "import", "--format", "legacy-connections", "--from", "worker")
+        done = worker("import", "--format", "legacy-connections", "--from", "worker")
         assert done.code == 4
         assert old.value("infra/openai_api_key") == "sk-1"
         assert "infra/empty" in done.err
 
-    def test_a_file_or_a_store_is_named_and_no_other_format(self, profiles: Path) -> None:
+    def test_a_file_or_a_store_is_named_and_no_other_format(self, worker: Cli) -> None:
         for args in (
             ["import"],
             ["import", "x.json", "--from", "worker"],
             ["import", "--from", "worker", "--format", "yaml"],
             ["import", "--from", "nobody"],
         ):
-            assert kvtui("--config", profiles, *args).code == 2
-        assert kvtui("--config", profiles, "import", "--from", "elsewhere", "--dry-run").code == 0
+            assert worker(*args).code == 2
+        assert worker("import", "--from", "elsewhere", "--dry-run").code == 0
 
-    def test_a_deleted_value_that_lingers_is_noted(self, old: WorkerDouble, profiles: Path) -> None:
+    def test_a_deleted_value_that_lingers_is_noted(self, old: WorkerDouble, worker: Cli) -> None:
         old.put("a/b", "x")
         old.bindings.delete_error = "no"
-        done = kvtui("--config", profiles, "rm", "a/b")
+        done = worker("rm", "a/b")
         assert done.code == 0
         assert "SECRET_a_b" in done.err
-        assert kvtui("--config", profiles, "get", "a/b").code == 3
+        assert worker("get", "a/b").code == 3
 
 
 def test_the_past_of_a_worker_is_not_mixed_with_its_present(double: WorkerDouble, store: WorkerBackend) -> None:
