@@ -21,7 +21,14 @@ from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AuthenticationRequired, InvalidInput, KvtuiError, NotFound, PermissionDenied
+from kvtui.domain.errors import (
+    AuthenticationRequired,
+    InvalidInput,
+    KvtuiError,
+    NotFound,
+    PermissionDenied,
+    Undisclosed,
+)
 from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.screens.workbench import Workbench
@@ -222,6 +229,8 @@ class Showing(Workbench):
             if secret != shown:
                 self.show_secret(secret)
             await self.fill_tab()  # what is the same stays as it is, revealed or marked
+        except Undisclosed:
+            raise  # it may be there still
         except NotFound:
             if self.secret is shown:
                 self.show_secret(None)
