@@ -87,7 +87,7 @@ class Masker:
     def _given(self, end: int) -> bytes:
         held = self._held
         out: list[bytes] = []
-        at = covered = 0
+        at, covered = 0, max(0, self._covered - end)
         for start, stop in self._spans():
             if start >= end:
                 break
