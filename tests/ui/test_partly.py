@@ -17,7 +17,7 @@ from kvtui.clipboard import CopyResult
 from kvtui.domain.capability import BackendInfo
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.event import Audit, Event
-from kvtui.domain.secret import Version
+from kvtui.domain.secret import Indexed, Skip, Version
 from kvtui.domain.value import SecretValue
 from kvtui.ui.screens.main import MainScreen
 from kvtui.ui.widgets.row_list import RowList
@@ -422,3 +422,61 @@ async def test_versions_that_have_to_be_asked_for_are_looked_for_only_when_wante
         assert Probed.asked == ["app/key"]
         await screen.press("v")
         assert Probed.asked == ["app/key", "app/other"]
+
+
+# -- searching and copying by the server
+
+
+async def test_find_asks_the_server_for_what_was_never_used_from_here(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, SEARCHING)
+    async with running(contents=two, size=(120, 30)) as screen:
+        store = stores()[str(screen.session.profile.settings["name"])]
+        MemoryBackend(store).write("far/away-key", {"value": SecretValue("3")})
+        text = await screen.press("ctrl+f")
+        assert "2 names" in text
+        assert "used from here" in text
+        await screen.type("key")
+        text = await until(screen, "the server found 2")
+        assert "app/key" in text
+        assert "far/away-key" in text
+        assert "app/other" not in text.split("Find everywhere")[1]
+        await screen.press("down", "enter")
+        assert "far/away-key" in await screen.settle()
+
+
+class Refusing(MemoryBackend):
+    def find(self, text: str, limit: int, *, skipped: Skip | None = None) -> Sequence[Indexed]:
+        raise PermissionDenied("The token lacks the scope search.", hint="Ask for it.")
+
+
+async def test_a_server_that_does_not_search_says_why_and_the_known_names_stay(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, SEARCHING, made=Refusing)
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.press("ctrl+f")
+        await screen.type("key")
+        text = await until(screen, "the server: The token lacks the scope search.")
+        assert "app/key" in text
+
+
+async def test_the_server_copies_when_it_is_ticked_and_says_what_is_left_behind(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, SEARCHING)
+    async with running(contents=two, size=(120, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("C")
+        await screen.type("2")
+        screen.app.screen.query_one("#target-there").focus()
+        text = await screen.press("space")
+        assert "On the server: the newest values alone" in text
+        text = await screen.press("ctrl+s")
+        assert "older versions and metadata are not carried" in " ".join(text.replace("│", " ").split())
+        text = await screen.press("ctrl+s")
+        assert "1 of 1 done." in text
+        assert stored(screen, "app/key2") == "one"
+        acts = [entry.act for entry in screen.session.activity("app/key")]
+        assert acts[0] == "copy_secret"

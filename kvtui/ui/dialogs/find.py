@@ -11,6 +11,8 @@ from textual.content import Content
 
 from kvtui.clock import utc_now
 from kvtui.domain.capability import Capability
+from kvtui.domain.errors import KvtuiError
+from kvtui.domain.secret import Indexed
 from kvtui.services.search import Match, NamesIndex, names_of
 from kvtui.services.session import Session
 from kvtui.services.survey import Survey
@@ -24,6 +26,10 @@ _PAUSE = 0.1
 """Seconds between two looks at what came: each is sorted in and looked through for the query."""
 
 
+_TYPING = 0.25
+"""Seconds without a key before the server is asked: it need not answer for every letter of a word."""
+
+
 class FindDialog(SurveyDialog):
     """Returns the chosen path. What an earlier dialog read into `index` is found at once."""
 
@@ -33,6 +39,12 @@ class FindDialog(SurveyDialog):
         self._index = index
         self._at_once = session.can(Capability.CHANGE_SIGNAL)
         """Whether the store is quick to read and says when it has to be read again."""
+        self._asks = session.can(Capability.SEARCH) and not session.can(Capability.INDEX)
+        """Whether the server is asked too, as it finds what nobody can list."""
+        self._unlisted = session.info().unlisted
+        self._answer: tuple[str, Sequence[Indexed]] | None = None
+        """A query and what the server found for it."""
+        self._refused = self._asked = ""
         self._rows: dict[Match, Row] = {}
 
     async def look(self) -> None:
@@ -52,9 +64,24 @@ class FindDialog(SurveyDialog):
         except BaseException:
             index.abandon()
             raise
-        index.end(complete=not self.left_out, as_of=began)
+        index.end(complete=not self.left_out and not self._unlisted, as_of=began)
 
     def told(self) -> str:
+        return f"{self._told_names()}{self._told_server()}"
+
+    def _told_server(self) -> str:
+        """What the server was asked and found, beside the names that are known here."""
+        if not self._asks:
+            return " used from here; others may be there" if self._unlisted else ""
+        if self._refused:
+            return f" · the server: {self._refused}"
+        if not self.query_text:
+            return " used from here · the server is asked for what you type"
+        if self._answer is None or self._answer[0] != self.query_text:
+            return " used from here · asking the server…"
+        return f" used from here · the server found {len(self._answer[1]):,}"
+
+    def _told_names(self) -> str:
         count, as_of = f"{len(self._index):,} name{'s' * (len(self._index) != 1)}", self._index.as_of
         then = "" if as_of is None else f" as of {_clock(as_of)}"
         if self.is_reading:
@@ -74,10 +101,37 @@ class FindDialog(SurveyDialog):
     @work(exclusive=True, exit_on_error=False, group="search", description="search")
     async def _search(self, query: str) -> None:
         self.show_rows(await asyncio.to_thread(self._found, query))
+        if self._asks and query and (self._answer is None or self._answer[0] != query) and self._asked != query:
+            self._asked = query
+            self._ask(query)
+
+    @work(exclusive=True, exit_on_error=False, group="ask", description="ask the server")
+    async def _ask(self, query: str) -> None:
+        """Once nothing was typed for a moment; a later query ends this one with its request."""
+        from kvtui.services.server_search import asked_for  # noqa: PLC0415 - few stores search by themselves
+
+        await asyncio.sleep(_TYPING)
+        self._refused = ""
+        self.tell()
+        found: list[Indexed] = []
+        if text := asked_for(query):
+            try:
+                with Survey(self.session.backend, lambda backend, _: backend.find(text, SHOWN, skipped=_)) as survey:
+                    async for some in batches(survey):
+                        found += some
+            except KvtuiError as error:
+                self._refused = str(error)
+        self._answer = (query, found)
+        self.tell()
+        self.update()
 
     def _found(self, query: str) -> Sequence[Row]:
         """Most of what is found while names come was found before: those rows are the same."""
         matches = self._index.query(query, SHOWN).matches
+        if self._answer is not None and self._answer[0] == query:
+            from kvtui.services.server_search import join  # noqa: PLC0415
+
+            matches = join(matches, self._answer[1], query)
         self._rows = {match: self._rows.get(match) or Row(match.path, [_row(match)]) for match in matches}
         return list(self._rows.values())
 

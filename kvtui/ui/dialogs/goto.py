@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Label, Select, Static
+from textual.widgets import Checkbox, Input, Label, Select, Static
 
 from kvtui.domain import path as paths
 from kvtui.domain.errors import InvalidInput
@@ -39,15 +40,16 @@ class GotoDialog(Dialog[str]):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A path, in a profile by name; "" for the one that is open."""
+    """A path, in a profile by name; "" for the one that is open. there: the server is to do it."""
 
     path: str
     profile: str = ""
+    there: bool = False
 
 
 class TargetDialog(Dialog[Target]):
     """Where to move or copy: the new path of one secret, or the folder that several go into. `profiles` are the names
-    of others it may go to."""
+    of others it may go to. there: whether the server could do it."""
 
     def __init__(
         self,
@@ -59,8 +61,10 @@ class TargetDialog(Dialog[Target]):
         folder: bool = False,
         here: str = "",
         profiles: Sequence[str] = (),
+        there: bool = False,
     ) -> None:
         super().__init__(title, main)
+        self._there = there
         self._source, self._count, self._folder = source, count, folder
         self._here, self._profiles = here, profiles
 
@@ -79,6 +83,8 @@ class TargetDialog(Dialog[Target]):
             rows = [(show_name(f"{self._here} (this one)"), "")]
             rows += [(show_name(name), name) for name in self._profiles]
             yield Select(rows, value="", allow_blank=False, id="profile", compact=True)
+        if self._there:
+            yield Checkbox(Content("On the server: the newest values alone"), id="target-there", compact=True)
 
     def is_dirty(self) -> bool:
         return self.query_one("#path", Input).value != self._source
@@ -86,7 +92,10 @@ class TargetDialog(Dialog[Target]):
     def result(self) -> Target:
         chosen = self.query_one("#profile", Select).value if self._profiles else ""
         profile = chosen if isinstance(chosen, str) else ""
-        return Target(self._path(elsewhere=bool(profile)), profile)
+        there = any(box.value for box in self.query("#target-there").results(Checkbox))
+        if there and profile:
+            raise InvalidInput("A server copies only within itself.", hint="Choose this profile, or untick it.")
+        return Target(self._path(elsewhere=bool(profile)), profile, there)
 
     def _path(self, *, elsewhere: bool) -> str:
         typed = self.query_one("#path", Input).value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, InvalidInput, NotFound
+from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError, NotFound
 from kvtui.domain.secret import EntryKind
 from kvtui.services.changes import Change, Op
 from kvtui.services.session import Session
@@ -36,7 +36,10 @@ async def choose_target(screen: MainScreen, op: Op) -> None:
         single = one is not None and one[1] is EntryKind.SECRET
         goals = [target.path if single else _rebased(p, roots, target.path, rename=one is not None) for p in targets]
         can = screen.session.can
-        if target.profile or not (can(Capability.MOVE) and can(Capability.HISTORY)):
+        if target.there:
+            pairs = list(zip(targets, goals, strict=True))
+            screen.work(partial(_plan_there, screen, op, pairs), "form", title)
+        elif target.profile or not (can(Capability.MOVE) and can(Capability.HISTORY)):
             pairs = list(zip(targets, goals, strict=True))
             screen.work(partial(_carry, screen, op, pairs, target.profile), "beside", title)
         elif single:
@@ -54,6 +57,7 @@ async def choose_target(screen: MainScreen, op: Op) -> None:
         folder=one is not None and one[1] is EntryKind.FOLDER,
         here=screen.session.profile.label,
         profiles=[name for name in screen.kvtui.profiles.names if name != screen.session.profile.name],
+        there=screen.session.can(Capability.COPY),
     )
     screen.app.push_screen(dialog, decided)
 
@@ -62,6 +66,46 @@ async def _carry(screen: MainScreen, op: Op, pairs: Sequence[tuple[str, str]], p
     from kvtui.ui.screens.carrying import begin  # noqa: PLC0415 - most stores move by themselves
 
     await begin(screen, op, pairs, screen.kvtui.profiles.get(profile) if profile else None)
+
+
+async def _plan_there(screen: MainScreen, op: Op, pairs: Sequence[tuple[str, str]]) -> None:
+    """Show what the server is going to be asked for; what is there is left alone."""
+    from kvtui.ui.dialogs.plan import PlanDialog  # noqa: PLC0415 - dialogs load when first asked for
+
+    backend, items = screen.session.backend, list[tuple[str, str]]()
+    for path, to in pairs:
+        changed = [to, path] if op is Op.MOVE else [to]
+        cautions = [await screen.call(backend.caution, place) for place in changed]
+        items.append((f"{path} → {to}", " ".join(filter(None, cautions))))
+    verb = op.value.capitalize()
+    question = say(
+        f"{verb} these $count on the server? It copies the newest values alone: older versions and metadata are not "
+        "carried. Nothing takes it back with one key.",
+        count=f"{len(pairs)} secret{'s' * (len(pairs) != 1)}",
+    )
+
+    def decided(yes: bool | None) -> None:
+        if yes:
+            screen.work(partial(_do_there, screen, op, pairs), "write", f"{op.value} on the server", exclusive=False)
+
+    screen.app.push_screen(PlanDialog(verb, question, verb, items, danger=op is Op.MOVE), decided)
+
+
+async def _do_there(screen: MainScreen, op: Op, pairs: Sequence[tuple[str, str]]) -> None:
+    def do(path: str, to: str) -> tuple[str, str]:
+        try:
+            screen.session.copy_there(path, to, move=op is Op.MOVE)
+        except KvtuiError as error:
+            return path, str(error)
+        return path, ""
+
+    outcomes = await screen.each((do(path, to) for path, to in pairs), len(pairs))
+    screen.path_tree.clear_marks()
+    await screen.reload()
+    if not outcomes[0][1]:
+        with suppress(NotFound):
+            await screen.go_to(pairs[0][1])
+    screen.tell_counts(len(outcomes), len(pairs), [(path, error) for path, error in outcomes if error])
 
 
 async def _one(screen: MainScreen, change: Change) -> None:
