@@ -61,7 +61,7 @@ class CrudBackend(Backend):
             kind="crud",
             location=f"{api.address}{f' {places.root}' if places.root is not None else ''}",
             capabilities=can,
-            varies=len(engines) > 1 or Capability.LIST in can,
+            varies=True,
             unlisted=self._yaml not in engines or len(engines) > 1 or not shown,
             keeps_versions=KEPT,
             keeps_order=False,

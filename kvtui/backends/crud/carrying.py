@@ -25,6 +25,7 @@ from kvtui.domain.errors import (
     KvtuiError,
     Unavailable,
 )
+from kvtui.domain.value import like_fields
 
 _HALF: Final = "half"
 _Found: TypeAlias = "bool | Literal['half'] | None"
@@ -59,7 +60,7 @@ def carry(api: CrudApi, source: Side, target: Side, *, move: bool, overwrite: bo
         if found == _HALF:
             raise _half(error, source) from None
     except KvtuiError as error:
-        if move and _is_half(source, target, before):
+        if move and not isinstance(error, AlreadyExists) and _is_half(source, target, before):
             raise _half(error, source) from None
         raise
 
@@ -102,7 +103,8 @@ _BY_US = "Let kvtui copy it: cp and mv without the server."
 
 
 def _look(source: Side, target: Side, before: tuple[Standing, Standing], *, move: bool) -> _Found:
-    """What became of it, by versions, or by names of fields: False for nothing, "half" for a copy without the rest."""
+    """What became of it, by versions, or by names of fields: False for nothing, "half" for a copy without the rest.
+    Values are compared then, and only then: a copy that is none must not be taken for one."""
     from_, to = source.standing(), target.standing()
     if to.is_there is None or from_.is_there is None or before[1].is_there is None:
         return None
@@ -111,9 +113,11 @@ def _look(source: Side, target: Side, before: tuple[Standing, Standing], *, move
         return None if from_ != before[0] or (to.is_there and isinstance(target.engine, YamlTree)) else False
     if isinstance(to.mark, int) and isinstance(before[1].mark, int) and to.mark != before[1].mark + 1:
         return None
-    if move and from_ == before[0]:
-        return _HALF
-    return True
+    if from_ != before[0]:
+        return True if move else None
+    if not like_fields(source.engine.read(source.at, None).fields, target.engine.read(target.at, None).fields):
+        return None  # somebody else's
+    return _HALF if move else True
 
 
 def _is_half(source: Side, target: Side, before: tuple[Standing, Standing]) -> bool:

@@ -1,0 +1,1 @@
+"""The adapter of the secrets API of canonical URIs, against its double."""
