@@ -66,9 +66,9 @@ def walk_roots(
             if why := why_not(Capability.LIST, path):
                 raise Unsupported(why, capability=Capability.LIST.value, path=path)
             secrets, note = _secrets(yaml, Place(path, uri))
+            found.update(secrets)
             if note:
                 raise Unavailable(note, path=path, retryable=False)
-            found.update(secrets)
         except (Locked, AuthenticationRequired):
             raise
         except KvtuiError as error:
