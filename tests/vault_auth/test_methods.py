@@ -111,6 +111,18 @@ def test_where_nobody_can_be_asked_it_says_what_to_set(server: Server, api: Logi
     assert not server.requests
 
 
+def test_in_place_of_a_token_that_is_of_no_use_any_more_another_one_is_asked_for(
+    api: LoginApi, environ: dict[str, str]
+) -> None:
+    environ["BAO_TOKEN"] = "hvs.ended"
+    talk = Talk(TOKEN)
+    signed = methods.sign_in(api, {"method": "token"}, talk, environ)
+    assert signed.token.same_as(SecretValue(TOKEN))
+    assert talk.asked == [("Token", True)]
+    with pytest.raises(WrongCredential, match="BAO_TOKEN"):
+        methods.sign_in(api, {"method": "token"}, None, environ)
+
+
 def test_cancelling_a_question_sends_nothing(server: Server, api: LoginApi) -> None:
     with pytest.raises(AuthenticationRequired):
         methods.sign_in(api, {"method": "userpass", "username": "ann"}, Talk(), {})

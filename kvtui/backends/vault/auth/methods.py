@@ -114,11 +114,21 @@ def _refused(error: RefusedError, method: str, mount: str) -> WrongCredential:
 def _with_token(
     api: LoginApi, auth: Mapping[str, Any], conversation: Conversation | None, environ: Mapping[str, str]
 ) -> Signed:
+    """With the one that is at hand; where that is of no use any more, with one that somebody types instead."""
     found = tokens.find(auth, environ)
-    if found is None:
-        hint = "Set BAO_TOKEN or VAULT_TOKEN, or token_file, token_env or token_command in the profile's auth."
-        typed = sources.asked(conversation, "Token", hint=hint)
-        found = tokens.Found(SecretValue(header_value(typed)), "what was typed")
+    if found is not None:
+        try:
+            return _looked_up(api, found)
+        except WrongCredential as error:
+            if conversation is None:
+                raise
+            conversation.tell(f"{error.message} Type another one.")
+    hint = "Set BAO_TOKEN or VAULT_TOKEN, or token_file, token_env or token_command in the profile's auth."
+    typed = sources.asked(conversation, "Token", hint=hint)
+    return _looked_up(api, tokens.Found(SecretValue(header_value(typed)), "what was typed"))
+
+
+def _looked_up(api: LoginApi, found: tokens.Found) -> Signed:
     signed_in = api.signed_in(found.token)
     try:
         return lifetime.from_look_up(found.token, lifetime.look_up(signed_in), found.notes)
