@@ -271,3 +271,33 @@ def test_what_is_to_be_known_of_a_place_is_said_whenever_something_is_changed_th
     assert "A configuration manages this." in cli("cp", "top", "app/c", "--dry-run").text
     assert cli("set", "top", stdin=b"y").err == ""
     assert cli("meta", "app/a").err == ""
+
+
+# -- more that goes into, and stays in, a store that gives nothing back
+
+
+def test_an_import_compares_nothing_where_nothing_is_read_and_says_so(unread: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "in.json"
+    file.write_text('{"app": {"key": {"value": "new"}, "other": {"value": "2"}}}')
+    unread("set", "app/key", stdin=b"new")
+    ran = unread("import", str(file))
+    assert ran.code == 0
+    assert "Values cannot be read here, so it was not compared." in ran.text + ran.err
+    secrets = MemoryBackend(stores()[str(tmp_path / "home")])
+    assert secrets.read("app/key").current == 2
+    assert secrets.read("app/other").fields["value"].reveal() == "2"
+
+
+def test_containers_are_made_shown_while_empty_and_removed_only_then(unread: Cli) -> None:
+    assert unread("vault", "create", "prod").text == "prod/: created\n"
+    assert unread("vault", "create", "prod").code == 5
+    assert unread("ls").text == "prod/\n"
+    assert unread("tree").text == "/\n└── prod/\n"
+    assert unread("vault", "list").text == "prod\n"
+    unread("set", "prod/key", stdin=b"1")
+    ran = unread("vault", "delete", "prod")
+    assert (ran.code, "The container holds secrets (1). Move or destroy them first." in ran.err) == (5, True)
+    unread("rm", "prod/key")
+    assert unread("ls").text == "prod/\n"
+    assert unread("vault", "delete", "prod").code == 0
+    assert unread("ls").text == ""

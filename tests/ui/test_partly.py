@@ -480,3 +480,57 @@ async def test_the_server_copies_when_it_is_ticked_and_says_what_is_left_behind(
         assert stored(screen, "app/key2") == "one"
         acts = [entry.act for entry in screen.session.activity("app/key")]
         assert acts[0] == "copy_secret"
+
+
+# -- containers
+
+
+@pytest.mark.usefixtures("unread")
+async def test_a_container_is_made_shown_empty_and_deleted_only_while_it_is(running: Running) -> None:
+    async def palette(screen: Screen, what: str) -> str:
+        await screen.press("colon")
+        await screen.type(what)
+        return await screen.press("enter")
+
+    async with running(contents=lambda _backend: None, size=(120, 30)) as screen:
+        await palette(screen, "create container")
+        await screen.type("prod")
+        text = await screen.press("ctrl+s")
+        assert "Created prod." in text
+        assert "▸ prod" in text
+        await screen.press("g")
+        await screen.press("n")
+        await screen.type("key")
+        await screen.press("tab")
+        await screen.type("one")
+        await screen.press("ctrl+s", "ctrl+s")
+        assert stored(screen, "prod/key") == "one"
+        await screen.press("g")
+        assert "Delete the container prod?" in await palette(screen, "delete container")
+        text = await screen.press("ctrl+s")
+        assert "The container holds secrets (1). Move or destroy them first." in text
+        await screen.go_to("prod/key")
+        await screen.press("d")
+        screen.app.screen.query_one("#confirm-path").focus()
+        await screen.type("prod/key")  # nothing brings it back, so it is typed
+        await screen.press("ctrl+s")
+        await screen.press("g")
+        await palette(screen, "delete container")
+        text = await screen.press("ctrl+s")
+        assert "Deleted prod." in text
+        assert "▸ prod" not in text
+        assert "▾ prod" not in text
+
+
+async def test_any_typed_path_is_reached_where_nothing_can_be_listed(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, UNLISTED)
+    async with running(contents=lambda _backend: None, size=(120, 30)) as screen:
+        store = stores()[str(screen.session.profile.settings["name"])]
+        MemoryBackend(store).write("deep/down/key", {"value": SecretValue("3")})
+        text = await screen.go_to("deep/down/key")
+        assert "• key" in text
+        assert "deep/down/key" in text
+        text = await screen.go_to("deep/down/none")
+        assert "There is no such path here." in text

@@ -147,6 +147,7 @@ class _Import:
         self._backend = backend
         self._dry_run = dry_run
         self._checks = backend.checks_writes
+        self._reads = backend.can(Capability.READ)
         self._guess_types = guess_types
         self._journal = journal
         self._seen = Names()
@@ -179,7 +180,7 @@ class _Import:
         plan = _Plan()
         refused = [self._refusal(item) for item in items]
         wanted = [item.path for item, error in zip(items, refused, strict=True) if error is None]
-        found = self._backend.read_many(wanted)
+        found = self._backend.read_many(wanted) if self._reads else map(Found, wanted)
         for item, refusal in zip(items, refused, strict=True):
             here = Found(item.path, error=refusal) if refusal else next(found)
             try:
@@ -208,6 +209,8 @@ class _Import:
     def _compare(self, item: Item, found: Found) -> tuple[ItemResult, Write | History | None]:
         if found.error is not None and not isinstance(found.error, NotFound):
             raise found.error
+        if not self._reads:
+            return self._unseen(item)
         secret = found.secret
         if secret is None:
             return self._create(item)
@@ -225,6 +228,16 @@ class _Import:
         checked = secret.current if self._checks else None
         result = ItemResult(item.path, ItemOutcome.UPDATED, secret.current + 1, note=note)
         return result, Write(item.path, item.fields, patch, checked)
+
+    def _unseen(self, item: Item) -> tuple[ItemResult, Write | History | None]:
+        """Where no value is given back, what is there is written over."""
+        try:
+            current = self._backend.outline(item.path).current
+        except NotFound:
+            return self._create(item)
+        patch, _ = self._kept(item)
+        note = "Values cannot be read here, so it was not compared."
+        return ItemResult(item.path, ItemOutcome.UPDATED, current + 1, note=note), Write(item.path, item.fields, patch)
 
     def _same(self, one: Fields, other: Fields) -> bool:
         """Same names with the same values, in any order; a store may keep none within a map either."""
