@@ -146,7 +146,7 @@ def test_a_server_that_breaks_off_or_drips_ends_in_time(double: WorkerDouble, ki
 def test_closing_ends_everything(double: WorkerDouble) -> None:
     with opened(double) as store:
         store.close()
-        for call in (store.list, lambda: store.read("a"), store.legacy, store.condition, lambda: store.caution("a")):
+        for call in (store.list, lambda: store.read("a"), store.legacy, store.condition):
             with pytest.raises(Locked):
                 call()
     assert not double.requests

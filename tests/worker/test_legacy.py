@@ -42,6 +42,7 @@ class TestLive:
         assert [each["id"] for each in held["connections"]] == ["conn_infra", "conn_stripe", "conn_mine"]
         assert held["connections"][0]["auth"]["secrets"]["OPENAI_API_KEY"]["value"] == "sk-1"
         assert not old.mutations()
+        assert "2025-06-01" in store.notes[0]
         assert {request.target.split("/")[1] for request in old.requests} == {"vault"}
 
     def test_they_become_paths_and_what_has_no_value_is_told(self, old: WorkerDouble, store: WorkerBackend) -> None:

@@ -6,6 +6,7 @@ the worker's core/vault-api/backend (index.js, handlers, middleware/auth.js, uti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -30,6 +31,7 @@ _EDGE = "Cloudflare Access, which stands in front of this store,"
 _SIGN_IN = "Check the client ID and secret, or the token: it may have expired or been revoked."
 _NO_ROUTE = "Not found"
 """Of a path no route is for; a missing secret is told as `Secret not found at path: …`."""
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 
 
@@ -97,8 +99,13 @@ class WorkerApi:
         return self._change("DELETE", path).get("cf_deleted") is not False
 
     def old(self, *segments: str) -> Mapping[str, Any]:
-        """GET of the deprecated connections, which have no prefix."""
-        return self._get("/vault/" + encode("connections", *segments))
+        """GET of the deprecated connections, which have no prefix. When they were to end is under `sunset`, as
+        2025-06-01, where the worker says so."""
+        answer = self._client.send("GET", "/vault/" + encode("connections", *segments), repeat=True)
+        if not answer.ok or _is_page(answer):
+            raise self._failure(answer, None)
+        ends = answer.headers.get("sunset", "")
+        return {**_envelope(answer), "sunset": ends if _DATE.fullmatch(ends) else ""}
 
     def health(self) -> Answer:
         """Asked once, of the worker itself: any status, but 429 raises RateLimited."""

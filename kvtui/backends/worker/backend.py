@@ -18,7 +18,7 @@ from kvtui.backends.not_found import missing, missing_version
 from kvtui.backends.worker import legacy
 from kvtui.backends.worker.api import KeyTakenError, ReadOnlyRole, WorkerApi, key_taken
 from kvtui.backends.worker.capabilities import CAPABILITIES, KEPT, REASONS
-from kvtui.backends.worker.keys import cf_key, refuse_strays, strays
+from kvtui.backends.worker.keys import cf_key, refuse_strays
 from kvtui.backends.worker.listed import Listed
 from kvtui.backends.worker.rollout import ONLY_FIELD, PAUSES, Rollout
 from kvtui.backends.worker.rows import Row, check_described
@@ -27,7 +27,6 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import WRITING, BackendInfo, Capability
 from kvtui.domain.credential import SignedIn
 from kvtui.domain.errors import (
-    AlreadyExists,
     InvalidInput,
     KvtuiError,
     Locked,
@@ -87,6 +86,7 @@ class WorkerBackend(Backend):
             CAPABILITIES,
             REASONS,
             max_value_bytes=MAX_VALUE_BYTES,
+            varies=True,  # below users/ each has their own
             metadata_fields=KEPT,
             warning=warning,
         )
@@ -130,21 +130,6 @@ class WorkerBackend(Backend):
 
     def place(self, path: str) -> str:
         return cf_key(path)
-
-    def caution(self, path: str) -> str:
-        self._check_open()
-        try:
-            listed = self._look()
-            if path in listed:
-                return "It cannot be deleted from here: its name would hit another one." if strays(path) else ""
-            listed.refuse_clashes(path)
-        except AlreadyExists as error:
-            return error.message
-        except Locked:
-            raise
-        except KvtuiError:
-            return ""
-        return ""
 
     # Listing
 
@@ -227,7 +212,12 @@ class WorkerBackend(Backend):
 
     def legacy(self) -> SecretValue:
         self._check_open()
-        return legacy.read(self._api)
+        held, sunset = legacy.read(self._api)
+        if sunset:
+            self._notes.append(
+                f"The worker calls its old connections deprecated: they may be gone any time since {sunset}."
+            )
+        return held
 
     # Writing
 

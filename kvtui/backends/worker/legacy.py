@@ -20,13 +20,15 @@ from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue
 
 
-def read(api: WorkerApi) -> SecretValue:
-    """One request for the list, two for each connection. Raises as those do."""
-    listed = api.old().get("connections")
+def read(api: WorkerApi) -> tuple[SecretValue, str]:
+    """The document, and the day the connections were to end ("" where the worker does not say). One request for the
+    list, two for each connection. Raises as those do."""
+    told = api.old()
+    listed = told.get("connections")
     if not isinstance(listed, list):
         raise _odd()
     found: list[Json] = [row for each in listed if (row := _one(api, each)) is not None]
-    return SecretValue(json_text.dump({"connections": found}))
+    return SecretValue(json_text.dump({"connections": found})), told["sunset"]
 
 
 def _one(api: WorkerApi, listed: object) -> Json:
