@@ -11,7 +11,7 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, NotFound
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import UNLIMITED, Retention
-from kvtui.domain.secret import StoredVersion, Version, VersionState
+from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import SecretValue
 
 MOST_FILLED = 100
@@ -100,6 +100,13 @@ def pack(source: Backend, path: str) -> Packed:
         replace(secret.version, numbered=True), secret.fields if secret.version.state is LIVE else None
     )
     return Packed(path, secret.metadata, (stored,), retention, secret.current)
+
+
+def as_history(packed: Packed) -> tuple[History, tuple[Loss, ...]]:
+    """All versions of it as one history, and what of them could not be read."""
+    lost: list[Loss] = []
+    versions = _readable(packed, lost)
+    return History(packed.path, packed.metadata, versions), tuple(lost)
 
 
 def _stored(source: Backend, path: str, version: Version) -> StoredVersion:

@@ -13,8 +13,10 @@ from kvtui.backends.memory import MemoryBackend
 from kvtui.domain.value import SecretValue
 from kvtui.services import demo
 from kvtui.services.transfer import Format, Item, ItemOutcome, export, import_items, read_items
+from tests.doubles.vault import VaultDouble
 from tests.support.hostile import HOSTILE
 from tests.vault.places import Place
+from tests.vault_faults.places import opened
 
 
 @pytest.fixture
@@ -32,6 +34,26 @@ def test_whole_corpus_goes_through_a_vault_byte_for_byte(vault: Backend) -> None
     back = {item.path: item.fields["value"].reveal() for item in read_items(done.data, Format.JSON)}
     assert back == {f"h/{entry.id}": entry.value for entry in HOSTILE}
     assert {r.outcome for r in import_items(vault, read_items(done.data, Format.JSON))} == {ItemOutcome.SKIPPED}
+
+
+def test_all_versions_of_a_server_go_into_a_vault_and_what_it_keeps_back_is_told(vault: Backend) -> None:
+    with VaultDouble() as server, opened(server) as source:
+        for text in ("one", "two", "three"):
+            server.write("secret", "app/db", {"password": text, "port": 5432})
+        source.delete("secret/app/db", [2])
+        done = export(source, "secret", Format.JSON, all_versions=True)
+        made = [version.created_at for version in source.versions("secret/app/db")]
+    assert not done.problems
+    (note,) = done.notes
+    assert note.path == "secret/app/db"
+    assert "Deleted versions (2) cannot be read" in note.reason
+    results = list(import_items(vault, read_items(done.data, Format.JSON)))
+    assert [result.outcome for result in results] == [ItemOutcome.CREATED]
+    versions = vault.versions("secret/app/db")
+    assert [version.state.value for version in versions] == ["live", "destroyed", "live"]
+    assert [version.created_at for version in versions] == made
+    assert vault.read("secret/app/db", 1).fields["password"].reveal() == "one"
+    assert vault.read("secret/app/db").fields["port"].reveal() == 5432
 
 
 def test_all_versions_of_a_vault_are_the_same_in_another_store(vault: Backend) -> None:

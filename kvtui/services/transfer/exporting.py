@@ -77,7 +77,7 @@ def export_to(
     if all_versions:
         if format is not Format.JSON:
             raise InvalidInput("Only json holds all versions.", hint="Use --format json.")
-        if not backend.can(Capability.HISTORY):
+        if not (backend.can(Capability.HISTORY) or backend.can(Capability.VERSIONS)):
             backend.read_history(folder)  # says why not
         write_envelope(reading.histories(found), sink)
         return Report(tuple(reading.problems), (*reading.notes, *reading.empty_containers(folder)))
@@ -135,7 +135,7 @@ class _Reading:
         for chunk in self._chunks(found):
             for path in chunk:
                 try:
-                    history = self.backend.read_history(path)
+                    history = self._history(path)
                 except (Locked, AuthenticationRequired):
                     raise
                 except NotFound:
@@ -144,6 +144,16 @@ class _Reading:
                     self.problems.append(Problem(path, error.message))
                 else:
                     yield history
+
+    def _history(self, path: str) -> History:
+        """As the store gives it, or version by version; what it keeps back is told."""
+        if self.backend.can(Capability.HISTORY):
+            return self.backend.read_history(path)
+        from kvtui.services.packing import as_history, pack  # noqa: PLC0415 - most stores give it whole
+
+        history, lost = as_history(pack(self.backend, path))
+        self.notes += (Problem(path, loss.what) for loss in lost)
+        return history
 
     def summary(self) -> Iterator[Problem]:
         if self._deleted:
