@@ -18,6 +18,7 @@ from kvtui.domain.errors import (
     PermissionDenied,
     RateLimited,
     Unavailable,
+    Unsupported,
 )
 from kvtui.domain.value import SecretValue
 from tests.doubles.server import Double, Fault, Reply, Seen
@@ -220,6 +221,9 @@ class TestProfiles:
             assert store.info().location == f"{double.url}/v1"
             assert store.signed_in is not None
             assert store.signed_in.name == double.credentials.client_id
+            for call in (store.sign_out, store.store_sign_in):
+                with pytest.raises(Unsupported, match="kept nowhere"):
+                    call()
             assert store.read("a").fields
 
     def test_what_no_profile_names_is_not_looked_at(self, double: WorkerDouble) -> None:

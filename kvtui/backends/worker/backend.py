@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from types import MappingProxyType
+from typing import NoReturn
 
 from kvtui.backends import one_by_one
 from kvtui.backends.contract import Backend
@@ -33,6 +34,7 @@ from kvtui.domain.errors import (
     PermissionDenied,
     RateLimited,
     Unavailable,
+    Unsupported,
 )
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.retention import Retention
@@ -106,6 +108,20 @@ class WorkerBackend(Backend):
     @property
     def notes(self) -> Sequence[str]:
         return tuple(self._notes)
+
+    def store_sign_in(self) -> str:
+        self._nothing_is_kept()
+
+    def sign_out(self) -> None:
+        self._nothing_is_kept()
+
+    def _nothing_is_kept(self) -> NoReturn:
+        self._check_open()
+        raise Unsupported(
+            "What signs in here comes from the profile each time, and is kept nowhere.",
+            capability="login",
+            hint="Revoke it in Cloudflare Access.",
+        )
 
     def interruptible(self) -> AbstractContextManager[Callable[[], None]]:
         return _interruptible()
@@ -214,9 +230,7 @@ class WorkerBackend(Backend):
         self._check_open()
         held, sunset = legacy.read(self._api)
         if sunset:
-            self._notes.append(
-                f"The worker calls its old connections deprecated: they may be gone any time since {sunset}."
-            )
+            self._notes.append(f"The worker calls its old connections deprecated: they were to end on {sunset}.")
         return held
 
     # Writing
