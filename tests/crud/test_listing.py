@@ -92,6 +92,14 @@ def test_a_service_that_knows_no_pages_is_asked_once_more(crud: CrudDouble, back
     assert len(crud.requests) == 2
 
 
+def test_an_older_service_is_asked_by_mount_and_path(crud: CrudDouble, backend: CrudBackend) -> None:
+    crud.yaml["secret"] = {"app": {"x": {"A": "1"}}}
+    body = Reply(422, b'{"detail": [{"loc": ["query", "mount"], "msg": "Field required", "type": "missing"}]}')
+    crud.break_next(Fault("reply", when=lambda seen: "mount=" not in seen.target, reply=body))
+    assert rows(backend.list("yaml/secret/app")) == [("yaml/secret/app/x", False)]
+    assert "mount=secret&prefix=app&" in crud.requests[-1].target
+
+
 def test_a_prefix_of_letters_is_not_taken_for_a_folder(crud: CrudDouble, backend: CrudBackend) -> None:
     page = {"items": ["yaml://secret/app/x#A", "yaml://secret/application#A", "openbao+kv2://secret/app/y"], "total": 3}
     crud.break_next(Fault("reply", reply=Reply(body=json.dumps(page).encode())))

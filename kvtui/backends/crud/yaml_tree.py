@@ -94,11 +94,18 @@ class YamlTree(Engine):
                     yield Leaf(where, key)
 
     def _pages(self, uri: CanonicalUri, about: str) -> Iterator[Sequence[Json]]:
-        try:
-            for page in self.api.pages("/metadata", failures.LIST, pairs=[("prefix", str(uri))], about=about):
-                yield page.items
-        except NotFound:
-            return  # a service may say that of a path with nothing below
+        """As the documents have it, or, where that is refused, as older ones do: by mount and path."""
+        for pairs in ([("prefix", str(uri))], [("mount", uri.mount), ("prefix", uri.path)]):
+            try:
+                for page in self.api.pages("/metadata", failures.LIST, pairs=pairs, about=about):
+                    yield page.items
+            except NotFound:
+                return  # a service may say that of a path with nothing below
+            except InvalidInput:
+                if pairs[0][0] == "mount":
+                    raise
+            else:
+                return
 
     def names(self, uri: CanonicalUri, about: str) -> Sequence[str]:
         """Fields and what lies below, in one list. Raises NotFound where no map is."""
