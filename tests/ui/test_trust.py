@@ -10,7 +10,7 @@ import pytest
 from kvtui.services.profiles import Profile
 from tests.doubles.server import Fault
 from tests.doubles.trust import TrustDouble, error_reply
-from tests.ui.serving import SENTINEL, served
+from tests.ui.serving import SENTINEL, Served, served
 
 PATH = "db/password"
 
@@ -30,23 +30,27 @@ def profile(double: TrustDouble, monkeypatch: pytest.MonkeyPatch) -> Profile:
     return Profile("trust", "trust", MappingProxyType(settings))
 
 
+async def at_the_secret(screen: Served) -> str:
+    """Gone to and read; not revealed."""
+    await screen.until("This store cannot")  # it is open
+    await screen.go_to(PATH)
+    return await screen.until("• password", "value  ••••••••")
+
+
 async def test_a_path_is_gone_to_and_then_remembered(double: TrustDouble, profile: Profile) -> None:
     async with served(profile) as screen:
-        assert "This store cannot" in await screen.settle()
+        await screen.until("This store cannot")
         assert not double.requests  # nothing is read that nobody asked for
-        text = await screen.go_to(PATH)
-        assert "• password" in text
-        assert SENTINEL not in text
-        text = await screen.press("r")
-        assert SENTINEL in text
-        assert "Leased" in text
+        assert SENTINEL not in await at_the_secret(screen)
+        await screen.press("r")
+        await screen.until(SENTINEL, "Leased")
     async with served(profile) as screen:
-        assert "▸ db" in await screen.settle()
+        await screen.until("▸ db")
 
 
 async def test_versions_are_looked_for_when_they_are_to_be_seen(double: TrustDouble, profile: Profile) -> None:
     async with served(profile) as screen:
-        await screen.go_to(PATH)
+        await at_the_secret(screen)
         assert not any("version=" in seen.target for seen in double.requests)
         await screen.press("3")
         await screen.until("3 live", "2 live", "1 live")
@@ -55,11 +59,11 @@ async def test_versions_are_looked_for_when_they_are_to_be_seen(double: TrustDou
 
 async def test_what_is_refused_is_not_said_to_be_gone(double: TrustDouble, profile: Profile) -> None:
     async with served(profile) as screen:
-        await screen.go_to(PATH)
+        await at_the_secret(screen)
         double.break_next(Fault("reply", times=2, reply=error_reply(403)))
-        text = await screen.press("ctrl+r")
+        await screen.press("ctrl+r")
+        text = await screen.until("or nothing is there")
         assert "is not there any more" not in text
-        assert "or nothing is there" in text
         assert "• password" in text
 
 
@@ -67,26 +71,28 @@ async def test_a_new_secret_is_applied_again_under_the_same_id_when_no_answer_ca
     double: TrustDouble, profile: Profile
 ) -> None:
     async with served(profile, size=(120, 30)) as screen:
-        await screen.settle()
+        await screen.until("This store cannot")
         await screen.press("n")
         await screen.type("new")
         await screen.press("enter")
         await screen.type("hello")
         await screen.press("ctrl+s")
         double.break_next(Fault("reset_before", lambda seen: seen.method == "POST"))
-        text = await screen.press("ctrl+s")
-        assert "is not known" in text
+        await screen.press("ctrl+s")
+        await screen.until("is not known")
         assert double.values("new") == []
-        for _ in range(3):
+        for _ in range(3):  # away with the error, to the review again, apply
             if not double.values("new"):
                 await screen.press("ctrl+s")
+        await screen.until(lambda: double.values("new"))
         ids = {seen.headers["x-request-id"] for seen in double.mutations()}
         assert (len(ids), double.values("new")) == (1, [b"hello"])
 
 
 async def test_what_the_store_has_not_says_why(double: TrustDouble, profile: Profile) -> None:
     async with served(profile) as screen:
-        await screen.go_to(PATH)
+        await at_the_secret(screen)
         for key, words in (("d", "deletes nothing"), ("i", "together with a new value"), ("D", "deletes nothing")):
-            assert words in await screen.press(key)
+            await screen.press(key)
+            await screen.until(words)
     assert not double.mutations()
