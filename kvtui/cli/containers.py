@@ -15,12 +15,14 @@ def _name_argument(parser: Parser) -> None:
 
 def _create(context: Context, args: Namespace) -> int:
     session, name = context.at(args.name)
+    context.caution(session, name)
     session.create_container(name)
     return _report(context, name, "created")
 
 
 def _delete(context: Context, args: Namespace) -> int:
     session, name = context.at(args.name)
+    context.caution(session, name)
     session.delete_container(name)
     return _report(context, name, "deleted")
 

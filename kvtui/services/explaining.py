@@ -43,8 +43,10 @@ def can_come_back(backend: Backend, path: str) -> bool:
     return backend.can(C.UNDELETE, path)
 
 
-def deleting(backend: Backend, path: str) -> str:
-    """What stays of what is deleted, and for how long."""
+def deleting(backend: Backend, path: str, lost: str = "") -> str:
+    """What stays of what is deleted, and for how long. `lost`: why it cannot be undeleted, where that was asked."""
+    if lost:
+        return " ".join([f"It cannot be undeleted. {lost}", *_cautions(backend, path)])
     if not can_come_back(backend, path):
         return " ".join(["It is deleted for good: this store keeps nothing of it.", *_cautions(backend, path)])
     settings = _settings(backend, path)

@@ -93,6 +93,7 @@ def test_a_vault_of_a_configuration_is_warned_about_on_every_change(cli: Cli, do
     double.vault("managed", {"abc": "x"}, managed_by="my-app")
     for words in (("set", "managed/abc"), ("rotate", "managed/abc"), ("rm", "managed/abc")):
         assert "configuration of my-app" in cli(*words, stdin=b"y").err, words
+    assert "configuration of my-app" in cli("vault", "delete", "managed").err
 
 
 def test_copies_into_it_are_told_to_be_unverified_and_copies_out_of_it_refused(cli: Cli, double: TailorDouble) -> None:

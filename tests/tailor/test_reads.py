@@ -127,6 +127,8 @@ def test_an_outline_and_metadata_tell_times_and_never_a_value(double: TailorDoub
 
 def test_every_missing_capability_has_its_own_reason(double: TailorDouble) -> None:
     with opened(double) as store:
+        info = store.info()
+        assert info.capabilities | info.reasons.keys() == set(Capability)
         for capability in (Capability.READ, Capability.VERSIONS, Capability.UNDELETE, Capability.CHECK_AND_SET):
             assert "Tailor Platform" in store.why_not(capability)
 

@@ -20,6 +20,7 @@ CAPABILITIES = frozenset(
 _NEVER_READ = "Tailor Platform never gives a value back: only programs that run there can read it."
 _ONE_TEXT = "A secret of Tailor Platform is one text."
 _NAMES_AND_TIMES = "Tailor Platform keeps a secret's name and times, and nothing else about it."
+_TELLS_NOTHING = "Tailor Platform lists names, and tells nothing of what happens to them."
 _NO_VERSIONS = "Tailor Platform keeps the newest value alone, without a number."
 
 REASONS: Mapping[Capability, str] = MappingProxyType(
@@ -44,5 +45,15 @@ REASONS: Mapping[Capability, str] = MappingProxyType(
         Capability.INDEX: _NAMES_AND_TIMES,
         Capability.ROTATE: "Tailor Platform makes no values. Rotate it from here.",
         Capability.SHARE: _NEVER_READ,
+        Capability.NAMESPACES: "Another workspace is a profile of its own: set its workspace_id.",
+        Capability.CHANGE_SIGNAL: f"{_TELLS_NOTHING} Refresh to see what others changed.",
+        Capability.SEARCH: f"{_TELLS_NOTHING} Names are searched here.",
+        Capability.EVENTS: _TELLS_NOTHING,
+        Capability.AUDIT: _TELLS_NOTHING,
+        Capability.LEASES: "Tailor Platform issues no short-lived credentials.",
+        Capability.RENEW_LEASES: "Tailor Platform issues no short-lived credentials.",
+        Capability.KEY_SLOTS: "Its keys are managed by Tailor Platform.",
+        Capability.BACKUP: _NEVER_READ,
+        Capability.LEGACY: "Tailor Platform's secret manager has no predecessor.",
     }
 )

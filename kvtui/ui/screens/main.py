@@ -54,7 +54,7 @@ class MainScreen(Changing):
         from kvtui.services.explaining import can_come_back, deleting  # noqa: PLC0415
 
         path, backend = change.path, self.session.backend
-        after = f"It cannot be undeleted. {lost}" if lost else await self.call(deleting, backend, path)
+        after = await self.call(deleting, backend, path, lost)
         question = say("$what? $after", what=change.describe(), after=after)
         decided = self._confirmed([change])
         if await self.call(can_come_back, backend, path):
@@ -264,6 +264,10 @@ class MainScreen(Changing):
         if path is None or kind is not EntryKind.FOLDER or "/" in path:
             self.problem(InvalidInput("No container is selected.", hint="Put the cursor on an empty top-level folder."))
             return
+        self.work(partial(self._delete_container, path), "form", "delete a container")
+
+    async def _delete_container(self, path: str) -> None:
+        caution = await self.call(self.session.backend.caution, path)
 
         def decided(yes: bool | None) -> None:
             if yes:
@@ -273,7 +277,8 @@ class MainScreen(Changing):
                     "delete a container",
                 )
 
-        question = say("Delete the container [b]$name[/b]? It has to be empty.", name=path)
+        after = f"It has to be empty. {caution}".rstrip()
+        question = say("Delete the container [b]$name[/b]? $after", name=path, after=after)
         self.app.push_screen(ConfirmDialog("Delete container", question, "Delete", danger=True), decided)
 
     async def _container(self, function: Callable[[str], None], name: str, done: str) -> None:
