@@ -46,6 +46,7 @@ class Activity:
         self._live: deque[Event] = deque(maxlen=MOST_LIVE)
         self._survey: Survey[Event] | None = None
         self._timer: Timer | None = None
+        self._left = False
         self._troubles: dict[str, str] = {}
         """Why one of the sources tells nothing, or no more."""
 
@@ -60,6 +61,11 @@ class Activity:
         await self._read(len(self._told), PAGE)
 
     def stop(self) -> None:
+        """Somebody went elsewhere: nothing more is heard, asked or drawn."""
+        self._left = True
+        self._end()
+
+    def _end(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
@@ -79,7 +85,7 @@ class Activity:
     async def _read(self, offset: int, count: int) -> None:
         """The newest `count` of what the store wrote down, or the next ones."""
         session = self._screen.session
-        if session.can(Capability.AUDIT):
+        if not self._left and session.can(Capability.AUDIT):
             try:
                 page = await self._screen.call(session.backend.audit, self.place, offset=offset, limit=count)
             except KvtuiError as error:
@@ -91,7 +97,7 @@ class Activity:
 
     def _listen(self) -> None:
         session = self._screen.session
-        if self._survey is None and session.can(Capability.EVENTS):
+        if not self._left and self._survey is None and session.can(Capability.EVENTS):
             self._troubles.pop("live", None)
             self._survey = Survey(session.backend, lambda backend, _skipped: backend.events())
             self._survey.__enter__()  # left by `stop`
@@ -108,7 +114,7 @@ class Activity:
             came, ended = (), str(error)
         if ended:
             self._troubles["live"] = f"{ended} ctrl+r listens again."
-            self.stop()
+            self._end()
         some = [event for event in came if self._is_here(event.path)]
         self._live.extendleft(some)
         if some or ended:
@@ -120,6 +126,8 @@ class Activity:
     # -- drawing
 
     def draw(self) -> None:
+        if self._left:
+            return
         now, pane = self._screen.now, self._screen.query_one("#pane-activity", ActivityPane)
         lines = [_trouble(source, why) for source, why in self._troubles.items()]
         lines += [self._event("live", event, now) for event in self._live]

@@ -294,43 +294,19 @@ class Showing(Workbench):
 
     async def fill_tab(self, *, opened: bool = False) -> None:
         """Read what the visible tab needs beyond the secret itself. opened: somebody came to see this tab."""
-        secret = self.secret
-        if self.tab == "activity":
-            await self._fill_activity()
-        elif secret is None:
-            return
-        elif self.tab == "versions" and self.session.info().probes_versions:
-            from kvtui.ui.screens import probing  # noqa: PLC0415 - few stores need it
+        if self.tab != "fields":
+            from kvtui.ui.screens.tabs import fill  # noqa: PLC0415 - most start with the fields
 
-            if opened:
-                self.work(partial(probing.look, self, secret), "long", "look for versions")
-            elif not self.versions:
-                probing.offer(self)
-        elif self.tab == "versions" and self.session.can(Capability.VERSIONS):
-            self.versions = await self.call(self.session.backend.versions, secret.path)
-            self.show_versions()
-        elif self.tab == "metadata":
-            from kvtui.services.describing import describe  # noqa: PLC0415 - most start with the fields
+            await fill(self, opened=opened)
 
-            known = await self.call(describe, self.session.backend, secret)
-            if self.secret is secret:
-                pane = self.query_one("#pane-metadata", MetadataPane)
-                pane.show_metadata(known.metadata, secret.version, self.now, known)
+    def activity_of(self, place: str) -> Activity:
+        """What is shown of a place where its store tells what is done there, until somebody goes elsewhere."""
+        from kvtui.ui.screens.activity import Activity  # noqa: PLC0415 - few stores tell
 
-    async def _fill_activity(self) -> None:
-        """Of the secret, or of the folder under the cursor where the store tells what was done below it."""
-        can, secret = self.session.can, self.secret
-        if can(Capability.AUDIT) or can(Capability.EVENTS):
-            from kvtui.ui.screens.activity import Activity  # noqa: PLC0415 - few stores tell
-
-            place = secret.path if secret is not None else self.path_tree.cursor_folder
-            if self._activity is None or self._activity.place != place:
-                self._leave_activity()
-                self._activity = Activity(self, place)
-            await self._activity.fill()
-        elif secret is not None:
-            entries = await self.call(self.session.activity, secret.path)
-            self.query_one("#pane-activity", ActivityPane).show_entries(entries, self.now)
+        if self._activity is None or self._activity.place != place:
+            self._leave_activity()
+            self._activity = Activity(self, place)
+        return self._activity
 
     def _leave_activity(self) -> None:
         if self._activity is not None:
