@@ -37,7 +37,7 @@ from kvtui.domain.secret import (
 )
 from kvtui.domain.value import Fields
 
-NOTE = "This store cannot list: these are the paths used from here. Go to any other by typing it."
+NOTE = "Only paths used from here: this store cannot list. Go to any other by typing it."
 
 
 class Names(Protocol):

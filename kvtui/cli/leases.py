@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.exits import Exit
 from kvtui.cli.records import time_json
+from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_json, to_text
 from kvtui.domain.json_text import Json
 from kvtui.domain.lease import Lease
@@ -49,7 +50,8 @@ def _issue_arguments(parser: Parser) -> None:
 def _issue(context: Context, args: Namespace) -> int:
     ttl = ttl_of(args)
     profile, role = context.profiles.parse_address(args.role)
-    issued, unwritten = Leases(context.session(profile)).issue(role, ttl)
+    session = context.session(profile)
+    issued, unwritten = Leases(session).issue(role, ttl)
     out, lease = context.out, issued.lease
     if unwritten:
         out.note(unwritten)
@@ -59,7 +61,8 @@ def _issue(context: Context, args: Namespace) -> int:
         return Exit.DONE
     if issued.fields:
         out.table([(out.name(name), show(to_text(value))) for name, value in issued.fields.items()])
-    out.note(f"Lease {show(lease.id)}, {_lasts(lease)}. kvtui lease revoke ends it before.")
+    before = " kvtui lease revoke ends it before." if session.can(Capability.RENEW_LEASES) else ""
+    out.note(f"Lease {show(lease.id)}, {_lasts(lease)}.{before}")
     return Exit.DONE
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Ran, Typist, run_here
+from tests.doubles.trust import TrustDouble
 from tests.doubles.vault import VaultDouble
 
 ROLE = "database/creds/readonly"
@@ -153,6 +154,20 @@ def test_a_store_that_lends_nothing_says_so(vault: Any) -> None:
 
 
 # share and unwrap
+
+
+def test_ending_a_lease_is_offered_only_where_that_can_be_done(home: Path) -> None:
+    with TrustDouble() as service:
+        service.role("etl-reader", 3600)
+        file = home / "config" / "kvtui" / "config.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text(f"profiles:\n  t: {{backend: trust, url: '{service.base_url}', token_file: {home}/token}}\n")
+        (home / "token").write_text(service.token)
+        (home / "token").chmod(0o600)
+        ran = run_here("lease", "issue", "etl-reader")
+    assert ran.code == 0
+    assert "etl-reader/" in ran.err
+    assert "revoke" not in ran.err
 
 
 def test_share_prints_the_token_alone_and_unwrap_reads_it_once(cli: Any) -> None:
