@@ -16,8 +16,8 @@ from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, NotFound, Unsupported
 from kvtui.domain.metadata import MetadataPatch
-from kvtui.domain.retention import Retention
-from kvtui.domain.secret import History, StoredVersion, VersionState
+from kvtui.domain.retention import UNLIMITED, Retention
+from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import Fields, like_fields
 from kvtui.services.packing import Loss, Packed, Parcel, abilities, fit, fit_over, pack
 
@@ -63,6 +63,21 @@ def carry(
     if move:
         _take_away(source, packed, for_good=not parcel.grave)
     return Carried(number, parcel.lost)
+
+
+def fitted(history: History, target: Backend) -> Parcel:
+    """What would become of a whole history where nothing is yet. Nothing is written. Raises as `fit`."""
+    current = history.versions[-1].version.number
+    packed = Packed(history.path, history.metadata, tuple(history.versions), UNLIMITED, current)
+    return fit(packed, target, history.path)
+
+
+def restore(history: History, target: Backend) -> Version:
+    """Write all versions of a history one after the other, and read them back; the newest one. Raises as `carry`."""
+    parcel = fitted(history, target)
+    number = deliver(parcel, target, history.path)
+    verify(parcel, target, history.path, number)
+    return parcel.versions[-1].version
 
 
 def prepare(packed: Packed, target: Backend, to: str, *, overwrite: bool) -> Parcel:

@@ -14,7 +14,7 @@ from kvtui.domain.errors import Conflict, InvalidInput, InvalidPath, PermissionD
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import MetadataPatch, SecretType
 from kvtui.domain.secret import VersionState, Write, Written
-from kvtui.domain.value import SecretValue
+from kvtui.domain.value import SecretValue, same_fields
 from kvtui.services.journal import Act, Journal
 from kvtui.services.transfer import Exported, Format, Item, ItemOutcome, ItemResult, export, import_items, read_items
 from kvtui.services.transfer.importing import CHUNK
@@ -167,12 +167,29 @@ class TestHistories:
         assert backend.read("gone").version.state is VersionState.DELETED
 
     def test_store_without_histories_takes_the_newest_live_version(self) -> None:
-        backend = MemoryBackend(capabilities=ALL - {Capability.HISTORY})
+        backend = MemoryBackend(capabilities=ALL - {Capability.HISTORY, Capability.VERSIONS})
         first, second = import_items(backend, read_items(self.exported().data, Format.JSON, into="b"))
         assert (first.path, first.outcome, first.version) == ("b/a", OUTCOMES.CREATED, 1)
         assert first.note
         assert backend.metadata("b/a").owner == "me"
         assert second.outcome is OUTCOMES.FAILED
+
+    def test_store_that_takes_one_version_after_the_other_gets_all_of_them(self) -> None:
+        backend = MemoryBackend(capabilities=ALL - {Capability.HISTORY})
+        data = self.exported().data
+        planned = list(import_items(backend, read_items(data, Format.JSON), dry_run=True))
+        assert not list(backend.walk())
+        results = list(import_items(backend, read_items(data, Format.JSON)))
+        assert results == planned
+        assert {result.outcome for result in results} == {OUTCOMES.CREATED}
+        source = MemoryBackend()
+        list(import_items(source, read_items(data, Format.JSON)))
+        for path in ("a", "gone"):
+            wanted, found = source.read_history(path), backend.versions(path)
+            assert [each.version.state for each in wanted.versions] == [each.state for each in found]
+            for number in (one.number for one in found if one.state is VersionState.LIVE):
+                assert same_fields(source.read(path, number).fields, backend.read(path, number).fields)
+        assert backend.metadata("a").owner == "me"
 
 
 class TestTypes:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import AlreadyExists, InvalidInput, KvtuiError, NotFound
+from kvtui.domain.errors import (
+    AlreadyExists,
+    AuthenticationRequired,
+    InvalidInput,
+    KvtuiError,
+    Locked,
+    NotFound,
+)
 from kvtui.domain.metadata import UNSET, MetadataField, MetadataPatch, SecretType
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Found, History, Secret, VersionState, Write, Written
@@ -173,7 +180,23 @@ class _Import:
         if plan.writes:
             plan.settle(plan.waiting, self._backend.write_many(plan.writes))
         if plan.histories:
-            plan.settle(plan.restoring, self._backend.write_histories(plan.histories))
+            at_once = self._backend.can(Capability.HISTORY)
+            written = self._backend.write_histories(plan.histories) if at_once else self._restored(plan.histories)
+            plan.settle(plan.restoring, written)
+
+    def _restored(self, histories: Iterable[History]) -> Iterator[Written]:
+        """Version by version. What ends all of it is raised, as writing in bulk does."""
+        from kvtui.services.carrying import restore  # noqa: PLC0415 - most stores take a history whole
+
+        for history in histories:
+            try:
+                version = restore(history, self._backend)
+            except (Locked, AuthenticationRequired):
+                raise
+            except KvtuiError as error:
+                yield Written(history.path, error=error)
+            else:
+                yield Written(history.path, version)
 
     def _plan(self, items: list[Item]) -> _Plan:
         """What is to become of each. Metadata that alone differs is written here."""
@@ -276,9 +299,14 @@ class _Import:
 
     def _restore(self, item: Item, history: History) -> tuple[ItemResult, Write | History | None]:
         """A secret with all its versions; only the newest where the store cannot take more."""
-        newest = history.versions[-1].version
-        if self._backend.can(Capability.HISTORY):
+        newest, can = history.versions[-1].version, self._backend.can
+        if can(Capability.HISTORY):
             return ItemResult(item.path, ItemOutcome.CREATED, newest.number), history
+        if can(Capability.VERSIONS, item.path) and can(Capability.DELETE, item.path):
+            from kvtui.services.carrying import fitted  # noqa: PLC0415
+
+            note = " ".join(loss.what for loss in fitted(history, self._backend).grave)
+            return ItemResult(item.path, ItemOutcome.CREATED, newest.number, note=note), history
         if newest.state is not VersionState.LIVE:
             raise InvalidInput(
                 "It is deleted, and this store takes no deleted versions.",
