@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PR_SET_DUMPABLE = 4  # prctl(2), <linux/prctl.h>
 _PT_DENY_ATTACH = 31  # ptrace(2) of macOS, <sys/ptrace.h>
 _PACKAGE = Path(__file__).parent
-_SECRET_VARIABLES = frozenset({"VAULT_TOKEN", "BAO_TOKEN"})
+_SECRET_VARIABLES = frozenset({"VAULT_TOKEN", "BAO_TOKEN", "TAILOR_PLATFORM_TOKEN", "TAILOR_TOKEN"})
 _SECRET_PREFIXES = ("KVTUI_PASSPHRASE", "TEXTUAL")
 
 

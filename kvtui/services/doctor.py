@@ -23,7 +23,7 @@ from kvtui.domain.errors import KvtuiError
 from kvtui.domain.progress import Progress, silent
 from kvtui.services.profiles import Profile, Profiles
 
-_LEAKING = ("KVTUI_PASSPHRASE", "VAULT_TOKEN", "BAO_TOKEN")
+_LEAKING = ("KVTUI_PASSPHRASE", "VAULT_TOKEN", "BAO_TOKEN", "TAILOR_PLATFORM_TOKEN", "TAILOR_TOKEN")
 _RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
 """No clock of a running kvtui is before this."""
 

@@ -54,7 +54,8 @@ def test_scrubbing_removes_every_variable_of_the_library(monkeypatch: pytest.Mon
 
 
 def test_children_get_our_environment_without_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = ["VAULT_TOKEN", "BAO_TOKEN", "KVTUI_PASSPHRASE", "KVTUI_PASSPHRASE_FILE", "TEXTUAL_LOG"]
+    tokens = ["VAULT_TOKEN", "BAO_TOKEN", "TAILOR_PLATFORM_TOKEN", "TAILOR_TOKEN"]
+    secret = [*tokens, "KVTUI_PASSPHRASE", "KVTUI_PASSPHRASE_FILE", "TEXTUAL_LOG"]
     for name in secret:
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("VAULT_ADDR", "https://vault")

@@ -96,7 +96,9 @@ def test_a_profile_that_cannot_be_used_is_a_problem(tmp_path: Path) -> None:
     assert level(found, "profile b") is Level.OK
 
 
-@pytest.mark.parametrize("name", ["KVTUI_PASSPHRASE", "VAULT_TOKEN", "BAO_TOKEN"])
+@pytest.mark.parametrize(
+    "name", ["KVTUI_PASSPHRASE", "VAULT_TOKEN", "BAO_TOKEN", "TAILOR_PLATFORM_TOKEN", "TAILOR_TOKEN"]
+)
 def test_a_secret_in_the_environment_is_a_warning_that_does_not_show_it(name: str) -> None:
     (finding,) = look(environ={**GOOD, name: "hunter2"})["environment"]
     assert finding.level is Level.WARNING
