@@ -56,7 +56,7 @@ def test_a_path_that_comes_twice_is_written_twice_in_order(crud: CrudDouble, bac
     assert crud.live("openbao+kv2://secret/a") == {"value": "2"}
 
 
-def test_what_is_based_on_something_or_tells_an_owner_goes_alone(crud: CrudDouble, backend: CrudBackend) -> None:
+def test_what_tells_an_owner_or_is_in_the_yaml_file_goes_alone(crud: CrudDouble, backend: CrudBackend) -> None:
     some = [
         *writes(2),
         Write(f"{BASE}/n0", fields(value="x"), expected=0),
@@ -68,6 +68,17 @@ def test_what_is_based_on_something_or_tells_an_owner_goes_alone(crud: CrudDoubl
     assert [result.path for result in results] == [write.path for write in some]
     assert [type(result.error) for result in results] == [type(None), type(None), Conflict, *[type(None)] * 3]
     assert operations(crud) == [2, 1]
+
+
+def test_what_is_based_on_a_version_is_compared_with_it_just_before(crud: CrudDouble, backend: CrudBackend) -> None:
+    for number in range(4):
+        crud.put(f"openbao+kv2://secret/n{number}", {"value": "theirs"})
+    some = [Write(f"{BASE}/n{number}", fields(value="x"), expected=number % 2) for number in range(5)]
+    results = list(backend.write_many(some))
+    assert [result.version.number if result.version else 0 for result in results] == [0, 2, 0, 2, 1]
+    assert all(isinstance(results[number].error, Conflict) for number in (0, 2))
+    assert operations(crud) == [3]
+    assert len(crud.mutations()) == 1
 
 
 def test_what_the_answer_leaves_out_is_looked_at(crud: CrudDouble, backend: CrudBackend) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 
+from kvtui.backends import one_by_one
 from kvtui.backends.contract import Backend
 from kvtui.backends.crud import bulk, carrying, listing, watching
 from kvtui.backends.crud.api import CrudApi
@@ -18,6 +19,7 @@ from kvtui.backends.crud.places import Place, Places
 from kvtui.backends.crud.sealed import Issuing, Sealed
 from kvtui.backends.crud.yaml_tree import YamlTree
 from kvtui.backends.http.transport import Calls, together
+from kvtui.backends.http.walk import each_in_order
 from kvtui.backends.not_found import missing, missing_folder, missing_version
 from kvtui.backends.vault import numbers
 from kvtui.domain import path as paths
@@ -27,7 +29,7 @@ from kvtui.domain.errors import InvalidInput, InvalidPath, KvtuiError, Locked, U
 from kvtui.domain.event import Audit, Event
 from kvtui.domain.metadata import Metadata, MetadataField, MetadataPatch
 from kvtui.domain.retention import Retention
-from kvtui.domain.secret import Entry, Indexed, Listing, Outline, Secret, Skip, Version, Write, Written
+from kvtui.domain.secret import Entry, Found, Indexed, Listing, Outline, Secret, Skip, Version, Write, Written
 from kvtui.domain.value import Fields
 
 _REASONS = MappingProxyType(
@@ -174,6 +176,14 @@ class CrudBackend(Backend):
             raise missing_version(path, version)
         return engine, at
 
+    def read_many(self, wanted: Iterable[str]) -> Iterator[Found]:
+        """Several at a time."""
+        with closing(each_in_order(self._look_up, wanted, width=bulk.WIDTH)) as found:
+            yield from found
+
+    def _look_up(self, path: str) -> Found:
+        return next(one_by_one.read_many(self, [path]))
+
     def metadata(self, path: str) -> Metadata:
         engine, at = self._versioned(path, Capability.METADATA)
         return engine.known(at).metadata
@@ -201,7 +211,7 @@ class CrudBackend(Backend):
         return engine.write(at, fields, metadata, expected)
 
     def write_many(self, writes: Iterable[Write]) -> Iterator[Written]:
-        """Those to KVv2 that are based on nothing, and tell no owner, go together."""
+        """Those to KVv2 that tell no owner go together."""
         waiting: list[bulk.Planned] = []
         for write in writes:
             planned = self._planned(write)
@@ -224,7 +234,7 @@ class CrudBackend(Backend):
             raise
         except KvtuiError as error:
             return bulk.Planned(write, error=error)
-        alone = engine is not self._kv2 or write.expected is not None or write.metadata
+        alone = engine is not self._kv2 or write.metadata
         return None if alone else bulk.Planned(write, at)
 
     def write_metadata(self, path: str, patch: MetadataPatch, retention: Retention | None = None) -> Metadata:

@@ -1,8 +1,9 @@
-"""Many writes in few requests: those that are based on nothing go together, each of them once."""
+"""Many writes in few requests: those of values alone go together, each of them once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from kvtui.backends.crud import failures
@@ -13,12 +14,16 @@ from kvtui.backends.crud.kv2 import Kv2
 from kvtui.backends.crud.places import Place
 from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.http.client import Body
+from kvtui.backends.http.settle import settle
+from kvtui.backends.http.walk import each_in_order
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.errors import KvtuiError
 from kvtui.domain.secret import Version, Write, Written
 
 MOST = 50
 """Writes of one request."""
+WIDTH = 8
+"""Reads at the same time."""
 _MOST_BYTES = 1 << 20
 
 
@@ -47,26 +52,50 @@ def together(api: CrudApi, engine: Kv2, planned: Iterable[Planned]) -> Iterator[
         yield from _sent(api, engine, batch)
 
 
-def _sent(api: CrudApi, engine: Kv2, batch: list[Planned]) -> list[Written]:
-    going = [each for each in batch if each.at is not None]
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A write on its way, and the version it is based on; None where that is not looked at, or not told."""
+
+    write: Write
+    at: Place
+    base: int | None = None
+
+
+def _sent(api: CrudApi, engine: Kv2, batch: Sequence[Planned]) -> Sequence[Written]:
+    """Those based on something are compared with what is there just before, several at a time."""
+    with closing(each_in_order(lambda each: _looked_at(engine, each), batch, width=WIDTH)) as found:
+        looked = [*found]
+    going = [each for each in looked if isinstance(each, _Going)]
     results = iter(_results(api, engine, going) if going else [])
-    return [next(results) if each.at is not None else Written(each.write.path, error=each.error) for each in batch]
+    return [next(results) if isinstance(each, _Going) else each for each in looked]
 
 
-def _results(api: CrudApi, engine: Kv2, going: list[Planned]) -> list[Written]:
-    operations: list[Body] = [
-        {"op": "set", "uri": str(each.at.uri), "value": each.write.fields} for each in going if each.at is not None
-    ]
+def _looked_at(engine: Kv2, each: Planned) -> _Going | Written:
+    if each.at is None:
+        return Written(each.write.path, error=each.error)
+    if each.write.expected is None:
+        return _Going(each.write, each.at)
+    try:
+        base = engine.base(each.at)
+        engine.compare(each.at, base, each.write.expected)
+    except KvtuiError as error:
+        return Written(each.write.path, error=error)
+    return _Going(each.write, each.at, base)
+
+
+def _results(api: CrudApi, engine: Kv2, going: Sequence[_Going]) -> Sequence[Written]:
+    operations: list[Body] = [{"op": "set", "uri": str(each.at.uri), "value": each.write.fields} for each in going]
     try:
         results = api.bulk(operations, failures.WRITE, stop=False)
     except Unanswered as error:
-        return [_settled(engine, each, error) for each in going]
+        lost = error
+        return [_settled(engine, each, lost) for each in going]
     except KvtuiError as error:
         return [Written(each.write.path, error=error) for each in going]
     return [_written(engine, each, result) for each, result in zip(going, results, strict=True)]
 
 
-def _written(engine: Kv2, each: Planned, result: Result) -> Written:
+def _written(engine: Kv2, each: _Going, result: Result) -> Written:
     if result.done is False:
         return Written(each.write.path, error=result.error(failures.WRITE, each.write.path))
     if result.done is None:
@@ -75,19 +104,14 @@ def _written(engine: Kv2, each: Planned, result: Result) -> Written:
     return Written(each.write.path, ONLY if result.version is None else Version(result.version))
 
 
-def _settled(engine: Kv2, each: Planned, error: Unanswered) -> Written:
-    """By what is there: the same values are taken for ours, whoever wrote them."""
-    if not error.may_have_arrived or each.at is None:
-        return Written(each.write.path, error=error)
+def _settled(engine: Kv2, each: _Going, error: Unanswered) -> Written:
+    """By what is there. Where nobody looked before, the same values are taken for ours, whoever wrote them."""
+    path = each.write.path
+    lost = Unanswered(error.message, hint=error.hint, may_have_arrived=error.may_have_arrived)
     try:
-        found = engine.ours(each.at, each.write.fields, None)
-    except KvtuiError:
-        found = None
-    if found:
-        return Written(each.write.path, found)
-    told = Unanswered(error.message, hint=error.hint, may_have_arrived=True)
-    told.path = each.write.path
-    return Written(each.write.path, error=told)
+        return Written(path, settle(lost, lambda: engine.ours(each.at, each.write.fields, each.base), path))
+    except KvtuiError as failure:
+        return Written(path, error=failure)
 
 
 def _untold() -> Unanswered:

@@ -133,9 +133,9 @@ class Kv2(Engine):
         _check_owner(patch, path)
 
     def write(self, at: Place, fields: Fields, patch: MetadataPatch, expected: int | None) -> Version:
-        base = self._base(at)
+        base = self.base(at)
         if expected is not None:
-            self._compare(at, base, expected)
+            self.compare(at, base, expected)
         version = self._put("", failures.WRITE, at, fields, base)
         if patch.owner is not UNSET and patch.owner is not None:
             self._own_too(at, version, patch.owner)
@@ -149,7 +149,7 @@ class Kv2(Engine):
         base = now.current if now.version.numbered else None
         return self._put("/rotate", failures.ROTATE, at, {**now.fields, **fields}, base)
 
-    def _base(self, at: Place) -> int | None:
+    def base(self, at: Place) -> int | None:
         """The current version's number, 0 for none; None where it is not told."""
         try:
             return self.known(at).current
@@ -158,7 +158,7 @@ class Kv2(Engine):
         except _BLIND:
             return None
 
-    def _compare(self, at: Place, base: int | None, expected: int) -> None:
+    def compare(self, at: Place, base: int | None, expected: int) -> None:
         """The nearest to check-and-set there is. Raises Conflict."""
         if base is None:
             self.seen.check(at.path, self._fields_or_none(at), expected)
@@ -298,7 +298,7 @@ class Kv2(Engine):
     def destroy(self, at: Place, versions: Sequence[int]) -> None:
         known = self.known(at)
         if not versions:
-            self._remove(at, failures.DESTROY, destroy=True, look=lambda: self._base(at) == 0)
+            self._remove(at, failures.DESTROY, destroy=True, look=lambda: self.base(at) == 0)
             return
         gone = VersionState.DESTROYED
         left = [number for number in dict.fromkeys(versions) if self._version(known, at, number).state is not gone]
