@@ -32,14 +32,14 @@ def profile(double: TrustDouble, monkeypatch: pytest.MonkeyPatch) -> Profile:
 
 async def at_the_secret(screen: Served) -> str:
     """Gone to and read; not revealed."""
-    await screen.until("This store cannot")  # it is open
+    await screen.until("not complete")  # it is open
     await screen.go_to(PATH)
     return await screen.until("• password", "value  ••••••••")
 
 
 async def test_a_path_is_gone_to_and_then_remembered(double: TrustDouble, profile: Profile) -> None:
     async with served(profile) as screen:
-        await screen.until("This store cannot")
+        await screen.until("not complete")
         assert not double.requests  # nothing is read that nobody asked for
         assert SENTINEL not in await at_the_secret(screen)
         await screen.press("r")
@@ -71,7 +71,7 @@ async def test_a_new_secret_is_applied_again_under_the_same_id_when_no_answer_ca
     double: TrustDouble, profile: Profile
 ) -> None:
     async with served(profile, size=(120, 30)) as screen:
-        await screen.until("This store cannot")
+        await screen.until("not complete")
         await screen.press("n")
         await screen.type("new")
         await screen.press("enter")
@@ -96,3 +96,18 @@ async def test_what_the_store_has_not_says_why(double: TrustDouble, profile: Pro
             await screen.press(key)
             await screen.until(words)
     assert not double.mutations()
+
+
+async def test_a_token_that_ended_is_asked_for_where_one_is(double: TrustDouble) -> None:
+    asking = Profile("trust", "trust", MappingProxyType({"url": double.base_url, "requests_per_second": 1000}))
+    async with served(asking) as screen:
+        await screen.until("Token")
+        await screen.answer(double.token)
+        await at_the_secret(screen)
+        double.revoke(double.token)
+        await screen.keys("r")
+        await screen.until("Sign in", "expired or revoked")
+        await screen.answer(double.new_token())
+        await screen.until("Signed in again")
+        await screen.press("r")
+        await screen.until(SENTINEL)
