@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,9 +31,12 @@ def cli(double: TailorDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump({"default": "tailor", "profiles": profiles}))
     file.chmod(0o600)
+    for name in [name for name in os.environ if name.startswith(("KVTUI_", "TAILOR_", "PLATFORM_"))]:
+        monkeypatch.delenv(name)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
     monkeypatch.setenv("KVTUI_CONFIG", str(file))
     monkeypatch.setenv("MY_TOKEN", double.login.access_token)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return run_here
 
 

@@ -99,7 +99,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(folder))
     monkeypatch.delenv("TMUX", raising=False)
     monkeypatch.delenv("KVTUI_CONFIG", raising=False)
-    for name in [name for name in os.environ if name.startswith(("BAO_", "VAULT_"))]:
+    for name in [name for name in os.environ if name.startswith(("BAO_", "VAULT_", "TAILOR_"))]:
         monkeypatch.delenv(name)
 
 
