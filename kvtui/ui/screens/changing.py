@@ -25,6 +25,7 @@ from kvtui.domain.value import Fields
 from kvtui.services.changes import Applied, Change, Op, is_up_to_date, prepared_on
 from kvtui.services.journal import Act
 from kvtui.ui.screens.reading import Reading
+from kvtui.ui.show import show
 
 if TYPE_CHECKING:
     from kvtui.ui.widgets.tree_rows import TreeRows
@@ -238,18 +239,27 @@ class Changing(Reading):
             from kvtui.services.explaining import undeleting  # noqa: PLC0415
 
             said.append((await self.call(undeleting, self.session.backend, change.path)).removesuffix("."))
-        self.say(" ".join([". ".join([*said, "u takes it back"] if applied.undo else said) + ".", *applied.notes]))
+        self.say(". ".join([*said, "u takes it back"] if applied.undo else said) + ".")
+        for note in applied.notes:
+            self.app.notify(show(note).plain, severity="warning", markup=False)
         self.show_staged()
         await self.reload_around(change)
-        if change.op is not Op.DESTROY or change.versions:
+        if not self._is_for_good(change):
             with suppress(PermissionDenied):  # what may be written may not always be looked at
                 await self.go_to(where)
                 await self.read_secret(where)
         # The next look finds the store changed and reads all of it again: others may have changed it meanwhile.
 
+    def _is_for_good(self, change: Change) -> bool:
+        """Whether nothing is left to look at."""
+        if change.op is Op.DELETE:
+            return not self.session.can(Capability.UNDELETE, change.path)
+        return change.op is Op.DESTROY and not change.versions
+
     async def reload_around(self, change: Change) -> None:
         """Read again the folders a change touched, as far as they are loaded."""
-        if self.secret is not None and self.secret.path == change.path and change.op in {Op.DESTROY, Op.MOVE}:
+        is_gone = change.op in {Op.DESTROY, Op.MOVE} or self._is_for_good(change)
+        if is_gone and self.secret is not None and self.secret.path == change.path:
             self.show_secret(None)
         touched = [path for path in (change.path, change.to) if path]
         folders = {folder for path in touched for folder in ["", *paths.ancestors(path)]}
