@@ -62,5 +62,6 @@ def moment(text: object) -> datetime | None:
 
 def count(number: object, least: int) -> int | None:
     """A whole number from `least` on; None for anything else."""
-    is_whole = isinstance(number, int) and not isinstance(number, bool)
-    return int(number) if is_whole and number >= least else None  # type: ignore[operator, call-overload]
+    if isinstance(number, int) and not isinstance(number, bool) and number >= least:
+        return number
+    return None
