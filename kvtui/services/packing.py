@@ -252,6 +252,8 @@ def _retained(packed: Packed, count: int, target: Backend, can: Collection[Capab
     if wanted == UNLIMITED:
         return Retention()
     if C.RETENTION in can:
+        if packed.retention.max_versions and most != packed.retention.max_versions:
+            lost.append(Loss(f"Max versions becomes {most} so that all arrive.", slight=True))
         return wanted
     if keeps is not None and count > keeps:
         lost.append(Loss(f"The target keeps the newest {keeps} versions of {count}."))

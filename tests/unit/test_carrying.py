@@ -9,7 +9,7 @@ import pytest
 
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryStore
 from kvtui.backends.not_found import missing
-from kvtui.domain.capability import Capability
+from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -132,6 +132,19 @@ def test_settings_are_carried_along() -> None:
     target = MemoryBackend(capabilities=REPLAYED)
     carry(source, "a", target, "b")
     assert target.retention("b") == source.retention("a")
+
+
+def test_a_limit_that_is_raised_for_all_versions_to_arrive_is_told() -> None:
+    class Keeping(MemoryBackend):
+        def info(self) -> BackendInfo:
+            return replace(super().info(), keeps_versions=10)
+
+    source, target = full(), Keeping(capabilities=REPLAYED)
+    source.write_retention("a", Retention(max_versions=3))
+    parcel = fit(pack(source, "a"), target, "b")
+    assert "Max versions becomes 5 so that all arrive." in [loss.what for loss in parcel.lost]
+    carry(source, "a", target, "b")
+    assert target.retention("b").max_versions == 5
 
 
 def test_a_move_removes_the_source_once_the_copy_is_there() -> None:
