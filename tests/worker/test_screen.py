@@ -87,3 +87,4 @@ async def test_who_may_only_read_is_told_and_offered_no_more(
         text = await screen.press("d")
         assert len(double.mutations()) == 1
         assert "Path" not in text
+        assert "may only read" in " ".join(text.split())

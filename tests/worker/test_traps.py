@@ -159,6 +159,17 @@ class TestSharedKeys:
 STRAYS = ["a#b", "a?b", "a%41", "a\\b", "a ", "%2e%2e", "a/%2E%2E/b"]
 
 
+def test_a_list_of_a_moment_ago_forbids_nothing_that_is_free_now(double: WorkerDouble, store: WorkerBackend) -> None:
+    double.put("a/b_c", "x")
+    store.list()
+    with pytest.raises(AlreadyExists):
+        store.check("a_b/c", one("x"))
+    with opened(double) as other:
+        other.delete("a/b_c")
+    store.write("a_b/c", one("y"))
+    assert double.value("a_b/c") == "y"
+
+
 class TestStrayNames:
     @pytest.mark.parametrize("name", STRAYS)
     def test_a_name_that_would_hit_another_is_neither_created_nor_deleted(

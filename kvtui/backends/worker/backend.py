@@ -204,7 +204,7 @@ class WorkerBackend(Backend):
         """Of what is not listed none is asked for."""
         listed: Listed | None = None
         for path in wanted:
-            listed = self._look(_RECENT) if listed is None else listed
+            listed = self._look(_FRESH) if listed is None else listed
             if path and path not in listed and listed.sees(path):
                 yield Found(path)
             else:
@@ -236,6 +236,13 @@ class WorkerBackend(Backend):
     # Writing
 
     def check(self, path: str, fields: Fields, metadata: MetadataPatch = MetadataPatch()) -> None:
+        self._check(path, fields, metadata)
+        at, listed = self._listed or (0.0, None)
+        if listed is not None and time.monotonic() - at < _RECENT and path not in listed:
+            _check_new(path, listed)
+
+    def _check(self, path: str, fields: Fields, metadata: MetadataPatch) -> None:
+        """What no list is needed for."""
         self._refuse_where_read_only(path)
         super().check(path, fields, metadata)
         if list(fields) != [ONLY_FIELD]:
@@ -244,14 +251,11 @@ class WorkerBackend(Backend):
             )
         check_value(fields[ONLY_FIELD], path)
         check_described(metadata, path)
-        at, listed = self._listed or (0.0, None)
-        if listed is not None and time.monotonic() - at < _RECENT and path not in listed:
-            _check_new(path, listed)
 
     def write(
         self, path: str, fields: Fields, *, metadata: MetadataPatch = MetadataPatch(), expected: int | None = None
     ) -> Version:
-        self.check(path, fields, metadata)
+        self._check(path, fields, metadata)
         if _is_half(path):
             paths.check_new(path)
         with self._noticing_roles():
