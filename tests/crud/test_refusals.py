@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvtui.backends.crud import answers, failures
+from kvtui.backends.crud import CrudFactory, answers, failures
 from kvtui.backends.crud.backend import CrudBackend
 from kvtui.backends.http.answer import Answer
 from kvtui.domain.canonical_uri import UriCode
@@ -106,6 +106,15 @@ def test_a_token_that_has_ended_has_to_sign_in(crud: CrudDouble, shape: Any) -> 
             backend.read(APP)
         with pytest.raises(AuthenticationRequired):
             backend.write(APP, fields(value="y"))
+
+
+def test_the_frameworks_403_without_a_token_is_no_refusal(crud: CrudDouble, backend: CrudBackend) -> None:
+    body = Reply(403, b'{"detail": "Not authenticated"}')
+    crud.break_next(Fault("reply", reply=body, times=3))
+    with pytest.raises(AuthenticationRequired):
+        backend.versions(APP)
+    with pytest.raises(AuthenticationRequired, match="nobody can be asked"):
+        CrudFactory({}).open({"url": crud.url})
 
 
 @pytest.mark.parametrize("shape", ["flat", "nested"])

@@ -15,7 +15,7 @@ from kvtui.domain.errors import AuthenticationRequired, Locked, Unavailable, Uns
 from kvtui.domain.event import Event
 from tests.crud.places import APP, APP_URI, ENV, fields, store
 from tests.doubles.crud import CrudDouble
-from tests.doubles.server import Fault, Seen
+from tests.doubles.server import Fault, Reply, Seen
 
 
 def take(stream: Iterator[Event], count: int) -> list[Event]:
@@ -136,6 +136,17 @@ def test_outside_of_dev_it_is_not_there_and_greyed_once_that_is_known(
     with pytest.raises(Unsupported):
         ask()
     assert len(crud.requests) == sent
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_service_that_has_turned_it_off_in_any_way_has_it_not(
+    crud: CrudDouble, backend: CrudBackend, status: int
+) -> None:
+    for ask in (backend.events, backend.audit):
+        crud.break_next(Fault("reply", reply=Reply(status, b'{"detail": "Not Found"}')))
+        with pytest.raises(Unsupported, match="in dev and test only"):
+            ask()
+    assert not {Capability.EVENTS, Capability.AUDIT} & backend.info().capabilities
 
 
 def test_events_need_a_token_where_everything_does(crud: CrudDouble, backend: CrudBackend) -> None:

@@ -19,7 +19,7 @@ from kvtui.backends.http.answer import Answer, Unanswered, Unreadable
 from kvtui.backends.http.client import Body, HttpClient, header_value
 from kvtui.backends.http.events import EventStream, begins
 from kvtui.domain.canonical_uri import CanonicalUri
-from kvtui.domain.errors import NotFound, Unavailable
+from kvtui.domain.errors import NotFound, Unavailable, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue
 
@@ -53,7 +53,7 @@ class CrudApi:
     def asks_for_a_token(self) -> bool:
         """Whether it answers nobody without one. One request, which changes nothing and names no secret."""
         answer = self._client.send("GET", f"{self._base}/versions", repeat=True)
-        return answer.status == HTTPStatus.UNAUTHORIZED
+        return answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
     def get(self, endpoint: str, what: Operation, *, pairs: Pairs = (), about: str | None = None) -> Json:
         """A read. `about` is the path an error is told for. Raises GoneError, and our errors."""
@@ -156,7 +156,8 @@ class CrudApi:
                 retryable=False,
             )
         error = failures.error_for(said, what, about)
-        return failures.not_here(what) if what in _DEV_ONLY and isinstance(error, NotFound) else error
+        is_not_here = what in _DEV_ONLY and isinstance(error, (NotFound, Unsupported))
+        return failures.not_here(what) if is_not_here else error
 
     def _has_routes(self) -> bool:
         """Whether the service is there at all: a route of its own says something else than that there is none."""

@@ -115,10 +115,7 @@ def error_for(about: Told, what: Operation, path: str | None) -> Exception:
         case 400:
             return _refused(about, path)
         case 401:
-            return AuthenticationRequired(
-                "The token is missing, expired or not accepted.",
-                hint="Sign in again; token_file, token_env or token_command of the profile name one.",
-            )
+            return _signed_out()
         case 403:
             return _denied(about, what, path)
         case 404:
@@ -189,10 +186,12 @@ def _refused(about: Told, path: str | None) -> KvtuiError:
     return InvalidInput(words.message, hint=words.hint, path=path)
 
 
-def _denied(about: Told, what: Operation, path: str | None) -> PermissionDenied:
+def _denied(about: Told, what: Operation, path: str | None) -> KvtuiError:
     if _is_yaml_closed(about, what):
         return YamlClosed(path)
     words = about.message.lower()
+    if "not authenticated" in words:  # as the framework says it of a request without a token
+        return _signed_out()
     needed = " and ".join(what.scopes)
     if lacking := about.scopes:
         return PermissionDenied(
@@ -212,6 +211,13 @@ def _denied(about: Told, what: Operation, path: str | None) -> PermissionDenied:
     scopes = f", and whether the token has {needed}" if needed else ""
     return PermissionDenied(
         f"The service does not permit{purpose} here.", hint=f"Ask who writes its policies{scopes}.", path=path
+    )
+
+
+def _signed_out() -> AuthenticationRequired:
+    return AuthenticationRequired(
+        "The token is missing, expired or not accepted.",
+        hint="Sign in again; token_file, token_env or token_command of the profile name one.",
     )
 
 
