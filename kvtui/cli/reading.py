@@ -145,14 +145,14 @@ def _search(context: Context, args: Namespace) -> int:
 
 
 def _found(backend: Backend, args: Namespace, left_out: LeftOut) -> SearchResult:
-    from kvtui.services.search import NamesIndex, search_exact  # noqa: PLC0415
+    from kvtui.services.search import NamesIndex, search_exact, searches_there  # noqa: PLC0415
 
     query, limit = args.query, args.limit
-    if args.exact and backend.can(Capability.INDEX):
+    if args.exact and backend.can(Capability.INDEX) and not searches_there(backend):
         return search_exact(backend, query, limit, skipped=left_out)
     index = NamesIndex()
     index.refresh(backend, skipped=left_out)
-    if backend.can(Capability.INDEX) or not backend.can(Capability.SEARCH):
+    if not searches_there(backend):
         return index.query(query, limit, exact=args.exact)
     from kvtui.services.server_search import search_there  # noqa: PLC0415 - few stores search by themselves
 

@@ -184,10 +184,15 @@ class _Noticing:
 
 
 def names_of(backend: Backend, skipped: Skip | None = None) -> Iterator[Indexed]:
-    """What may be searched of a store, as far as it tells. Raises as `index`, or as `walk`."""
-    if backend.can(Capability.INDEX):
+    """What may be searched of a store, as far as it tells, or as is remembered of it. Raises as `index`, or `walk`."""
+    if backend.can(Capability.INDEX) and not backend.info().unlisted:
         return backend.index(skipped=skipped)
     return (Indexed(entry.path, entry.type, state=entry.state) for entry in backend.walk(skipped=skipped))
+
+
+def searches_there(backend: Backend) -> bool:
+    """Whether the store finds by itself what its names do not tell."""
+    return backend.can(Capability.SEARCH) and (backend.info().unlisted or not backend.can(Capability.INDEX))
 
 
 def _best(hits: Iterator[Match], most: int | None) -> list[Match]:

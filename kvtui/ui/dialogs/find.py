@@ -13,7 +13,7 @@ from kvtui.clock import utc_now
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import KvtuiError
 from kvtui.domain.secret import Indexed
-from kvtui.services.search import Match, NamesIndex, names_of
+from kvtui.services.search import Match, NamesIndex, names_of, searches_there
 from kvtui.services.session import Session
 from kvtui.services.survey import Survey
 from kvtui.ui.coming import batches
@@ -39,7 +39,7 @@ class FindDialog(SurveyDialog):
         self._index = index
         self._at_once = session.can(Capability.CHANGE_SIGNAL)
         """Whether the store is quick to read and says when it has to be read again."""
-        self._asks = session.can(Capability.SEARCH) and not session.can(Capability.INDEX)
+        self._asks = searches_there(session.backend)
         """Whether the server is asked too, as it finds what nobody can list."""
         self._unlisted = session.info().unlisted
         self._answer: tuple[str, Sequence[Indexed]] | None = None
