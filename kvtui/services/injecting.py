@@ -30,9 +30,12 @@ class TemplateFormat(StrEnum):
     JSON = "json"
 
 
+_TEMPLATES = re.compile(r"\.(?:in|tpl|tmpl|template)$", re.IGNORECASE)
+
+
 def format_of(name: str) -> TemplateFormat:
-    """By a file's extension; text for any other."""
-    extension = name.rpartition(".")[2].lower()
+    """By a file's extension, before one that says it is a template; text for any other."""
+    extension = _TEMPLATES.sub("", name).rpartition(".")[2].lower()
     return {"yaml": TemplateFormat.YAML, "yml": TemplateFormat.YAML, "json": TemplateFormat.JSON}.get(
         extension, TemplateFormat.TEXT
     )

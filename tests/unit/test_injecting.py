@@ -240,7 +240,17 @@ def test_a_long_template_is_read_in_good_time(injected: Inject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "form"), [("a.yaml", "yaml"), ("a.YML", "yaml"), ("a.json", "json"), (".env", "text"), ("", "text")]
+    ("name", "form"),
+    [
+        ("a.yaml.in", "yaml"),
+        ("a.json.tpl", "json"),
+        ("a.tmpl", "text"),
+        ("a.yaml", "yaml"),
+        ("a.YML", "yaml"),
+        ("a.json", "json"),
+        (".env", "text"),
+        ("", "text"),
+    ],
 )
 def test_the_format_is_told_by_the_name(name: str, form: str) -> None:
     assert format_of(name) is TemplateFormat(form)
