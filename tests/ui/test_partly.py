@@ -320,26 +320,28 @@ async def test_activity_tells_what_was_done_here_what_the_store_wrote_down_and_w
         assert re.search(r"live  .* write +by bob", text)
         assert "\x1b" not in text
         assert text.count("live") == 1
-        assert listeners()
+        before = listeners()
+        assert before
         await screen.press("1")
         await until(screen, "••••")
-        await gone()
+        await gone(before)
 
 
-async def gone() -> None:
+async def gone(threads: Sequence[threading.Thread]) -> None:
     """Whoever listened ends by itself."""
-    for thread in listeners():
+    for thread in threads:
         await asyncio.to_thread(thread.join, 20)
-    assert not listeners()
+        assert not thread.is_alive()
 
 
 async def test_the_store_is_not_listened_to_once_it_is_locked(running: Running) -> None:
     async with running(contents=two, size=(120, 30)) as screen:
         await screen.go_to("app/key")
         await screen.press("4")
-        assert listeners()
+        before = listeners()
+        assert before
         await screen.press("L")
-        await gone()
+        await gone(before)
 
 
 async def test_activity_of_a_folder_is_of_all_below_it_and_read_by_pages(running: Running) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from types import MappingProxyType
 
@@ -71,4 +73,9 @@ async def test_what_the_service_tells_stands_in_activity_as_it_happens(crud: Cru
         screen.session.backend.write(KEY, {"token": SecretValue("more")})
         text = await screen.until("live ")
         assert "SENTINEL" not in text
+        listening = [thread for thread in threading.enumerate() if thread.name == "survey"]
+        assert listening
         await screen.press("1")
+        for thread in listening:  # it ends by itself, with its request
+            await asyncio.to_thread(thread.join, 20)
+            assert not thread.is_alive()
