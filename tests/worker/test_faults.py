@@ -14,7 +14,7 @@ from kvtui.backends.worker.backend import WorkerBackend
 from kvtui.domain.errors import KvtuiError, Locked, Unavailable
 from kvtui.domain.metadata import MetadataPatch
 from tests.doubles.clock import Clock
-from tests.doubles.server import Fault, Reply
+from tests.doubles.server import Fault, Reply, Seen
 from tests.doubles.worker import WorkerDouble
 from tests.worker.places import changes, one, opened, page
 
@@ -107,14 +107,45 @@ def test_a_lost_answer_is_settled_when_the_value_comes_later(double: WorkerDoubl
     assert len(double.mutations()) == 1
 
 
+@pytest.mark.parametrize("before", ["null", "old"])
+def test_a_lost_answer_to_a_change_is_settled_when_the_value_comes_later(double: WorkerDouble, before: str) -> None:
+    double.clock.advance(-3600)
+    double.put("a", "before", description="d")
+    double.clock.advance(3600)
+    double.bindings.before_rollout = before  # type: ignore[assignment]
+    with opened(double, pauses=(0.0, 0.0, 0.0)) as store:
+        store.read("a")
+        double.bindings.rollout_reads = 2
+        double.break_next(Fault("reset_after", changes))
+        store.write("a", one("after"), expected=1)
+    assert len(double.mutations()) == 1
+
+
+def test_what_somebody_else_wrote_is_not_taken_for_what_was_lost(double: WorkerDouble) -> None:
+    double.put("a", "before")
+    with opened(double) as store:
+        store.read("a")
+
+        def theirs(request: Seen) -> bool:
+            if changes(request):
+                double.put("a", "theirs", description="of somebody else")
+            return changes(request)
+
+        double.break_next(Fault("reset_before", theirs))
+        with pytest.raises(Unanswered) as caught:
+            store.write("a", one("mine"), expected=1)
+        assert caught.value.may_have_arrived
+    assert double.value("a") == "theirs"
+
+
 def test_a_value_without_its_row_is_not_taken_for_a_write(double: WorkerDouble) -> None:
     """As when the worker's database fails after Cloudflare has stored the value."""
     double.put("a", "before", description="d")
     with opened(double) as store:
         store.read("a")
 
-        def half(request: object) -> bool:
-            if not changes(request):  # type: ignore[arg-type]
+        def half(request: Seen) -> bool:
+            if not changes(request):
                 return False
             double.bindings.stored["SECRET_a"] = "after"
             return True
