@@ -273,6 +273,8 @@ def _conflict(change: Change, actual: int) -> Conflict:
 
 
 def _flip(backend: Backend, change: Change) -> Applied:
+    if change.op is Op.UNDELETE and not backend.can(Capability.UNDELETE, change.path):
+        backend.undelete(change.path, change.versions)  # says why not, rather than that nothing is there
     try:
         current = _check_base(backend, change)
     except PermissionDenied:  # of a token that may change what it may not see

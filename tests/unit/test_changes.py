@@ -231,6 +231,8 @@ def test_without_versions_and_undelete_a_delete_is_not_undoable() -> None:
     backend = MemoryBackend(capabilities=ALL - {Capability.UNDELETE, Capability.VERSIONS, Capability.HISTORY})
     backend.write("a", fields(value="x"))
     assert apply(backend, Change(Op.DELETE, "a")).undo is None
+    with pytest.raises(Unsupported):  # rather than that nothing is there
+        apply(backend, Change(Op.UNDELETE, "a"))
 
 
 @pytest.mark.parametrize(

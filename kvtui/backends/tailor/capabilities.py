@@ -43,7 +43,7 @@ REASONS: Mapping[Capability, str] = MappingProxyType(
         Capability.MOVE: _NEVER_READ,
         Capability.COPY: _NEVER_READ,
         Capability.INDEX: _NAMES_AND_TIMES,
-        Capability.ROTATE: "Tailor Platform makes no values. Rotate it from here.",
+        Capability.ROTATE: "Tailor Platform makes no values.",
         Capability.SHARE: _NEVER_READ,
         Capability.NAMESPACES: "Another workspace is a profile of its own: set its workspace_id.",
         Capability.CHANGE_SIGNAL: f"{_TELLS_NOTHING} Refresh to see what others changed.",

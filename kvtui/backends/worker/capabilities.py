@@ -38,7 +38,7 @@ REASONS: Mapping[Capability, str] = MappingProxyType(
         Capability.CHECK_AND_SET: "A worker has no versions to check. It is read again before each write instead.",
         Capability.MOVE: "A worker moves nothing by itself: it is copied, compared and deleted.",
         Capability.COPY: "A worker copies nothing by itself.",
-        Capability.ROTATE: "A worker makes no values. Rotate with a new one instead.",
+        Capability.ROTATE: "A worker makes no values.",
         Capability.LEASES: "A worker issues no credentials.",
         Capability.RENEW_LEASES: "A worker issues no credentials.",
         Capability.AUDIT: "A worker writes down what is done but tells nobody by path.",
