@@ -1,13 +1,15 @@
 """The secrets API of canonical URIs (EmpowerNow's CRUDService): a YAML file and KVv2 engines behind one service.
 
-factory, opening      settings, the token, connecting
-backend               the contract: which provider a path is in, and what it can do
-places                paths and URIs
+factory, opening        settings, the token, connecting
+backend                 the contract: which provider a path is in, and what it can do
+places                  paths and URIs
 kv2, yaml_tree, sealed  what the providers do, behind one face (engine)
-carrying, bulk        what the server does with two secrets, or with many
-watching              events and audit
-answers               what the service says, in each shape its documents have
-api, failures         requests, and errors in words
+exact                   what would not come back as it was sent
+listing                 the tree of the YAML file, search
+carrying, bulk          what the server does with two secrets, or with many
+watching                events and audit
+answers                 what the service says, in each shape its documents have
+api, failures           requests, and errors in words
 """
 
 from typing import Any
