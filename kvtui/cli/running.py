@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,7 +91,19 @@ def _resolved(context: Context, args: Namespace) -> Environment:
         environment.resolve(list(named.values()), Resolver(context.profiles, context.session, seconds=args.timeout))
     finally:
         context.close()
+    given = context.options
+    _keep_here(given.passphrase_file, given.key_file, args.env_file, os.environ.get("KVTUI_PASSPHRASE_FILE"))
     return environment
+
+
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})")
+
+
+def _keep_here(*files: Path | str | None) -> None:
+    """What was read through a descriptor, as a shell's `<(…)` gives it, is not for the program to read again."""
+    for file in files:
+        if (match := _DESCRIPTOR.fullmatch(str(file))) is not None and int(match[1]) > 2:
+            os.set_inheritable(int(match[1]), False)
 
 
 def _pair(given: str) -> tuple[str, str]:

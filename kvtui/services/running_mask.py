@@ -21,6 +21,7 @@ _LEAST_PIECE = 8
 """Bytes of a line of a value, or of one in another encoding, that is masked by itself."""
 _HEAD = 8
 """Bytes by which the beginning of a value is looked for."""
+_WRAPPED = (64, 76)
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -59,6 +60,8 @@ def _base64(value: bytes) -> Iterator[bytes]:
         over = (shift + len(value)) % 3
         encoded = base64.b64encode(b"\0" * shift + value)
         whole.append(encoded[(0, 2, 3)[shift] : len(encoded) - (4 - over if over else 0)])
+    # Programs that wrap it do so after 76 characters (MIME) or 64 (PEM).
+    whole += [whole[0][at : at + width] for width in _WRAPPED for at in range(0, len(whole[0]), width)]
     for encoded in whole:
         yield encoded
         yield encoded.translate(_URL_SAFE)

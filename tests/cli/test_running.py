@@ -342,6 +342,21 @@ def test_the_program_starts_as_from_a_shell(stored: Vault, how: list[str]) -> No
         os.umask(before)
 
 
+@pytest.mark.parametrize("how", [[], ["--mask"]])
+def test_a_passphrase_given_by_a_descriptor_is_not_passed_on(stored: Vault, how: list[str]) -> None:
+    with stored.passphrase_file.open("rb") as passphrase, stored.path.parent.joinpath("other").open("wb") as other:
+        argv = [*KVTUI, "--vault", str(stored.path), "--passphrase-file", f"/dev/fd/{passphrase.fileno()}"]
+        done = subprocess.run(
+            [*argv, "run", *how, "--env", "A=app/port", "--", "ls", "/proc/self/fd"],
+            pass_fds=[passphrase.fileno(), other.fileno()],
+            capture_output=True,
+            check=True,
+            timeout=SECONDS,
+        )
+        assert str(passphrase.fileno()).encode() not in done.stdout.split()
+        assert str(other.fileno()).encode() in done.stdout.split()
+
+
 @pytest.fixture
 def waiting(stored: Vault, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
     """kvtui while the program it has started waits."""

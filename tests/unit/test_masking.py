@@ -83,6 +83,13 @@ def test_lines_of_a_value_are_masked_one_by_one() -> None:
     assert found == b"> <secret>\n> <secret>\n> short\n> <secret>\n"
 
 
+@pytest.mark.parametrize("width", [64, 76])
+def test_base64_in_lines_is_masked_line_by_line(width: int) -> None:
+    encoded = base64.b64encode(bytes(range(150)))
+    lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
+    assert masked([bytes(range(150))], b"\n".join(lines)) == b"\n".join([MASK] * len(lines))
+
+
 def test_a_newline_at_the_end_of_a_value_need_not_be_printed() -> None:
     assert masked([b"hunter2\n"], b"[hunter2]") == b"[<secret>]"
 
