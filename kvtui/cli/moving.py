@@ -135,6 +135,8 @@ def _refuse_there(run: _Run, args: Namespace) -> None:
     if args.resume:
         raise Usage("--server: what a server does is not resumed.", hint="Leave --resume out.")
     if why := run.source.why_not(Capability.COPY):
+        if run.source.info().read_only:
+            raise PermissionDenied(why, hint="Nothing was changed.")
         raise Unsupported(why, capability=Capability.COPY.value, hint="Leave --server out.")
 
 

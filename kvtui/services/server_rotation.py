@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import InvalidInput, KvtuiError, Unsupported
+from kvtui.domain.errors import InvalidInput, KvtuiError, PermissionDenied, Unsupported
 from kvtui.domain.secret import Version
 from kvtui.domain.value import SecretValue
 from kvtui.services.journal import Act
@@ -46,6 +46,8 @@ def rotate_there(
     """
     backend, makes = session.backend, session.info().makes_values
     if why := session.why_not(Capability.ROTATE, path):
+        if session.info().read_only:
+            raise PermissionDenied(why, hint="Nothing was changed.", path=path)
         raise Unsupported(why, capability=Capability.ROTATE.value, hint="Rotate it from here.", path=path)
     if makes and make is not None:
         raise InvalidInput("This store makes the new value itself.", hint="Give none.", path=path)

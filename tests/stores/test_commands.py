@@ -1,0 +1,79 @@
+"""Every command on every kind of store does what the table says, and sends no more than it takes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.stores.places import VAULT, Commands, Stores
+from tests.stores.table import LINES, SEEDED, STORES, Line
+
+LOCAL = {"file", "yaml"}
+LENDS = {"vault", "kv1", "trust"}
+
+
+@pytest.fixture(params=STORES)
+def name(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def folder(name: str) -> str:
+    return VAULT if name == "tailor" else "app"
+
+
+@pytest.fixture
+def commands(stores: Stores, name: str, folder: str) -> Commands:
+    """On a store with the secrets of the table in it."""
+    run = stores.commands(name)
+    for secret in SEEDED:
+        for value in (b"one", b"two"):
+            run.json("set", f"{folder}/{secret}", stdin=value)
+    (stores.home / "in.json").write_text(json.dumps({folder: {"imported": {"value": "three"}}}))
+    return run
+
+
+def _argv(line: Line, stores: Stores, name: str, folder: str, commands: Commands) -> list[str]:
+    words = [folder + word[1:] if word == "F" or word.startswith("F/") else word for word in line.argv.split()]
+    held = {"{in}": lambda: str(stores.home / "in.json"), "{lease}": lambda: _lease(name, commands)}
+    return [held[word]() if word in held else word for word in words]
+
+
+def _lease(name: str, commands: Commands) -> str:
+    return str(commands.json("lease", "issue", "reader")["id"]) if name in LENDS else "none"
+
+
+def test_every_command_does_what_the_table_says(stores: Stores, name: str, folder: str, commands: Commands) -> None:
+    wrong = {}
+    for line in LINES:
+        argv = _argv(line, stores, name, folder, commands)
+        before = 0 if name in LOCAL else len(stores.mutations(name))
+        ran = commands(*argv, stdin=b"three")
+        sent = 0 if name in LOCAL else len(stores.mutations(name)) - before
+        code, said = line.refused.get(name, (0, ""))
+        sends = 0 if code or name in LOCAL else line.sends
+        if ran.code != code or said not in ran.err or sends not in {sent, None}:
+            wrong[line.argv] = (ran.code, sent, ran.err)
+    assert wrong == {}
+
+
+def test_a_read_only_profile_refuses_every_change_and_sends_none(
+    stores: Stores, name: str, folder: str, commands: Commands
+) -> None:
+    changing = [line for line in LINES if line.sends != 0 and not line.argv.startswith("lease")]
+    before = 0 if name in LOCAL else len(stores.mutations(name))
+    told = {
+        line.argv: commands("--read-only", *_argv(line, stores, name, folder, commands), stdin=b"x").code
+        for line in changing
+    }
+    never = {line.argv for line in changing if name in line.refused}
+    assert {argv for argv, code in told.items() if code not in ({7, 9} if argv in never else {7})} == set()
+    assert name in LOCAL or len(stores.mutations(name)) == before
+
+
+def test_the_table_names_every_store_and_every_reason_in_it_is_given(name: str) -> None:
+    assert all(set(line.refused) <= set(STORES) for line in LINES)
+    assert any(name in line.refused for line in LINES)
+    assert all(text for line in LINES for _, text in line.refused.values())
