@@ -252,6 +252,30 @@ def test_programs_that_cannot_be_started_end_as_in_a_shell(stored: Vault, tmp_pa
         assert "cannot be started" in ran.err
 
 
+def test_values_that_the_system_does_not_take_are_told_without_them(stored: Vault) -> None:
+    large = b"SENTINEL-large" * 20_000  # Linux takes 128 KiB in one variable
+    stored("set", "large", stdin=large)
+    for how in ([], ["--mask"], ["--debug"]):
+        ran = run(stored, *how, "--env", "A=large", "--", "true")
+        assert ran.code == 126
+        assert "too long" in ran.err
+        assert "SENTINEL" not in ran.err
+
+
+def test_an_error_from_inside_shows_no_value(stored: Vault) -> None:
+    """With --debug too: a reveal whose journal cannot be written, after the value was read."""
+    state = Path(os.environ["XDG_STATE_HOME"]) / "kvtui" / "journal"
+    for file in state.glob("*"):
+        file.unlink()
+    state.rmdir()
+    state.write_text("")
+    for how in ([], ["--mask"]):
+        ran = run(stored, "--debug", *how, "--env", "A=app/db#password", "--", "echo", "started")
+        assert ran.code not in {0, 1}
+        assert ran.out == b""
+        assert PASSWORD not in ran.err
+
+
 def test_options_after_the_dashes_belong_to_the_program(stored: Vault) -> None:
     ran = run(stored, "--", "echo", "--json", "-q", "--", "--env", "x")
     assert (ran.code, ran.out) == (0, b"--json -q -- --env x\n")

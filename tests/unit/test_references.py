@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvtui.backends.contract import Backend
+from kvtui.backends.crud.factory import CrudFactory
+from kvtui.backends.crud.places import Places
 from kvtui.backends.delegating import DelegatingBackend
 from kvtui.domain.canonical_uri import CanonicalUri, InvalidUri
 from kvtui.domain.errors import InvalidInput, InvalidPath, KvtuiError, Locked, NotFound, Unavailable
@@ -332,6 +334,19 @@ def test_where_several_may_have_it_somebody_must_choose() -> None:
     with pytest.raises(InvalidInput, match="one, two"):
         meant("openbao+kv2://secret/app/db", "mem", one, two, Profile("mem", "memory"))
     assert meant("openbao+kv2://secret/app/db", "two", one, two) == ("two", "db", None, None)
+
+
+@pytest.mark.parametrize("settings", [{}, {"roots": ["yaml://dev"]}, {"root": "openbao+kv2://secret/team"}])
+def test_a_place_in_the_service_and_its_uri_are_each_others_reverse(settings: Mapping[str, object]) -> None:
+    root = settings.get("root")
+    places = Places(root=CanonicalUri.parse(str(root)) if root else None)
+    for path in ("openbao+kv2/secret/team/a", "yaml/dev/a/b", "db+cred/x"):
+        place = places.find("a/b" if root else path)
+        assert place is not None
+        mapped = CrudFactory().locate({"url": "https://127.0.0.1:1", **settings}, place.uri)
+        assert mapped is not None
+        assert mapped.path == place.path
+        assert mapped.by_root is bool(root or ("roots" in settings and path.startswith("yaml")))
 
 
 def test_a_uri_with_other_parameters_is_refused() -> None:
