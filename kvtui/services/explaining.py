@@ -5,7 +5,7 @@ Blocking: the store may be asked for what holds at the path.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -79,6 +79,11 @@ def destroying(backend: Backend, path: str, versions: Sequence[int]) -> str:
     every = f"All {count} versions" if count > 1 else "Its one version" if count else "All versions"
     rest = " and its metadata" if backend.can(C.METADATA, path) else ""
     return " ".join([f"{every}{rest} are removed. This cannot be undone.", *_cautions(backend, path)])
+
+
+def cautions(backend: Backend, paths: Iterable[str]) -> Mapping[str, str]:
+    """What to know before something is changed, of those places where there is something to know."""
+    return {path: said for path in paths if (said := backend.caution(path))}
 
 
 def _cautions(backend: Backend, path: str) -> list[str]:

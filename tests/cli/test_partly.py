@@ -301,3 +301,10 @@ def test_containers_are_made_shown_while_empty_and_removed_only_then(unread: Cli
     assert unread("ls").text == "prod/\n"
     assert unread("vault", "delete", "prod").code == 0
     assert unread("ls").text == ""
+
+
+def test_leases_that_nobody_can_renew_or_revoke_are_refused_with_the_reason(unlisted: Cli) -> None:
+    for verb in ("renew", "revoke"):
+        ran = unlisted("lease", verb, "etl-reader/1")
+        assert ran.code == 9
+        assert "cannot renew and revoke them" in ran.err

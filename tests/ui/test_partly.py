@@ -12,11 +12,12 @@ from typing import ClassVar
 import pytest
 
 from kvtui.backends.contract import Backend
-from kvtui.backends.memory import MemoryBackend
+from kvtui.backends.memory import ALL, MemoryBackend
 from kvtui.clipboard import CopyResult
-from kvtui.domain.capability import BackendInfo
+from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.event import Audit, Event
+from kvtui.domain.metadata import MetadataField
 from kvtui.domain.secret import Indexed, Skip, Version
 from kvtui.domain.value import SecretValue
 from kvtui.ui.screens.main import MainScreen
@@ -214,8 +215,6 @@ async def test_only_metadata_that_is_kept_is_offered_and_goes_with_a_value_where
 
 
 async def test_the_form_of_metadata_names_what_is_not_kept(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kvtui.domain.metadata import MetadataField
-
     use(monkeypatch, {"metadata_fields": {MetadataField.DESCRIPTION}})
     async with running(contents=two, size=(120, 30)) as screen:
         await screen.go_to("app/key")
@@ -536,3 +535,23 @@ async def test_any_typed_path_is_reached_where_nothing_can_be_listed(
         assert "deep/down/key" in text
         text = await screen.go_to("deep/down/none")
         assert "There is no such path here." in text
+
+
+async def test_several_at_once_say_what_is_to_be_known_of_each(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variant = {"capabilities": ALL - {Capability.MOVE, Capability.HISTORY, Capability.COPY}}
+    use(monkeypatch, variant, made=Managed)
+    async with running(contents=two, size=(140, 30)) as screen:
+        await screen.go_to("app/key")
+        await screen.press("space", "space")
+        text = await screen.press("d")
+        assert "A configuration manages app/key." in text
+        assert "A configuration manages app/other." in text
+        await screen.press("escape", "escape")
+        await screen.go_to("app/key")
+        await screen.press("m")
+        await screen.type("-new")
+        text = await screen.press("ctrl+s")
+        words = " ".join(text.replace("│", " ").split())
+        assert "A configuration manages app/key-new. A configuration manages app/key." in words

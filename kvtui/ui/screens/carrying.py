@@ -3,7 +3,7 @@ lost, then one by one. Loaded when it is first asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kvtui.domain.errors import AlreadyExists, AuthenticationRequired, KvtuiError, NotFound
 from kvtui.services.carrying import begun
 from kvtui.services.changes import Op
+from kvtui.services.explaining import cautions
 from kvtui.services.session import Session
 from kvtui.ui.dialogs.plan import PlanDialog
 from kvtui.ui.show import say
@@ -110,7 +111,7 @@ class Carrying:
         grave = " ".join(loss.what for loss in losses if not loss.slight)
         if self.op is Op.MOVE and grave:
             return _Item(path, to, refused=f"stays, as something would be lost: {grave}")
-        remark = grave or " ".join(loss.what for loss in losses)
+        remark = " ".join([grave or " ".join(loss.what for loss in losses), *self._cautions(path, to)]).strip()
         try:
             self.other.backend.outline(to)
             there, whole = begun(self.screen.session.backend, path, self.other.backend, to)
@@ -126,6 +127,12 @@ class Carrying:
             return _Item(path, to, remark=remark)
         begins = f"{there} of {whole} versions are there already: goes on with them."
         return _Item(path, to, remark=f"{begins} {remark}".rstrip(), begun=True)
+
+    def _cautions(self, path: str, to: str) -> Iterable[str]:
+        """What to know of the places that something is changed at."""
+        yield from cautions(self.other.backend, [to]).values()
+        if self.op is Op.MOVE:
+            yield from cautions(self.screen.session.backend, [path]).values()
 
     def _do(self, item: _Item) -> tuple[str, str]:
         """Its path, and why it failed, "" where it did not. Blocking."""

@@ -3,9 +3,10 @@ a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -46,8 +47,12 @@ class MainScreen(Changing):
         if len(changes) == 1:
             await self._delete_one(changes[0], lost)
         else:
+            from kvtui.services.explaining import cautions  # noqa: PLC0415
+
+            known = await self.call(cautions, self.session.backend, targets)
             after = f"Not all of them can be undeleted. {lost}" if lost else "They can be undeleted."
-            self.plan("Delete", say("Delete these $count secrets? $after", count=_n(changes), after=after), changes)
+            question = say("Delete these $count secrets? $after", count=_n(changes), after=after)
+            self.plan("Delete", question, changes, known=known)
 
     async def _delete_one(self, change: Change, lost: str) -> None:
         """`lost`: why it cannot be undeleted. Where nobody could, its path is to be typed."""
@@ -132,12 +137,24 @@ class MainScreen(Changing):
 
         return decided
 
-    def plan(self, verb: str, question: Content, changes: list[Change], taken: frozenset[str] = frozenset()) -> None:
-        """Show all that is going to be done; do it when that is wanted, but for what would go to a `taken` path."""
+    def plan(
+        self,
+        verb: str,
+        question: Content,
+        changes: list[Change],
+        taken: frozenset[str] = frozenset(),
+        *,
+        known: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Show all that is going to be done; do it when that is wanted, but for what would go to a `taken` path. known:
+        by path, what else to know of it."""
         from kvtui.ui.dialogs.plan import PlanDialog  # noqa: PLC0415 - dialogs load when first asked for
 
         items = [
-            (f"{change.path} → {change.to}" if change.to else change.path, "exists: left" if change.to in taken else "")
+            (
+                f"{change.path} → {change.to}" if change.to else change.path,
+                "exists: left" if change.to in taken else known.get(change.path, ""),
+            )
             for change in changes
         ]
         goal = paths.parent(changes[0].to) if changes[0].to else ""

@@ -36,6 +36,8 @@ async def roll_back(screen: Changing) -> None:
         path=path,
         new=str(newest.current + 1),
     )
+    if caution := await screen.call(screen.session.backend.caution, path):
+        question += say(" $caution", caution=caution)
     change = Change(Op.SET, path, fields=old.fields, base_version=newest.current)
 
     def decided(yes: bool | None) -> None:
