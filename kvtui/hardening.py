@@ -27,6 +27,8 @@ _SECRET_PREFIXES = ("KVTUI_PASSPHRASE", "TEXTUAL")
 
 _umask: list[int] = []
 """The umask we were started with, once `harden` has changed it."""
+_added: set[str] = set()
+"""Variables that nobody gave us."""
 
 
 def harden() -> None:
@@ -34,6 +36,7 @@ def harden() -> None:
     before = os.umask(0o077)
     if not _umask:
         _umask.append(before)
+    _added.update(_coerced())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     import ctypes  # noqa: PLC0415 - not needed to import this module for its environment functions
 
@@ -47,6 +50,21 @@ def harden() -> None:
     except (OSError, AttributeError):
         # A libc without the call: the limits above still hold, and no promise is made where it is missing.
         return
+
+
+def _coerced() -> set[str]:
+    """LC_CTYPE where Python has set it, as it does in a C locale (PEP 538). Only Linux tells what was there before, and
+    only as long as we are dumpable."""
+    try:
+        given = Path("/proc/self/environ").read_bytes() if "LC_CTYPE" in os.environ else b"LC_CTYPE="
+    except OSError:
+        return set()
+    return set() if b"\0LC_CTYPE=" in b"\0" + given else {"LC_CTYPE"}
+
+
+def added_variables() -> frozenset[str]:
+    """Variables in our environment that Python put there, for a program that should not see them."""
+    return frozenset(_added)
 
 
 def restore_umask() -> None:

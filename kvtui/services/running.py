@@ -17,7 +17,7 @@ from kvtui.domain.codec import to_bytes
 from kvtui.domain.errors import InvalidInput, NotFound
 from kvtui.domain.secret import VersionState
 from kvtui.domain.value import SecretValue
-from kvtui.hardening import child_environment
+from kvtui.hardening import added_variables, child_environment
 from kvtui.services.journal import Act
 from kvtui.services.left_out import LeftOut
 from kvtui.services.references import Resolver, Wanted, find, parse_at
@@ -174,7 +174,7 @@ class Environment:
 
     def whole(self, profiles: Profiles) -> dict[bytes, bytes]:
         """All of the program's environment: ours without what opens our stores, and the values asked for."""
-        ours = own_variables(profiles)
+        ours = own_variables(profiles) | added_variables()
         inherited = {
             os.fsencode(name): os.fsencode(value) for name, value in child_environment().items() if name not in ours
         }

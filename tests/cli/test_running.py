@@ -52,7 +52,13 @@ def run(vault: Vault, *argv: str, data: bytes = b"", env: Mapping[str, str] | No
 
 
 def test_the_program_gets_what_was_asked_for_and_all_that_was_there(stored: Vault) -> None:
-    inherited = {"KEPT": "a b\n'c'", "VAULT_TOKEN": "t1", "BAO_TOKEN": "t2", "KVTUI_PASSPHRASE": "x"}
+    inherited = {
+        "KEPT": "a b\n'c'",
+        "LC_ALL": "C.UTF-8",
+        "VAULT_TOKEN": "t1",
+        "BAO_TOKEN": "t2",
+        "KVTUI_PASSPHRASE": "x",
+    }
     inherited["KVTUI_PASSPHRASE_FILE"] = str(stored.passphrase_file)
     ran = run(
         stored,
@@ -64,10 +70,20 @@ def test_the_program_gets_what_was_asked_for_and_all_that_was_there(stored: Vaul
     asked = {"DB_PASSWORD": PASSWORD, "DB_USER": "admin", "PORT": "5432"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEXTUAL", "KVTUI_PASS"))}
     kept = {name: value for name, value in kept.items() if name not in {"VAULT_TOKEN", "BAO_TOKEN"}}
-    child = ran.json
-    child.pop("LC_CTYPE", None)  # Python's own, where the locale is C
-    kept.pop("LC_CTYPE", None)
-    assert child == {**kept, "KEPT": "a b\n'c'", **asked}
+    assert ran.json == {**kept, "KEPT": "a b\n'c'", "LC_ALL": "C.UTF-8", **asked}
+
+
+@pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}, {"LC_ALL": "C"}])
+def test_without_a_locale_nothing_is_added(stored: Vault, given: dict[str, str]) -> None:
+    environment = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"], **given}
+    done = subprocess.run(
+        command(stored, "run", "--env", "A=app/port", "--", "env"),
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        check=True,
+    )
+    assert dict(line.split("=", 1) for line in done.stdout.decode().splitlines()) == {**environment, "A": "5432"}
 
 
 def test_a_token_that_is_asked_for_is_given(stored: Vault) -> None:
