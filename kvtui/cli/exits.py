@@ -57,11 +57,12 @@ def exit_code(error: KvtuiError) -> Exit:
 
 
 def bulk_exit_code(done: int, errors: list[KvtuiError]) -> Exit:
-    """The exit code of several changes: partly done is 4, but refused as a whole (read-only) is that refusal's own."""
+    """The exit code of several changes: partly done is 4, but refused as a whole is that refusal's own: read-only,
+    or what the store cannot do."""
     if not errors:
         return Exit.DONE
     if done == 0:
         codes = {exit_code(error) for error in errors}
-        if codes == {Exit.DENIED} or len(errors) == 1:
+        if codes in ({Exit.DENIED}, {Exit.UNSUPPORTED}) or len(errors) == 1:
             return codes.pop()
     return Exit.PARTLY

@@ -136,6 +136,9 @@ def test_bulk_exit_codes() -> None:
     assert bulk_exit_code(0, [refused, refused]) is Exit.DENIED
     assert bulk_exit_code(0, [refused, gone]) is Exit.PARTLY
     assert bulk_exit_code(0, [gone, gone]) is Exit.PARTLY
+    never = errors.Unsupported("x", capability="read")
+    assert bulk_exit_code(0, [never, never]) is Exit.UNSUPPORTED
+    assert bulk_exit_code(1, [never]) is Exit.PARTLY
 
 
 def test_an_error_is_one_line_that_says_what_to_do(cli: Cli) -> None:

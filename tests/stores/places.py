@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tests.doubles.crud import CrudDouble
 from tests.doubles.tailor import TailorDouble
 from tests.doubles.trust import TrustDouble
 from tests.doubles.vault import VaultDouble
+from tests.doubles.vault.wire import dumps
 from tests.doubles.worker import WorkerDouble
 
 PASSPHRASE = "correct horse battery staple"
@@ -119,32 +121,62 @@ class Stores:
         file.chmod(0o600)
         return str(file)
 
-    def commands(self, *names: str) -> Commands:
-        """Command lines on profiles of these names; the first is the current one."""
-        profiles = {name: self.settings(name) for name in names}
+    def commands(self, *names: str, **others: Mapping[str, Any]) -> Commands:
+        """Command lines on profiles of these names, and with these settings; the first is the current one."""
+        profiles = {name: self.settings(name) for name in names} | others
         config = self.home / "config.yaml"
         config.write_text(yaml.safe_dump({"default": names[0], "profiles": profiles}))
         return Commands(config)
 
     # What a test puts there and looks at, past kvtui.
 
-    def put(self, name: str, path: str, value: str) -> None:
-        """One text, in the field `value`, at a remote store or in the YAML file."""
+    def put(self, name: str, path: str, fields: Mapping[str, Any]) -> None:
+        """A secret; of a store with one value per path the field is `value`, and it is text or bytes."""
         match name:
             case "vault":
-                self.vault.write("secret", path, {"value": value})
+                self.vault.write("secret", path, dict(fields))
             case "kv1":
-                self.vault.write("kv1", path, {"value": value})
+                self.vault.write("kv1", path, dict(fields))
             case "worker":
-                self.worker.put(path, value)
+                self.worker.put(path, fields["value"], kind="api_key", description="what for", tags=["prod", "ü"])
             case "trust":
-                self.trust.put(path, value.encode())
-            case "tailor":
-                self.tailor.main.vaults[VAULT].secrets.pop(path.rpartition("/")[2], None)
+                value = fields["value"]
+                self.trust.put(path, value if isinstance(value, bytes) else value.encode())
             case "crud":
-                self.crud.put(f"{KV2}/{path}", {"value": value})
+                self.crud.put(f"{KV2}/{path}", dict(fields))
             case "crud_yaml":
-                self.crud.put(f"{YAML}/{path}", {"value": value})
+                self.crud.put(f"{YAML}/{path}", dict(fields))
+            case "yaml":
+                whole = yaml.safe_load(self.yaml_file.read_text() if self.yaml_file.exists() else "") or {}
+                folder = whole
+                for segment in path.split("/"):
+                    folder = folder.setdefault(segment, {})
+                folder.update(fields)
+                self.yaml_file.write_text(yaml.safe_dump(whole, allow_unicode=True))
+
+    def held(self, name: str, path: str) -> Any:
+        """The newest fields there, None where nothing is; of a store with one value, that as text or bytes."""
+        match name:
+            case "vault":
+                secret = self.vault.secrets_of("secret").get(path)
+                return None if secret is None else json.loads(dumps(secret.versions[max(secret.versions)].data))
+            case "kv1":
+                found = self.vault.secrets_of("kv1").get(path)
+                return None if found is None else json.loads(dumps(found))
+            case "worker":
+                return self.worker.value(path)
+            case "trust":
+                values = self.trust.values(path)
+                return values[-1] if values else None
+            case "tailor":
+                return self.tailor.value(*path.split("/"))
+            case "crud" | "crud_yaml":
+                return self.crud.live(f"{KV2 if name == 'crud' else YAML}/{path}")
+        assert name == "yaml"
+        node = yaml.safe_load(self.yaml_file.read_text())
+        for segment in path.split("/"):
+            node = (node or {}).get(segment)
+        return node
 
     def mutations(self, name: str) -> list[Any]:
         """The recorded requests to this store that would change something."""
