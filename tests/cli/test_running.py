@@ -350,6 +350,29 @@ def test_the_program_has_the_terminal(stored: Vault) -> None:
 
 
 @pytest.mark.parametrize("how", [[], ["--mask"]])
+def test_a_passphrase_is_asked_for_first_and_the_terminal_is_as_before(stored: Vault, how: list[str]) -> None:
+    argv = [*KVTUI, "--vault", str(stored.path), "run", *how, "--env", "PORT=app/port", "--"]
+    with at_terminal([*argv, "sh", "-c", "echo got=${PORT:+it}; stty -a"]) as terminal:
+        terminal.wait_for(b"Passphrase")
+        terminal.type(PASSPHRASE.encode() + b"\n")
+        terminal.wait_for(b"got=it")
+        assert terminal.end() == 0
+    assert b" echo " in terminal.shown
+    assert PASSPHRASE.encode() not in terminal.shown
+
+
+@pytest.mark.parametrize("how", [[], ["--mask"]])
+def test_ctrl_c_at_the_question_ends_it(stored: Vault, how: list[str]) -> None:
+    argv = [*KVTUI, "--vault", str(stored.path), "run", *how, "--env", "PORT=app/port", "--", "echo", "started"]
+    with at_terminal(argv) as terminal:
+        terminal.wait_for(b"Passphrase")
+        terminal.type(b"\x03")
+        assert terminal.end() == 130
+        assert terminal.settings() == terminal.before
+    assert b"started" not in terminal.shown
+
+
+@pytest.mark.parametrize("how", [[], ["--mask"]])
 def test_ctrl_z_stops_it_and_fg_goes_on(stored: Vault, how: list[str]) -> None:
     with at_terminal([shutil.which("bash") or "bash", "--norc", "--noprofile", "-i"]) as terminal:
         line = " ".join(command(stored, "run", *how, "--", "sh", "-c"))
