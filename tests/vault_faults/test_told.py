@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kvtui.backends.recent import Recent
 from kvtui.backends.vault.auth.lifetime import Signed
 from kvtui.backends.vault.backend import VaultBackend
 from kvtui.backends.vault.factory import VaultFactory
 from kvtui.backends.vault.mounts import Mounts
-from kvtui.backends.vault.recent import Recent
 from kvtui.backends.vault.token import Keeper
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Conflict, Locked, NotFound, Unavailable
