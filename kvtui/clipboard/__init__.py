@@ -8,6 +8,7 @@ deadline; it clears what still holds the copied value even if this process was k
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import os
 import secrets
@@ -50,6 +51,10 @@ class _Armed:
     job: dict[str, Any]
     control: IO[bytes]
 
+    def holds(self, value: bytes) -> bool:
+        digest: str = self.job["digest"]
+        return hmac.compare_digest(helper.digest(value, bytes.fromhex(self.job["salt"])).hex(), digest)
+
     def drop(self) -> None:
         with self.control, suppress(BrokenPipeError):  # it is done already
             self.control.write(b"drop\n")
@@ -89,10 +94,14 @@ class Clipboard:
 
     def _copy_with(self, tool: Tool, value: bytes, seconds: float, environment: dict[str, str]) -> CopyResult | None:
         armed = _arm(_job(value, seconds, tool.targets))
+        if self._armed is not None and self._armed.holds(value):
+            self._replace(armed)  # else the first helper, due while the tool works, would clear the second copy
         if not helper.write(tool.copy, _encoded(tool, value), environment):
-            armed.drop()
+            if self._armed is not armed:
+                armed.drop()
             return None
-        self._replace(armed)
+        if self._armed is not armed:
+            self._replace(armed)
         read = tool.targets[0].read
         held = None if read is None else helper.read(read, environment)
         where = "to tmux and the terminal around it" if tool.name == "tmux" else f"with {tool.name}"
