@@ -63,7 +63,7 @@ def test_every_command_has_an_example() -> None:
     assert set(EXAMPLES) == set(commands.names()) - ELSEWHERE
 
 
-@pytest.mark.parametrize("how", ["--json", ""])
+@pytest.mark.parametrize("how", ["--json", pytest.param("", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_command_works_on_a_vault(vault: Vault, name: str, how: str) -> None:
     vault("set", "app/api", stdin=b"1")

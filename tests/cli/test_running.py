@@ -73,7 +73,15 @@ def test_the_program_gets_what_was_asked_for_and_all_that_was_there(stored: Vaul
     assert ran.json == {**kept, "KEPT": "a b\n'c'", "LC_ALL": "C.UTF-8", **asked}
 
 
-@pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}, {"LC_ALL": "C"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"LC_CTYPE": "C.UTF-8"},
+        pytest.param({"LANG": "C"}, marks=pytest.mark.slow),
+        pytest.param({"LC_ALL": "C"}, marks=pytest.mark.slow),
+    ],
+)
 def test_without_a_locale_nothing_is_added(stored: Vault, given: dict[str, str]) -> None:
     environment = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"], **given}
     done = subprocess.run(
@@ -301,13 +309,25 @@ def test_options_after_the_dashes_belong_to_the_program(stored: Vault) -> None:
 
 
 @pytest.mark.parametrize("how", [[], ["--mask"]])
-@pytest.mark.parametrize("code", [0, 1, 7, 255])
+@pytest.mark.parametrize(
+    "code", [0, 7, pytest.param(1, marks=pytest.mark.slow), pytest.param(255, marks=pytest.mark.slow)]
+)
 def test_the_exit_code_is_passed_on(stored: Vault, how: list[str], code: int) -> None:
     assert run(stored, *how, "--", "sh", "-c", f"exit {code}").code == code
 
 
 @pytest.mark.parametrize("how", [[], ["--mask"]])
-@pytest.mark.parametrize("name", ["TERM", "KILL", "HUP", "SEGV", "PIPE", "USR1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TERM",
+        "KILL",
+        pytest.param("HUP", marks=pytest.mark.slow),
+        pytest.param("SEGV", marks=pytest.mark.slow),
+        pytest.param("PIPE", marks=pytest.mark.slow),
+        pytest.param("USR1", marks=pytest.mark.slow),
+    ],
+)
 def test_a_program_killed_by_a_signal_gives_128_and_its_number(stored: Vault, how: list[str], name: str) -> None:
     ran = run(stored, *how, "--", "sh", "-c", f"kill -{name} $$")
     assert ran.code == 128 + signal.Signals[f"SIG{name}"]
@@ -317,7 +337,18 @@ TRAPPING = "trap 'echo got; exit 9' {name}; echo ready; while :; do read x || sl
 
 
 @pytest.mark.parametrize("how", [[], ["--mask"]])
-@pytest.mark.parametrize("name", ["TERM", "HUP", "INT", "QUIT", "USR1", "USR2", "WINCH"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TERM",
+        "INT",
+        pytest.param("HUP", marks=pytest.mark.slow),
+        pytest.param("QUIT", marks=pytest.mark.slow),
+        pytest.param("USR1", marks=pytest.mark.slow),
+        pytest.param("USR2", marks=pytest.mark.slow),
+        pytest.param("WINCH", marks=pytest.mark.slow),
+    ],
+)
 def test_signals_sent_to_kvtui_reach_the_program(stored: Vault, how: list[str], name: str) -> None:
     argv = command(stored, "run", *how, "--", "sh", "-c", TRAPPING.format(name=name))
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:

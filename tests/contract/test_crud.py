@@ -114,6 +114,7 @@ class TestKv2(Kv2):
     """As the service tells it: nothing is listed."""
 
 
+@pytest.mark.slow
 class TestRememberedKv2(Kv2):
     """As a profile shows it: by the paths that were used."""
 

@@ -91,6 +91,7 @@ class TrustConformance(BackendConformance):
     reopen = second
 
 
+@pytest.mark.slow
 class TestTrust(TrustConformance):
     pass
 

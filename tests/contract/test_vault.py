@@ -171,6 +171,7 @@ class TestKv1OnVaultDouble(Kv1OnOpenBaoDouble):
         return vault_double
 
 
+@pytest.mark.slow
 class TestKv2OnRealServer(Kv2OnOpenBaoDouble):
     issues = f"{ISSUING}/creds/app"
 

@@ -140,7 +140,10 @@ def test_what_is_done_is_one_request_that_changes_something(double: CrudDouble, 
     assert len(double.mutations()) == 1
 
 
-@pytest.mark.parametrize("kind", ["reset_after", "late", "close_early"])
+@pytest.mark.parametrize(
+    "kind",
+    ["reset_after", pytest.param("late", marks=pytest.mark.slow), pytest.param("close_early", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.name)
 def test_what_was_done_without_an_answer_is_seen_to_be_done(double: CrudDouble, deed: Deed, kind: str) -> None:
     double.break_next(Fault(kind, when=is_change))
@@ -150,7 +153,7 @@ def test_what_was_done_without_an_answer_is_seen_to_be_done(double: CrudDouble, 
     assert len(double.mutations()) == 1
 
 
-@pytest.mark.parametrize("kind", ["reset_before", "hang"])
+@pytest.mark.parametrize("kind", ["reset_before", pytest.param("hang", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.name)
 def test_what_never_came_is_said_to_be_not_done(double: CrudDouble, deed: Deed, kind: str) -> None:
     double.break_next(Fault(kind, when=is_change))
@@ -170,7 +173,15 @@ def test_a_service_that_takes_too_long_gets_one_request(crud: CrudDouble, deed: 
     assert len(crud.mutations()) == 1
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "status",
+    [
+        500,
+        pytest.param(502, marks=pytest.mark.slow),
+        pytest.param(503, marks=pytest.mark.slow),
+        pytest.param(504, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("done", [True, False], ids=["done", "not-done"])
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.name)
 def test_a_failure_of_the_service_is_looked_into_and_not_repeated(

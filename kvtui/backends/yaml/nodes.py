@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS: Final = 64 << 20
 MAX_DEPTH: Final = 1000
-MAX_NODES: Final = 2_000_000
+MAX_NODES: Final = 500_000
 """Aliases counted as often as they stand for something: a few lines can stand for a billion."""
 
 TAG: Final = "tag:yaml.org,2002:"

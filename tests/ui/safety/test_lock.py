@@ -79,7 +79,7 @@ async def test_input_puts_the_lock_off(watching: Watching, vault: Path) -> None:
 @pytest.mark.parametrize(
     "keys",
     [
-        ["2", "3", "4", "1", "R"],
+        pytest.param(["2", "3", "4", "1", "R"], marks=pytest.mark.slow),
         pytest.param(["e", "ctrl+r"], marks=pytest.mark.slow),
         ["e", "ctrl+r", "z", "ctrl+s"],
         pytest.param(["="], marks=pytest.mark.slow),
