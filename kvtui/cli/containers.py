@@ -7,6 +7,7 @@ from argparse import Namespace
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit
+from kvtui.domain.capability import Capability
 
 
 def _name_argument(parser: Parser) -> None:
@@ -15,14 +16,14 @@ def _name_argument(parser: Parser) -> None:
 
 def _create(context: Context, args: Namespace) -> int:
     session, name = context.at(args.name)
-    context.caution(session, name)
+    context.caution(session, name, Capability.CONTAINERS)
     session.create_container(name)
     return _report(context, name, "created")
 
 
 def _delete(context: Context, args: Namespace) -> int:
     session, name = context.at(args.name)
-    context.caution(session, name)
+    context.caution(session, name, Capability.CONTAINERS)
     session.delete_container(name)
     return _report(context, name, "deleted")
 

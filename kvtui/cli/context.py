@@ -12,6 +12,7 @@ from kvtui.cli.credentials import ask_passphrase, given_credential
 from kvtui.cli.inputs import Terminal, no_terminal
 from kvtui.cli.output import Output
 from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
 from kvtui.domain.credential import Credential
 from kvtui.domain.errors import InvalidInput, NotFound
 from kvtui.services.profiles import Profile, Profiles, load
@@ -164,11 +165,10 @@ class Context:
             self.out.note(note)
         self._noted[session] = len(session.backend.notes)
 
-    def caution(self, session: Session, *changed: str) -> None:
-        """Say what is to be known before something is changed at these paths."""
-        for path in changed:
-            if said := session.backend.caution(path):
-                self.out.note(f"{self.out.name(path)}: {said}")
+    def caution(self, session: Session, path: str, needs: Capability = Capability.WRITE) -> None:
+        """Say what is to be known before something is changed there, if that can be done at all."""
+        if (said := session.backend.caution(path)) and session.can(needs, path):
+            self.out.note(f"{self.out.name(path)}: {said}")
 
     def credential_of(self, session: Session) -> Credential:
         """What an open store was opened with."""

@@ -9,6 +9,7 @@ from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit, Usage
 from kvtui.cli.records import numbers_json, time_json
 from kvtui.cli.skipping import skipped_json, tell_skipped
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.json_text import Json
 from kvtui.services.changes import Change, Op
@@ -33,7 +34,7 @@ def _rm(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     change = Change(Op.DESTROY if args.destroy else Op.DELETE, path, versions=args.versions)
     current = _current(session, path)
-    context.caution(session, path)
+    context.caution(session, path, Capability.DESTROY if args.destroy else Capability.DELETE)
     if args.destroy and not args.yes:
         _confirm(context, change, destroying(session.backend, path, change.versions))
     session.apply(change)
@@ -60,7 +61,7 @@ def _undelete_arguments(parser: Parser) -> None:
 def _undelete(context: Context, args: Namespace) -> int:
     session, path = context.at(args.path)
     change = Change(Op.UNDELETE, path, versions=args.versions)
-    context.caution(session, path)
+    context.caution(session, path, Capability.UNDELETE)
     session.apply(change)
     back = undeleting(session.backend, path)
     return _report(context, change, _current(session, path), f"is back. {back}")

@@ -77,3 +77,13 @@ def test_the_table_names_every_store_and_every_reason_in_it_is_given(name: str) 
     assert all(set(line.refused) <= set(STORES) for line in LINES)
     assert any(name in line.refused for line in LINES)
     assert all(text for line in LINES for _, text in line.refused.values())
+
+
+@pytest.mark.parametrize("argv", ["rm app/key", "undelete app/key", "rm app/key --destroy --yes", "vault create app"])
+def test_what_is_to_be_known_of_a_change_is_not_said_where_it_cannot_be_made(stores: Stores, argv: str) -> None:
+    run = stores.commands("trust")
+    stores.put("trust", "app/key", {"value": "v"})
+    ran = run(*argv.split())
+    assert (ran.code, len(ran.err.splitlines())) == (9, 1), ran.err
+    assert "written with it" in run("set", "app/key", stdin=b"x").err
+    assert "written with it" not in run("--read-only", "set", "app/key", stdin=b"x").err

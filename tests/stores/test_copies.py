@@ -216,6 +216,17 @@ def test_what_does_not_arrive_is_said_before_and_moved_by_nobody_unasked(
     assert stores.held(target, place) == (text if target in {*ONE_VALUE, "tailor"} else {"value": "two"})
     assert run("get", "rich").out == b"two"
     assert run("get", "rich", "--version", "1").out == b"one"
+    if target == "trust":
+        newest = stores.trust.secret(place).versions[2]
+        assert newest.metadata == {"owner": "ann", "rotation": "90d"}
+    elif target in {"vault", "crud"}:
+        known = run.json("get", f"{target}:{place}")["metadata"]
+        assert known["owner"] == "ann"
+        assert target == "crud" or (known["type"], known["tags"], known["custom"]) == ("token", ["prod"], {"a": "b"})
+    elif target == "worker":
+        row = stores.worker.row(place)
+        assert row is not None
+        assert (row["type"], row["description"], row["tags_json"]) == ("token", "what", '["prod"]')
 
 
 def test_what_cannot_be_held_is_refused_before_anything_is_sent(stores: Stores, target: str, run: Commands) -> None:
