@@ -21,7 +21,7 @@ from kvtui.clipboard import OSC_52_LIMIT, Clipboard, clear, tools
 from kvtui.clock import suspended_clock
 from kvtui.domain.errors import InvalidInput, Unavailable
 from tests.leaf.waiting import wait_for
-from tests.support.hostile import BY_CATEGORY, HOSTILE
+from tests.support.hostile import BY_CATEGORY, HOSTILE, by_category
 from tests.support.oracle import CLIPBOARD_WRITE
 
 SENTINEL = b"SENTINEL-CLIPBOARD-3f1c"
@@ -138,7 +138,7 @@ def test_each_tool_gets_the_exact_value_on_stdin_and_is_cleared(
     wait_for(lambda: not desktop.helpers(), "helper gone")
 
 
-@pytest.mark.parametrize("category", BY_CATEGORY)
+@pytest.mark.parametrize("category", by_category())
 def test_hostile_values_are_copied_byte_for_byte(category: str, desktop: Desktop, clipboard: Clipboard) -> None:
     desktop.install("xclip", XCLIP)
     value = BY_CATEGORY[category][0].value.encode("utf-8", "surrogatepass")

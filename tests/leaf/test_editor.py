@@ -15,7 +15,7 @@ from kvtui import editor
 from kvtui.domain.errors import Unavailable
 from kvtui.editor import EditOutcome, EditStatus, edit_text
 from tests.leaf.waiting import wait_for
-from tests.support.hostile import BY_CATEGORY, HOSTILE
+from tests.support.hostile import BY_CATEGORY, HOSTILE, by_category
 
 SENTINEL = b"SENTINEL-EDIT-77aa"
 FAKE = """#!{python}
@@ -307,7 +307,7 @@ def test_a_real_vim_saving_without_an_edit_changes_no_byte(
 
 
 @needs_vim
-@pytest.mark.parametrize("category", BY_CATEGORY)
+@pytest.mark.parametrize("category", by_category())
 def test_a_real_vim_keeps_hostile_values(
     category: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,6 +62,7 @@ def test_poor_terminals_are_served(environment: dict[str, str], revealed: Reveal
     assert bad_tokens(terminal.raw) == []
 
 
+@pytest.mark.slow
 def test_a_window_too_small_masks_and_a_storm_of_sizes_is_survived(revealed: Revealed) -> None:
     terminal = revealed()
     terminal.resize(20, 5)

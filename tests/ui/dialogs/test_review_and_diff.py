@@ -12,7 +12,7 @@ from kvtui.services.changes import Change, Op
 from kvtui.services.diff import compare_fields
 from kvtui.ui.dialogs.diff import DiffDialog
 from kvtui.ui.dialogs.review import Decision, ReviewDialog
-from tests.support.hostile import BY_CATEGORY
+from tests.support.hostile import BY_CATEGORY, by_category
 from tests.ui.dialogs.hosting import UNANSWERED, secret, showing
 
 BEFORE = secret({"a": "SENTINEL-old", "gone": "x"})
@@ -71,7 +71,7 @@ async def test_long_diff_scrolls_and_the_buttons_stay(size: tuple[int, int]) -> 
         assert "f39" in shown.screen
 
 
-@pytest.mark.parametrize("category", BY_CATEGORY)
+@pytest.mark.parametrize("category", by_category())
 async def test_hostile_text_in_a_review_is_shown_and_never_acts(category: str) -> None:
     texts = [entry.value[:300] for entry in BY_CATEGORY[category][:4]]
     fields = {text or "x": SecretValue(text) for text in texts}
