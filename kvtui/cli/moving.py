@@ -104,15 +104,16 @@ def _move(context: Context, args: Namespace) -> int:
 
 
 def _relocate(context: Context, args: Namespace, op: Op, *, lossy: bool) -> int:
-    session, source = context.at(args.source)
-    other, target = context.at(args.target)
+    at = context.at_folder if args.recursive else context.at  # all of a store is its root
+    session, source = at(args.source)
+    other, target = at(args.target)
     if other is session and source == target:
         raise Usage("SRC and DST are the same.", hint="Name another place.", path=source)
     run = _Run(session, other, op, args.overwrite, args.resume, lossy, args.server)
     if args.server:
         _refuse_there(run, args)
     found = _sources(context.out, session, source, recursive=args.recursive)
-    plan = [(path, paths.check_new(target + path[len(source) :])) for path in found]
+    plan = [(path, paths.check_new(_moved(path, source, target))) for path in found]
     if args.dry_run:
         return _print_plan(context.out, run, plan)
     if args.recursive:
@@ -140,8 +141,15 @@ def _refuse_there(run: _Run, args: Namespace) -> None:
         raise Unsupported(why, capability=Capability.COPY.value, hint="Leave --server out.")
 
 
+def _moved(path: str, source: str, target: str) -> str:
+    """Where a path at or below the source goes."""
+    return target if path == source else paths.join(target, paths.relative(path, source))
+
+
 def _sources(out: Output, session: Session, source: str, *, recursive: bool) -> list[str]:
     """The secrets meant. Raises NotFound, and what keeps a folder from being listed: nothing is left out unnoticed."""
+    if recursive and not source:
+        return [entry.path for entry in all_below(session.backend, source)]
     try:
         session.backend.outline(source)
     except PermissionDenied as denied:

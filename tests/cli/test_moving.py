@@ -106,3 +106,26 @@ def test_the_plan_of_a_copy_tells_what_is_there_already(filled: Cli) -> None:
         }
     ]
     assert filled("cp", "note", "other:note", "--resume").code == 0
+
+
+def test_all_of_a_store_is_copied_by_its_root(filled: Cli) -> None:
+    before = filled("ls", "-r").text.split()
+    assert filled("cp", "-r", "", "copy", "--json").json["done"] == [
+        {"path": path, "to": f"copy/{path}"} for path in before
+    ]
+    assert filled("ls", "-r", "copy").text.split() == [f"copy/{path}" for path in before]
+    ran = filled("cp", "", "elsewhere")
+    assert ran.code == 2  # not without -r
+
+
+def test_a_folder_is_moved_up_to_the_root(filled: Cli) -> None:
+    assert filled("mv", "-r", "app", "", "--json").json["done"] == [
+        {"path": "app/api", "to": "api"},
+        {"path": "app/db", "to": "db"},
+    ]
+    assert filled("ls", "-r").text.split() == ["api", "db", "note"]
+
+
+def test_nothing_is_copied_onto_the_root_itself(filled: Cli) -> None:
+    assert filled("cp", "-r", "", "").code == 2
+    assert filled("cp", "-r", "note", "").code == 2

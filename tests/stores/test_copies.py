@@ -106,6 +106,18 @@ def test_values_go_into_a_vault_file_and_back_as_they_are(stores: Stores, other:
         assert len(sent) == len(held)
 
 
+def test_all_of_a_store_goes_into_a_folder_of_a_vault_file(stores: Stores, name: str) -> None:
+    run = stores.commands(name, "file")
+    for path, fields in HELD[name].items():
+        stores.put(name, path, fields)
+        if name in UNLISTED:
+            run.json("get", path)
+    done = run.json("cp", "-r", f"{name}:", "file:all")["done"]
+    assert {step["path"]: step["to"] for step in done} == {path: f"all/{path}" for path in HELD[name]}
+    for path, fields in HELD[name].items():
+        assert as_json(run.json("get", f"file:all/{path}")["fields"]) == as_json(fields), path
+
+
 def test_metadata_goes_along_as_far_as_the_other_store_keeps_it(stores: Stores, other: Stores) -> None:
     run = stores.commands("worker", "file", "vault", empty=other.settings("worker"))
     stores.put("worker", "app/key", {"value": "k"})
