@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 
 import pytest
@@ -15,6 +16,10 @@ def pytest_configure(config: pytest.Config) -> None:
     Every worker, and every program that a test starts, would compile the same modules again: half of what collecting
     takes.
     """
+    # Whoever starts this in the background (nohup, &) has signals ignored, and every program inherits that.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
     if sys.dont_write_bytecode:
         kept = str(config.rootpath / ".pytest_cache" / "bytecode")
         sys.pycache_prefix, sys.dont_write_bytecode = kept, False

@@ -16,7 +16,6 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from kvtui.domain.secret import EntryKind, VersionState
 from kvtui.services.changes import Change, Op, Outcome
-from kvtui.ui.dialogs.confirm import ConfirmDialog, TypedConfirmDialog
 from kvtui.ui.screens.changing import Changing
 from kvtui.ui.screens.showing import Place
 from kvtui.ui.show import say
@@ -57,6 +56,7 @@ class MainScreen(Changing):
     async def _delete_one(self, change: Change, lost: str) -> None:
         """`lost`: why it cannot be undeleted. Where nobody could, its path is to be typed."""
         from kvtui.services.explaining import can_come_back, deleting  # noqa: PLC0415
+        from kvtui.ui.dialogs.confirm import ConfirmDialog, TypedConfirmDialog  # noqa: PLC0415 - few keys ask anything
 
         path, backend = change.path, self.session.backend
         after = await self.call(deleting, backend, path, lost)
@@ -105,6 +105,8 @@ class MainScreen(Changing):
         def decided(yes: bool | None) -> None:
             if yes:
                 self.apply(Change(Op.DESTROY, path, versions=versions))
+
+        from kvtui.ui.dialogs.confirm import TypedConfirmDialog  # noqa: PLC0415 - few keys ask anything
 
         self.app.push_screen(TypedConfirmDialog("Destroy", question, "Destroy", path), decided)
 
@@ -296,6 +298,8 @@ class MainScreen(Changing):
 
         after = f"It has to be empty. {caution}".rstrip()
         question = say("Delete the container [b]$name[/b]? $after", name=path, after=after)
+        from kvtui.ui.dialogs.confirm import ConfirmDialog  # noqa: PLC0415 - few keys ask anything
+
         self.app.push_screen(ConfirmDialog("Delete container", question, "Delete", danger=True), decided)
 
     async def _container(self, function: Callable[[str], None], name: str, done: str) -> None:
@@ -333,6 +337,8 @@ class MainScreen(Changing):
         question = say(
             "[b]$count[/b] staged changes are not applied and will be dropped.", count=str(len(self.session.staged))
         )
+        from kvtui.ui.dialogs.confirm import ConfirmDialog  # noqa: PLC0415 - few keys ask anything
+
         self.app.push_screen(ConfirmDialog("Quit", question, "Quit", danger=True), decided)
 
 
