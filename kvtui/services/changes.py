@@ -67,10 +67,14 @@ class Change:
     numbered: bool = field(default=True, compare=False)
     """Whether what it was prepared on has versions, so that a number means something."""
 
+    @property
+    def of_versions(self) -> str:
+        """Which versions of a secret are meant, before its path: "versions 2, 3 of ", or "" for no certain ones."""
+        numbers = ", ".join(map(str, self.versions))
+        return f"version{'s' * (len(self.versions) > 1)} {numbers} of " if numbers else ""
+
     def describe(self) -> str:
         """What will happen, in one line; the path is data and goes through show()."""
-        numbers = ", ".join(map(str, self.versions))
-        some = f" version{'s' * (len(self.versions) > 1)} {numbers} of" if numbers else ""
         match self.op:
             case Op.SET if self.base_version == 0:
                 return f"Create {self.path}"
@@ -83,9 +87,9 @@ class Change:
             case Op.MOVE | Op.COPY:
                 return f"{self.op.value.capitalize()} {self.path} to {self.to}"
             case Op.DELETE | Op.UNDELETE:
-                return f"{self.op.value.capitalize()}{some} {self.path}"
+                return f"{self.op.value.capitalize()} {self.of_versions}{self.path}"
             case Op.DESTROY:
-                return f"Destroy{some} {self.path}" + ("" if self.versions else " with all its versions")
+                return f"Destroy {self.of_versions}{self.path}" + ("" if self.versions else " with all its versions")
 
 
 @dataclass(frozen=True, slots=True)

@@ -395,11 +395,11 @@ def _done(applied: Applied) -> str:
         case Op.COPY:
             return f"Copied {change.path} to {change.to}"
         case Op.DELETE:
-            return f"Deleted {change.path}"
+            return f"Deleted {change.of_versions}{change.path}"
         case Op.UNDELETE:
-            return f"Undeleted {change.path}"
+            return f"Undeleted {change.of_versions}{change.path}"
         case _:
-            return f"Destroyed {change.path}"
+            return f"Destroyed {change.of_versions}{change.path}"
 
 
 def _numbered(version: Version, path: str) -> str:
