@@ -32,6 +32,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "trash": ("removing", "list what can be brought back"),
             "import": ("transferring", "read secrets from a file"),
             "export": ("transferring", "write secrets to a file"),
+            "apply": ("applying", "do the changes of a file"),
         },
         "Make": {
             "generate": ("rotating", "print a random value"),

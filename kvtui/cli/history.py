@@ -22,7 +22,7 @@ from kvtui.text import show
 
 MASK = "••••••••"
 _AT_VERSION = re.compile(r"(?P<path>.+)\?version=(?P<version>[1-9]\d{0,8})", re.DOTALL)
-_SIGNS = {DiffKind.ADDED: "+", DiffKind.REMOVED: "-", DiffKind.CHANGED: "~", DiffKind.SAME: " "}
+SIGNS = {DiffKind.ADDED: "+", DiffKind.REMOVED: "-", DiffKind.CHANGED: "~", DiffKind.SAME: " "}
 
 
 def _versions_arguments(parser: Parser) -> None:
@@ -119,7 +119,7 @@ def _field_json(row: FieldDiff, *, reveal: bool) -> dict[str, Json]:
 
 
 def _print_field(out: Output, row: FieldDiff, *, reveal: bool) -> None:
-    sign, name = _SIGNS[row.kind], show(row.name)
+    sign, name = SIGNS[row.kind], show(row.name)
     if not reveal:
         sides = [MASK for value in (row.old, row.new) if value is not None]
         out.line(f"{sign} {name}: {' → '.join(sides if row.kind is DiffKind.CHANGED else sides[:1])}")

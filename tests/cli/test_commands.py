@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,7 @@ EXAMPLES = {
     "trash": "trash",
     "import": "import - --format json",
     "export": "export app",
+    "apply": "apply changes.json",
     "inject": "inject",
     "generate": "generate",
     "due": "due",
@@ -69,6 +71,7 @@ def test_every_command_works_on_a_vault(vault: Vault, name: str, how: str) -> No
     vault("set", "app/api", stdin=b"1")
     vault("vault", "create", "empty")
     vault("backup", "made")
+    Path("changes.json").write_text('{"changes": [{"op": "delete", "path": "app/api"}]}')
     slot = vault("key", "list", "--json").json["slots"][1]["id"]
     argv = EXAMPLES[name].replace("SLOT", slot).split()
     ran = vault(*how.split(), *argv, stdin=b"{}")

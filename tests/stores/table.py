@@ -27,7 +27,8 @@ SEEDED = ("looked", "written", "reverted", "removed", "destroyed", "versioned", 
 
 @dataclass(frozen=True)
 class Line:
-    """One command line. `F` in it is the folder of all secrets, `{in}` a file to import.
+    """One command line. `F` in it is the folder of all secrets, `{in}` a file to import,
+    `{changes}` one to apply.
 
     `refused`: the exit code and a part of what is said, by store; all others do it and exit with 0. `sends`: how many
     requests that change something a remote store gets for it; None for as many as there are versions and owners.
@@ -43,6 +44,7 @@ class Line:
         """As in the documentation."""
         names = {
             "{in}": "FILE",
+            "{changes}": "FILE",
             "{lease}": "ID",
             "F": "PATH",
             "looked": "QUERY",
@@ -197,6 +199,7 @@ LINES = (
         },
     ),
     Line("import {in}", "read secrets from a file", sends=1),
+    Line("apply {changes}", "do the changes of a file", sends=1),
     Line("export F", "write secrets to a file", _NEVER),
     Line("vault create con-tainer", "make an empty container", _CONTAINERS, sends=1),
     Line("vault list", "list the containers", _CONTAINERS),

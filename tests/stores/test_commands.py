@@ -32,12 +32,18 @@ def commands(stores: Stores, name: str, folder: str) -> Commands:
         for value in (b"one", b"two"):
             run.json("set", f"{folder}/{secret}", stdin=value)
     (stores.home / "in.json").write_text(json.dumps({folder: {"imported": {"value": "three"}}}))
+    applied = {"op": "set", "path": f"{folder}/applied", "fields": {"value": "three"}}
+    (stores.home / "changes.json").write_text(json.dumps({"changes": [applied]}))
     return run
 
 
 def _argv(line: Line, stores: Stores, name: str, folder: str, commands: Commands) -> list[str]:
     words = [folder + word[1:] if word == "F" or word.startswith("F/") else word for word in line.argv.split()]
-    held = {"{in}": lambda: str(stores.home / "in.json"), "{lease}": lambda: _lease(name, commands)}
+    held = {
+        "{in}": lambda: str(stores.home / "in.json"),
+        "{changes}": lambda: str(stores.home / "changes.json"),
+        "{lease}": lambda: _lease(name, commands),
+    }
     return [held[word]() if word in held else word for word in words]
 
 

@@ -48,7 +48,7 @@ _SCALAR_TAGS = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "nul
 
 def read(window: Window, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
     """The secrets of a file; all of it as the fields of one with `as_path`. Raises InvalidInput with the line."""
-    root = _parse(window.whole(MAX_TEXT))
+    root = parse(window.whole(MAX_TEXT))
     if as_path is not None:
         yield Item(as_path, {name: _value(child) for name, child in root.items()})
         return
@@ -70,7 +70,8 @@ def _holds_bytes(value: Any) -> bool:
     return any(isinstance(c, bytes) or (isinstance(c, (list, dict)) and _holds_bytes(c)) for c in children)
 
 
-def _parse(text: str) -> dict[str, Any]:
+def parse(text: str) -> dict[str, Any]:
+    """A document as plain data and bytes. Raises InvalidInput with the line."""
     import yaml  # noqa: PLC0415 - slow to import, needed by few commands
 
     try:

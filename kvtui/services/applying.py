@@ -1,0 +1,379 @@
+"""Doing the changes of a file one after the other, so that a run that was killed, repeated, does exactly the rest.
+
+Before each change the record says so, after it that it is done. Where a run was killed in between, what is there tells
+whether it was done: values and states are compared, and what is gone or moved was there when the run began.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from kvtui.domain import json_text
+from kvtui.domain import path as paths
+from kvtui.domain.capability import Capability
+from kvtui.domain.codec import encode_fields
+from kvtui.domain.errors import AlreadyExists, Conflict, KvtuiError, NotFound, PermissionDenied, Unavailable
+from kvtui.domain.json_text import Json
+from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.secret import Outline, Secret, VersionState
+from kvtui.domain.value import Fields, like_fields
+from kvtui.services.batch_record import BatchRecord
+from kvtui.services.change_file import Step
+from kvtui.services.changes import Change, Op, prepared_on
+from kvtui.services.diff import FieldDiff, MetadataDiff, compare_fields, compare_metadata
+from kvtui.services.session import Session
+
+REPEATED_WITHIN = timedelta(days=1)
+"""How long after its begin a run that was not finished is gone on with unasked, when the same is to be done again."""
+_TRIES = 8
+"""How often a write is prepared again when others keep writing the same secret in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A change of the file, where it is done. `other` is the store of `to`."""
+
+    step: Step
+    session: Session
+    path: str
+    other: Session
+    to: str = ""
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the store moves or copies all versions by itself, at once."""
+        can = self.session.can
+        return self.session is self.other and can(Capability.MOVE) and can(Capability.HISTORY)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDone:
+    """`version` is what is the newest one then, where something was written. `unchanged`: it was so already."""
+
+    task: Task
+    version: int | None = None
+    unchanged: bool = False
+    lost: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    task: Task
+    error: KvtuiError
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one change would do. `base` is the version it would be done on, 0 for none, None where that is not known."""
+
+    task: Task
+    base: int | None = None
+    fields: Sequence[FieldDiff] = ()
+    metadata: Sequence[MetadataDiff] = ()
+    notes: Sequence[str] = ()
+
+
+# -- looking
+
+
+def plan(tasks: Sequence[Task]) -> Iterator[Plan]:
+    """What would be done, and what is known against it; nothing is."""
+    touched: dict[tuple[int, str], int] = {}
+    for number, task in enumerate(tasks, start=1):
+        before = touched.get((id(task.session), task.path))
+        yield Plan(task, notes=[f"After change {before}."]) if before else _planned(task)
+        for session, path in [(task.session, task.path), (task.other, task.to)]:
+            touched[id(session), path] = number
+
+
+def _planned(task: Task) -> Plan:
+    notes = [said for said in [task.session.backend.caution(task.path)] if said]
+    try:
+        secret, outline = _seen(task)
+    except KvtuiError as error:
+        return Plan(task, notes=[*notes, f"It cannot be looked at: {error.message}"])
+    base = outline.current if outline is not None else 0
+    step = task.step
+    if step.base_version not in {None, base}:
+        notes.append(f"It is at version {base} now, not {step.base_version}: a conflict.")
+    if outline is None and step.op is not Op.SET:
+        notes.append("Nothing is there.")
+    if task.to:
+        notes += _arriving(task)
+    fields: Sequence[FieldDiff] = ()
+    if step.fields is not None:
+        old = secret.fields if secret is not None else {}
+        fields = compare_fields(old, {**old, **step.fields}, ordered=task.session.info().keeps_order)
+    metadata = outline.metadata if outline is not None else Metadata()
+    described = compare_metadata(metadata, step.metadata.apply(metadata)) if step.metadata else ()
+    return Plan(task, base, fields, described, notes)
+
+
+def _seen(task: Task) -> tuple[Secret | None, Outline | None]:
+    """What is there: with its values only where a comparison needs them."""
+    try:
+        if task.step.op is Op.SET and task.session.can(Capability.READ):
+            secret = task.session.backend.read(task.path)
+            return secret, secret.outline()
+        return None, task.session.backend.outline(task.path)
+    except NotFound:
+        return None, None
+
+
+def _arriving(task: Task) -> list[str]:
+    notes = []
+    try:
+        task.other.backend.outline(task.to)
+        notes.append("Something is at the target already; it will be left alone.")
+    except NotFound:
+        pass
+    except KvtuiError as error:
+        notes.append(f"The target cannot be looked at: {error.message}")
+    if not task.is_native:
+        try:
+            notes += [loss.what for loss in task.session.losses(task.path, task.other, task.to)]
+        except NotFound:
+            pass
+        except KvtuiError as error:
+            notes.append(f"It cannot be done: {error.message}")
+    return notes
+
+
+# -- doing
+
+
+class Run:
+    """All changes of a file. `begun_at` is when a run that is gone on with began, None for a new one."""
+
+    def __init__(self, tasks: Sequence[Task], *, resume: bool = False, anew: bool = False) -> None:
+        self._tasks = tasks
+        sessions = {id(task.session): task.session for task in tasks}
+        self._records = {key: BatchRecord.of(session, _name(tasks, session)) for key, session in sessions.items()}
+        self._done: set[int] = set()
+        self._doubtful: set[int] = set()
+        self.begun_at: datetime | None = None
+        self._resume, self._anew = resume, anew
+
+    @property
+    def done_before(self) -> int:
+        """How many changes an earlier run has done."""
+        return len(self._done)
+
+    @contextmanager
+    def under_way(self) -> Iterator[Iterator[TaskDone | TaskFailed]]:
+        """One result for each change, as it goes. Raises Unavailable where another process does the same."""
+        with ExitStack() as held:
+            for record in self._records.values():
+                held.enter_context(record.held())
+            self._take_up()
+            yield self._results()
+
+    def _take_up(self) -> None:
+        rows = {key: record.rows() for key, record in self._records.items()}
+        begun = [datetime.fromisoformat(found[0]["at"]) for found in rows.values() if found]
+        old = bool(begun) and datetime.now(UTC) - min(begun) > REPEATED_WITHIN
+        if self._anew or (old and not self._resume):
+            for record in self._records.values():
+                record.forget()
+            begun = []
+        if not begun:
+            for record in self._records.values():
+                record.add({"at": datetime.now(UTC).isoformat()})
+            return
+        self.begun_at = min(begun)
+        for key, found in rows.items():
+            if not found:
+                self._records[key].add({"at": self.begun_at.isoformat()})
+            for row in found[1:]:
+                number = row["of"]
+                (self._done.add if row["is"] == "done" else self._done.discard)(number)
+                (self._doubtful.add if row["is"] == "begun" else self._doubtful.discard)(number)
+
+    def _results(self) -> Iterator[TaskDone | TaskFailed]:
+        for number, task in enumerate(self._tasks):
+            if number in self._done and self._stands(number):
+                yield TaskDone(task, unchanged=True)
+                continue
+            record = self._records[id(task.session)]
+            record.add({"is": "begun", "of": number})
+            try:
+                result = _do(task, doubtful=number in self._doubtful)
+            except KvtuiError as error:
+                if not isinstance(error, Unavailable):  # of what was lost on the way nobody knows
+                    record.add({"is": "refused", "of": number})
+                    self._doubtful.discard(number)
+                else:
+                    self._doubtful.add(number)
+                self._done.discard(number)
+                yield TaskFailed(task, error)
+            else:
+                record.add({"is": "done", "of": number})
+                self._done.add(number)
+                self._doubtful.discard(number)
+                yield result
+        if len(self._done) == len(self._tasks) or not (self._done or self._doubtful):
+            for record in self._records.values():
+                record.drop()
+
+    def _stands(self, number: int) -> bool:
+        """Whether what was done is still so. Where the store has no key the file may hold other values since, which
+        the record does not know; of a path that several changes are about only the last could tell."""
+        task = self._tasks[number]
+        places = [(id(each.session), each.path) for each in self._tasks] + [
+            (id(each.other), each.to) for each in self._tasks if each.to
+        ]
+        if task.step.op is not Op.SET or places.count((id(task.session), task.path)) > 1:
+            return True
+        return not task.session.can(Capability.READ) or _holds(task, _read(task))
+
+
+def _name(tasks: Sequence[Task], session: Session) -> str:
+    """The same for the same file. Where the store has no key, values have no part in it: a record of them without one
+    could be guessed at."""
+    key = BatchRecord.of(session, "").key
+    rows: list[Json] = []
+    for task in tasks:
+        step = task.step
+        values = "" if key is None or step.fields is None else encode_fields(step.fields).decode("ascii")
+        described = repr(step.metadata)
+        rows.append([step.op.value, step.path, step.to, step.base_version, [*(step.fields or {})], described, values])
+    text = json_text.dump(rows).encode("ascii")
+    digest = hashlib.sha256(text).hexdigest() if key is None else hmac.digest(key, text, "sha256").hex()
+    return f"apply-{digest[:32]}"
+
+
+def _do(task: Task, *, doubtful: bool) -> TaskDone:
+    """`doubtful`: a run was killed while it did this."""
+    match task.step.op:
+        case Op.SET:
+            return _set(task)
+        case Op.META:
+            return _describe(task)
+        case Op.DELETE | Op.UNDELETE | Op.DESTROY:
+            return _flip(task, doubtful=doubtful)
+        case Op.MOVE | Op.COPY:
+            return _relocate(task, doubtful=doubtful)
+
+
+def _set(task: Task) -> TaskDone:
+    step, session = task.step, task.session
+    for _ in range(_TRIES):
+        secret = _read(task) if session.can(Capability.READ) else None
+        current = secret.current if secret is not None else 0
+        if _holds(task, secret) and step.base_version in {None, current, current - 1}:
+            return TaskDone(task, current, unchanged=True)
+        old = secret.fields if secret is not None and secret.version.state is VersionState.LIVE else {}
+        fields: Fields = {**old, **(step.fields or {})}
+        known = session.can(Capability.READ)
+        base = step.base_version if step.base_version is not None or not known else current
+        change = Change(Op.SET, task.path, fields=fields, metadata=step.metadata, base_version=base)
+        try:
+            applied = session.apply(prepared_on(change, secret))
+        except Conflict as conflict:
+            if step.base_version is not None:
+                raise
+            last = conflict
+        else:
+            return TaskDone(task, applied.version.number if applied.version else None)
+    raise last
+
+
+def _read(task: Task) -> Secret | None:
+    try:
+        return task.session.backend.read(task.path)
+    except NotFound:
+        return None
+
+
+def _holds(task: Task, secret: Secret | None) -> bool:
+    """Whether a secret already is as a change would make it."""
+    step = task.step
+    if secret is None or secret.version.state is not VersionState.LIVE:
+        return False
+    named = {name: value for name, value in secret.fields.items() if name in (step.fields or {})}
+    return like_fields(named, step.fields or {}) and _is_described(step.metadata, secret.metadata)
+
+
+def _is_described(patch: MetadataPatch, metadata: Metadata) -> bool:
+    return patch.apply(metadata) == metadata
+
+
+def _describe(task: Task) -> TaskDone:
+    step, session = task.step, task.session
+    current = _check_base(task)
+    if _is_described(step.metadata, session.backend.metadata(task.path)):
+        return TaskDone(task, current, unchanged=True)
+    session.apply(Change(Op.META, task.path, metadata=step.metadata, base_version=step.base_version))
+    return TaskDone(task, current)
+
+
+def _check_base(task: Task) -> int:
+    """The current version. Raises Conflict, NotFound."""
+    current = task.session.backend.outline(task.path).current
+    base = task.step.base_version
+    if base not in {None, current}:
+        raise Conflict(
+            f"It is at version {current} now, not {base}.",
+            expected=base or 0,
+            actual=current,
+            hint="Look at it again, then repeat.",
+            path=task.path,
+        )
+    return current
+
+
+def _flip(task: Task, *, doubtful: bool) -> TaskDone:
+    step, session = task.step, task.session
+    try:
+        outline = session.backend.outline(task.path)
+    except PermissionDenied:  # of a token that may change what it may not see
+        outline = None
+    except NotFound:
+        if doubtful and step.op is not Op.UNDELETE:
+            return TaskDone(task, unchanged=True)
+        raise
+    wanted = {Op.DELETE: VersionState.DELETED, Op.UNDELETE: VersionState.LIVE}.get(step.op)
+    if outline is not None and outline.version.state is wanted and step.base_version in {None, outline.current}:
+        return TaskDone(task, outline.current, unchanged=True)
+    session.apply(Change(step.op, task.path, base_version=step.base_version))
+    return TaskDone(task, None if outline is None or step.op is Op.DESTROY else outline.current)
+
+
+def _relocate(task: Task, *, doubtful: bool) -> TaskDone:
+    step, session, other = task.step, task.session, task.other
+    paths.check_new(task.to)
+    try:
+        _check_base(task)
+    except NotFound:
+        if doubtful and step.op is Op.MOVE and (version := _current(other, task.to)):
+            return TaskDone(task, version, unchanged=True)
+        raise
+    if task.is_native:
+        if doubtful and step.op is Op.COPY and _is_copied(task):
+            return TaskDone(task, _current(other, task.to), unchanged=True)
+        session.apply(Change(step.op, task.path, to=task.to, base_version=step.base_version))
+        return TaskDone(task, _current(other, task.to))
+    carried = session.carry(task.path, other, task.to, move=step.op is Op.MOVE, resume=doubtful)
+    return TaskDone(task, carried.version, lost=[loss.what for loss in carried.lost if not loss.slight])
+
+
+def _is_copied(task: Task) -> bool:
+    from kvtui.services.carrying import begun  # noqa: PLC0415 - most runs are not killed
+
+    try:
+        there, versions = begun(task.session.backend, task.path, task.other.backend, task.to)
+    except AlreadyExists:
+        return False
+    return there == versions
+
+
+def _current(session: Session, path: str) -> int:
+    try:
+        return session.backend.outline(path).current
+    except NotFound:
+        return 0
