@@ -81,6 +81,7 @@ class KvtuiApp(TypeAheadApp[int]):
         self._places: dict[str, Place] = {self.session.profile.name: Place(cursor=path)} if path else {}
         self._note = ""
         self.set_keymap(overrides(self.keys))
+        self._has_theme = self._start_with(config.ui.theme)
 
     # -- start and end
 
@@ -90,9 +91,11 @@ class KvtuiApp(TypeAheadApp[int]):
     def on_mount(self) -> None:
         # Threads wait for servers: those that hang keep none of the others, least of all the lock, from starting.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "kvtui"))
-        self._use_theme(self.config.ui.theme)
         self._handle_signals()
         self.set_interval(TICK_SECONDS, self._tick)
+        if not self._has_theme:
+            name = show(self.config.ui.theme).plain
+            self.notify(f"There is no theme {name}. See T for those there are.", severity="warning", markup=False)
         self.enter()
 
     def _handle_signals(self) -> None:
@@ -207,7 +210,9 @@ class KvtuiApp(TypeAheadApp[int]):
         """The open store, as it was left."""
         self._last_input = self._clock()
         place = self._places.pop(self.session.profile.name, None)
-        await self.show_only(MainScreen(self.session, self.config.ui, place))
+        main = MainScreen(self.session, self.config.ui, place)
+        main.fit(self.size)
+        await self.show_only(main)
         self.call_after_refresh(gc.freeze)  # what is there now stays: looking through it again would hold up a frame
 
     # By name: these screens are not loaded until they are needed.
@@ -342,16 +347,20 @@ class KvtuiApp(TypeAheadApp[int]):
         if self._driver is not None:
             self.call_from_thread(self._driver.write, sequence)
 
-    def _use_theme(self, name: str) -> None:
-        theme = load_theme(name, themes_dir())
-        if theme is None:
-            theme = load_theme(DEFAULT_THEME)
-            self.notify(
-                f"There is no theme {show(name).plain}. See T for those there are.", severity="warning", markup=False
-            )
+    def _start_with(self, name: str) -> bool:
+        """Take a theme before any style sheet is read: with one that is set later, all would be read and applied twice.
+        False where there is none of that name; the usual one takes its place."""
+        named = load_theme(name, themes_dir())
+        theme = named or load_theme(DEFAULT_THEME)
         if theme is not None:
             self.register_theme(theme)
-            self.theme = theme.name
+            self.set_reactive(KvtuiApp.theme, theme.name)
+            # As Textual does where the theme of a running app changes.
+            classes = {f"-theme-{theme.name}": True, "-dark-mode": theme.dark, "-light-mode": not theme.dark}
+            self.update_classes(classes, update=False)
+            self._refresh_truecolor_filter(self.ansi_theme)
+            self.stylesheet.set_variables(self.get_css_variables())
+        return named is not None
 
     def action_app_theme(self) -> None:
         from kvtui.ui.choosing import choose_theme  # noqa: PLC0415

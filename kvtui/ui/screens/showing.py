@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.content import Content
+from textual.geometry import Size
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tabs
 
@@ -90,12 +91,19 @@ class Showing(Workbench):
         self._leave_activity()
         self.secret, self.versions = None, ()
 
-    def on_resize(self, event: events.Resize) -> None:
-        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+    def fit(self, size: Size) -> None:
+        """Take the layout for a terminal of this size. Done before the screen is up, its styles are applied once."""
+        small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         if small and not self.has_class("-too-small"):
             self.mask()
-        self.set_class(small, "-too-small")
-        self.set_class(event.size.height < 16, "-short")
+        width = max((columns, name) for columns, name in self.HORIZONTAL_BREAKPOINTS if columns <= size.width)[1]
+        widths = {name: name == width for _, name in self.HORIZONTAL_BREAKPOINTS}
+        self.update_classes(
+            {**widths, "-too-small": small, "-short": size.height < 16}, self.is_attached, animate=False
+        )
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.fit(event.size)
         self.call_after_refresh(self.show_title)
 
     def on_key(self, event: events.Key) -> None:
