@@ -26,6 +26,8 @@ class SignedIn:
     expires_at: datetime | None = None
     """Aware UTC; None for never, or not known."""
     renewable: bool = False
+    identity: str = ""
+    """What tells them from all others there, as a name need not; "" where the server does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ _COMMON = (
     Setting("banner", str, "text always shown, such as PRODUCTION"),
     Setting("after_rotate", list, "program run after a rotation, the new value on its input"),
     Setting("remember", bool, "keep names of paths between runs"),
+    Setting("remember_names", str, "the profile of a vault that seals what find everywhere read, for the next run"),
+    Setting("refresh_names_minutes", int, "read these names again in the background, this often; 0 for never"),
 )
 _KINDS_OF_VALUE = {str: "a text", int: "a whole number", bool: "true or false", list: "a list of texts", dict: "a map"}
 _MAX_NUMBER = 1_000_000_000
@@ -45,6 +47,10 @@ class Profile:
     banner: str | None = None
     after_rotate: tuple[str, ...] = ()
     remember: bool = True
+    remember_names: str = ""
+    """The profile of the vault by whose key names are kept between runs; "" to keep none."""
+    refresh_names_minutes: int = 0
+    """How often names are read again while nobody asks; 0 for never."""
 
     @property
     def label(self) -> str:
@@ -140,6 +146,7 @@ def load(
         raise InvalidInput("A profile and a vault were both named.", hint="Give only one of --profile and --vault.")
     if config.profiles:
         profiles = {each.name: _profile(config, each) for each in config.profiles.values()}
+        _check_names_are_kept(config, profiles)
     else:
         profiles = {DEFAULT_NAME: vault_profile(locations.default_vault(), name=DEFAULT_NAME)}
     for kind, found_there in registry.ambient(environ).items():
@@ -185,6 +192,26 @@ def _profile(config: Config, written: ProfileConfig) -> Profile:
         except InvalidInput as error:
             config.refuse(written.line, f"The profile {written.name}: {error.message}", error.hint)
     return Profile(written.name, written.backend, MappingProxyType(values), **common)
+
+
+def _check_names_are_kept(config: Config, profiles: Mapping[str, Profile]) -> None:
+    """Raise InvalidInput where a profile keeps names by something that is no vault of this machine."""
+    for profile in profiles.values():
+        if not profile.remember_names:
+            continue
+        line = config.profiles[profile.name].lines["remember_names"]
+        where = f"profiles.{profile.name}.remember_names"
+        vault = profiles.get(profile.remember_names)
+        if vault is None:
+            near = difflib.get_close_matches(profile.remember_names, profiles, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "Name the profile of a vault."
+            config.refuse(line, f"{where} names {profile.remember_names}, but there is no such profile.", hint)
+        with suppress(Unavailable):  # a broken backend: opening it tells
+            if profile.offers(Capability.KEY_SLOTS):
+                config.refuse(line, f"{where}: a vault has its names in itself.", "Leave it out.")
+            if not vault.offers(Capability.KEY_SLOTS):
+                hint = "Only a vault of this machine has a key to seal names with."
+                config.refuse(line, f"{where} names {vault.name}, which is a {vault.kind} store.", hint)
 
 
 def _settings_of(config: Config, written: ProfileConfig) -> tuple[Setting, ...]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kvtui.domain.backup import Restored
     from kvtui.domain.conversation import Conversation
     from kvtui.services.carrying import Carried
+    from kvtui.services.names import Names
     from kvtui.services.packing import Loss
     from kvtui.services.remembered import RememberedNames
 
@@ -71,8 +72,10 @@ class Session:
         self._backend: Backend | None = None
         self._journal: Journal | None = None
         self._names: RememberedNames | None = None
+        self._searched: Names | None = None
         self._undo: list[_Undoable] = []
         self._writing = threading.RLock()
+        self._searching = threading.Lock()
 
     # -- open and close
 
@@ -130,6 +133,7 @@ class Session:
             backend = self._read_only(backend)
         with self._writing:
             before, self._backend, self._journal = self._backend, backend, journal
+        self._forget_names()  # another token may see less
         if before is not None:
             before.close()
         self._take_up_pending()
@@ -150,6 +154,23 @@ class Session:
 
         self._names = RememberedNames(name, self._state_dir, kept=self.profile.remember)
         return RememberingBackend(backend, self._names)
+
+    @property
+    def names(self) -> Names:
+        """What is searched of the open store: nothing until it is read; forgotten when it is locked. Raises Locked."""
+        from kvtui.services.names import Names  # noqa: PLC0415 - loaded by the first search
+
+        backend = self.backend
+        with self._searching:
+            if self._searched is None:
+                self._searched = Names(backend)
+            return self._searched
+
+    def _forget_names(self) -> None:
+        with self._searching:
+            searched, self._searched = self._searched, None
+        if searched is not None:
+            searched.forget()
 
     @property
     def remembers(self) -> bool:
@@ -198,6 +219,7 @@ class Session:
             finally:
                 self.staged.clear()
                 self.draft = None
+                self._forget_names()
                 if backend is not None:
                     backend.close()
 

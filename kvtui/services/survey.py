@@ -59,6 +59,14 @@ class Survey(Generic[T]):
             raise self._failed
         return found
 
+    def rest(self) -> Sequence[T]:
+        """Wait for all that is still to come. Raises what the reading raised."""
+        self._thread.join()
+        found: list[T] = []
+        while some := self.take():
+            found += some
+        return found
+
     def stop(self) -> None:
         """End it. Does not wait for its thread."""
         with self._change:

@@ -51,7 +51,7 @@ def connect(settings: Mapping[str, Any], environ: Mapping[str, str], conversatio
         backend = TailorBackend(
             api,
             location=f"{api.address} {display(name or api.workspace)}",
-            signed_in=None if email is None else SignedIn(email, expires_at=token.expires_at),
+            signed_in=None if email is None else SignedIn(email, expires_at=token.expires_at, identity=email),
             notes=[token.note] if token.note else [],
             warning=remote.warning(settings, None),
         )

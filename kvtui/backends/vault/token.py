@@ -31,7 +31,9 @@ class Keeper:
     @property
     def signed_in(self) -> SignedIn:
         signed = self._signed
-        return SignedIn(signed.display, signed.policies, signed.expires_at, signed.renew_at is not None)
+        renewable = signed.renew_at is not None
+        identity = signed.entity or signed.display
+        return SignedIn(signed.display, signed.policies, signed.expires_at, renewable, identity)
 
     @property
     def notes(self) -> tuple[str, ...]:

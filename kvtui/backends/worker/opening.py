@@ -33,7 +33,7 @@ def connect(
         client_id = _client_id(settings, environ, conversation)
         secret = sources.secret(settings, "client_secret", "Client secret", conversation, environ)
         headers = {"CF-Access-Client-Id": client_id, "CF-Access-Client-Secret": secret}
-        signed = SignedIn(client_id)
+        signed = SignedIn(client_id, identity=client_id)
     client = remote.client(settings, headers=headers)
     api = WorkerApi(client, prefix=prefix_of(settings))
     try:
@@ -62,8 +62,9 @@ def _claimed(token: str) -> SignedIn:
     try:
         part = token.split(".")[1]
         told = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        name = told.get("email") or told.get("common_name") or "somebody"
+        name = told.get("email") or told.get("common_name")
         ends = datetime.fromtimestamp(told["exp"], UTC) if "exp" in told else None
     except (IndexError, ValueError, TypeError, AttributeError, OverflowError, OSError):
         return SignedIn("somebody")
-    return SignedIn(name if isinstance(name, str) else "somebody", expires_at=ends)
+    identity = name if isinstance(name, str) else ""
+    return SignedIn(identity or "somebody", expires_at=ends, identity=identity)

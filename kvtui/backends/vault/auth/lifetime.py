@@ -33,6 +33,8 @@ class Signed:
     policies: tuple[str, ...]
     display: str
     """Whose it is, as the server calls them; untrusted text."""
+    entity: str = ""
+    """The id of whose it is, which no other has; "" where it is nobody's in particular."""
     at: datetime = field(default_factory=_now)
     span: int = 0
     """Seconds to ask for when it is renewed; 0 leaves it to the server."""
@@ -158,6 +160,7 @@ def from_login(auth: Mapping[str, Any], display: str) -> Signed:
         renewable=auth.get("renewable") is True,
         policies=_texts(auth, "policies"),
         display=named or display,
+        entity=_text(auth, "entity_id"),
         span=lasts,
         uses=_seconds(auth, "num_uses"),
     )
@@ -171,6 +174,7 @@ def from_look_up(token: SecretValue, info: TokenInfo, notes: tuple[str, ...]) ->
         renewable=info.renewable,
         policies=info.policies,
         display=info.display,
+        entity=info.entity,
         span=info.period or info.creation_ttl,
         uses=info.uses,
         notes=notes,
