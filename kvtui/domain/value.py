@@ -6,7 +6,7 @@ Nothing but `reveal()` gets the value out; `tests/test_reveal_sites.py` lists wh
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Never, TypeAlias
 
@@ -52,6 +52,18 @@ class SecretValue:
             return self.same_as(other)
         return hmac.compare_digest(self._in_order(), other._in_order())
 
+    def contains(self, part: SecretValue) -> bool:
+        """Whether a text, or bytes, are part of it, in any case: of a text, of bytes (a text as UTF-8), of a number as
+        it is written, of what a list or map holds. Never where the types do not fit."""
+        return any(part._is_in(piece) for piece in _pieces(self._value))
+
+    def _is_in(self, piece: str | bytes) -> bool:
+        part = self._value
+        if isinstance(piece, bytes):
+            sought = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+            return isinstance(sought, bytes) and sought.lower() in piece.lower()
+        return isinstance(part, str) and part.casefold() in piece.casefold()
+
     def digest(self, key: bytes) -> bytes:
         """The same for values that are alike; it tells nothing to who has no key."""
         data = self._value if isinstance(self._value, bytes) else self._in_order()
@@ -93,6 +105,22 @@ class SecretValue:
 
 Fields: TypeAlias = Mapping[str, SecretValue]
 """The fields of a secret by name, in the store's order where it has one."""
+
+
+def _pieces(value: Json | bytes) -> Iterator[str | bytes]:
+    """The texts and bytes in a value: each in a list, the keys and values of a map, numbers and the like as JSON."""
+    match value:
+        case str() | bytes():
+            yield value
+        case list():
+            for each in value:
+                yield from _pieces(each)
+        case dict():
+            for key, each in value.items():
+                yield key
+                yield from _pieces(each)
+        case _:
+            yield json_text.dump(value)
 
 
 def _ordered(value: Json | bytes) -> Json:

@@ -37,6 +37,8 @@ class Act(StrEnum):
     REVEAL = "reveal"
     COPY = "copy"
     READ = "read"
+    SEARCH = "search"
+    """Values were looked through; what for is not told."""
     EXPORT = "export"
     IMPORT = "import"
     WRITE = "write"
