@@ -96,6 +96,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("secret.undelete", ("U",), "Undelete", "Restore what was deleted", needs=C.UNDELETE),
     Action("secret.destroy", ("D",), "Destroy", "Destroy for good; the path is typed", needs=C.DESTROY, danger=True),
     Action("trash.open", ("t",), "Trash", "Everything deleted and restorable", needs=C.TRASH),
+    Action("health.open", ("H",), "Health", "What is overdue, ends soon, is weak or used twice"),
     Action("tree.mark", ("space",), "Mark", "Mark or unmark this secret", needs=C.LIST),
     Action("tree.mark_all", ("ctrl+a",), "Mark all shown", "Mark all shown secrets, or unmark them", needs=C.LIST),
     Action("secret.move", ("m",), "Move or rename", "Move or rename this secret or folder", needs=C.WRITE, reads=True),

@@ -37,6 +37,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Make": {
             "generate": ("rotating", "print a random value"),
             "due": ("rotating", "list what should be rotated"),
+            "health": ("health", "list what is overdue, ends soon, is weak or used twice"),
         },
         "Use": {
             "run": ("running", "run a program with secrets in its environment only"),

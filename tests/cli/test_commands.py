@@ -36,6 +36,7 @@ EXAMPLES = {
     "inject": "inject",
     "generate": "generate",
     "due": "due",
+    "health": "health",
     "vault create": "vault create box",
     "vault list": "vault list",
     "vault delete": "vault delete empty",

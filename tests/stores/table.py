@@ -198,6 +198,7 @@ LINES = (
             **_no("keeps values alone", "crud_yaml", "yaml"),
         },
     ),
+    Line("health F", "list what is overdue, weak or used twice"),
     Line("import {in}", "read secrets from a file", sends=1),
     Line("apply {changes}", "do the changes of a file", sends=1),
     Line("export F", "write secrets to a file", _NEVER),

@@ -245,6 +245,18 @@ class MainScreen(Changing):
 
         self.app.push_screen(dialog, decided)
 
+    def action_health_open(self) -> None:
+        from kvtui.ui.dialogs.health import HealthDialog  # noqa: PLC0415 - loaded when first asked for
+
+        dialog = HealthDialog(self.session, self.now)
+
+        def decided(path: str | None) -> None:
+            self.status.not_listed = dialog.left_out.counts
+            if path is not None:
+                self.work(partial(self.go_to, path), "tree", "go there")
+
+        self.app.push_screen(dialog, decided)
+
     def action_change_staged(self) -> None:
         from kvtui.ui.dialogs.staged import StagedDialog  # noqa: PLC0415
 
