@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from kvtui.cli.arguments import Command, Parser
 from kvtui.cli.context import Context
@@ -24,9 +24,13 @@ from kvtui.domain.errors import InvalidInput, KvtuiError
 from kvtui.domain.json_text import Json
 from kvtui.domain.progress import silent
 from kvtui.services.journal import Act
-from kvtui.services.transfer.importing import ItemOutcome, ItemResult, import_items, read_items
+from kvtui.services.transfer.importing import CHUNK, ItemOutcome, ItemResult, import_items, read_items
 from kvtui.services.transfer.model import Format, Problem, Report
+from kvtui.services.transfer.reading import Items
 from kvtui.text import show
+
+if TYPE_CHECKING:
+    from kvtui.services.transfer.foreign.pass_store import PassStore
 
 _FORMATS = ", ".join(Format)
 _WRITTEN = ", ".join(Format.written())
@@ -37,7 +41,11 @@ def _import_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--from", metavar="PROFILE", dest="source", help="in place of FILE: what that store's predecessor held"
     )
-    parser.add_argument("--format", metavar="F", help=f"one of: {_FORMATS}; else by the file's name")
+    parser.add_argument(
+        "--format",
+        metavar="F",
+        help=f"one of: {_FORMATS}; else by what the file begins with and its name. pass and gopass need no FILE",
+    )
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--into", metavar="PATH", help="a folder for all of it")
     place.add_argument("--as", metavar="PATH", dest="as_path", help="one secret whose fields these are")
@@ -46,11 +54,8 @@ def _import_arguments(parser: Parser) -> None:
 
 def _import(context: Context, args: Namespace) -> int:
     out = context.out
-    with _source(context, args) as (file, format_):
-        session, place = context.at_folder(args.into or "") if args.as_path is None else context.at(args.as_path)
-        where = {"into": place} if args.as_path is None else {"as_path": place}
-        with ProgressLine(out, "Checking the file") as progress:
-            items = read_items(file, format_, **where, progress=progress)
+    with _source(context, args) as items:
+        session = context.at_folder(args.into or "")[0] if args.as_path is None else context.at(args.as_path)[0]
         results = _Results(out)
         if args.dry_run:
             return _print_plan(out, results, import_items(session.backend, items, dry_run=True))
@@ -63,26 +68,63 @@ def _import(context: Context, args: Namespace) -> int:
             return _print_results(
                 out,
                 results,
-                import_items(session.backend, items, journal=session.journal, progress=progress_or_stop),
+                import_items(
+                    session.backend,
+                    items,
+                    journal=session.journal,
+                    progress=progress_or_stop,
+                    chunk=CHUNK if isinstance(items, Items) else items.chunk,
+                ),
             )
 
 
 @contextmanager
-def _source(context: Context, args: Namespace) -> Iterator[tuple[BinaryIO, Format]]:
-    """What is imported: a file, or what a store still has of its predecessor, which is nowhere but in memory."""
-    if (args.file is None) == (args.source is None):
-        raise Usage("import needs either FILE or --from PROFILE.", hint="See kvtui import --help.")
+def _source(context: Context, args: Namespace) -> Iterator[Items | PassStore]:
+    """What is imported: the secrets of a file, of a store that another program reads, or what a store still has of its
+    predecessor, which is nowhere but in memory."""
     format_ = Format.parse(args.format) if args.format else None
-    if args.source is None:
-        path = None if args.file == "-" else Path(args.file).expanduser()
-        with seekable(path, context.stdin) as file:
-            yield file, format_ or Format.of_file(args.file)
+    if args.source is not None:
+        if args.file is not None:
+            raise Usage("import takes FILE or --from PROFILE, not both.", hint="See kvtui import --help.")
+        if format_ not in {None, Format.LEGACY_CONNECTIONS}:
+            raise Usage(f"A store gives {Format.LEGACY_CONNECTIONS}, nothing else.", hint="Leave --format out.")
+        source = context.session(context.profiles.get(args.source))
+        source.journal.record(Act.EXPORT, "")
+        legacy = BytesIO(to_bytes(source.backend.legacy()))
+        yield _checked(context, args, legacy, Format.LEGACY_CONNECTIONS)
         return
-    if format_ not in {None, Format.LEGACY_CONNECTIONS}:
-        raise Usage(f"A store gives {Format.LEGACY_CONNECTIONS}, nothing else.", hint="Leave --format out.")
-    source = context.session(context.profiles.get(args.source))
-    source.journal.record(Act.EXPORT, "")
-    yield BytesIO(to_bytes(source.backend.legacy())), Format.LEGACY_CONNECTIONS
+    if format_ is not None and format_.is_store:
+        yield _store(context, args, format_)
+        return
+    if args.file is None:
+        raise Usage("import needs FILE, --from PROFILE, or --format pass or gopass.", hint="See kvtui import --help.")
+    path = None if args.file == "-" else Path(args.file).expanduser()
+    if format_ is None and path is not None and (path / ".gpg-id").is_file():
+        yield _store(context, args, Format.PASS)
+        return
+    from kvtui.services.transfer.foreign.recognizing import format_of  # noqa: PLC0415
+
+    with seekable(path, context.stdin) as file:
+        yield _checked(context, args, file, format_ or format_of(file, args.file))
+
+
+def _checked(context: Context, args: Namespace, file: BinaryIO, format_: Format) -> Items:
+    """The secrets of a file that was gone through."""
+    if args.as_path is None:
+        where = {"into": context.at_folder(args.into or "")[1]}
+    else:
+        where = {"as_path": context.at(args.as_path)[1]}
+    with ProgressLine(context.out, "Checking the file") as progress:
+        return read_items(file, format_, **where, progress=progress)
+
+
+def _store(context: Context, args: Namespace, format_: Format) -> PassStore:
+    from kvtui.services.transfer.foreign.pass_store import read_store  # noqa: PLC0415 - it starts programs
+
+    if args.as_path is not None:
+        raise Usage("A store names its own paths.", hint="Use --into PATH, or leave --as out.")
+    folder = Path(args.file).expanduser() if args.file is not None else None
+    return read_store(format_, folder, into=context.at_folder(args.into or "")[1])
 
 
 class _Interrupted(KvtuiError):  # noqa: N818 - named after what happened

@@ -89,14 +89,15 @@ def import_items(
     guess_types: bool = True,
     journal: Journal | None = None,
     progress: Progress = silent,
+    chunk: int = CHUNK,
 ) -> Iterator[ItemResult]:
     """Write what differs, each with a version check against what it was compared with. Results come in order, when
     they are durable and journaled.
 
     A new secret without a type gets one where its name or content leaves no doubt. Journaled before the first write
     (refused where that fails) and for each secret written. Between chunks progress is told, in bytes of the file where
-    there is one, else in secrets; what it raises stops the import there, and importing again goes on. Raises
-    PermissionDenied at once for a read-only store.
+    there is one, else in secrets; what it raises stops the import there, and importing again goes on. A chunk is at
+    most so many secrets. Raises PermissionDenied at once for a read-only store.
     """
     run = _Import(backend, dry_run=dry_run, guess_types=guess_types, journal=journal)
     if not dry_run:
@@ -105,8 +106,8 @@ def import_items(
         if journal is not None:
             journal.record(Act.IMPORT, "")
     done = 0
-    for chunk in _chunks(items):
-        results = run.chunk(chunk)
+    for taken in _chunks(items, chunk):
+        results = run.chunk(taken)
         yield from results
         done += len(results)
         if isinstance(items, Items):
@@ -115,13 +116,13 @@ def import_items(
             progress(done, None)
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _chunks(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
     file = items if isinstance(items, Items) else None
     chunk: list[Item] = []
     began = 0
     for item in items:
         chunk.append(item)
-        if len(chunk) == CHUNK or (file and file.bytes_read - began >= _CHUNK_BYTES):
+        if len(chunk) == most or (file and file.bytes_read - began >= _CHUNK_BYTES):
             yield chunk
             chunk = []
             began = file.bytes_read if file else 0
@@ -210,6 +211,8 @@ class _Import:
                 result, write = self._compare(item, here)
             except KvtuiError as error:
                 result, write = ItemResult(item.path, ItemOutcome.FAILED, error=error), None
+            if item.note and result.outcome in {ItemOutcome.CREATED, ItemOutcome.UPDATED}:
+                result = result._replace(note=f"{item.note} {result.note}".rstrip())
             if isinstance(write, Write):
                 plan.writes.append(write)
                 plan.waiting.append(len(plan.results))
@@ -239,7 +242,9 @@ class _Import:
             return self._create(item)
         if item.history is not None and item.history.versions[-1].version.state is not VersionState.LIVE:
             return self._compare_deleted(item.history, secret)
-        note = "It exists, so its older versions were left out." if item.history else ""
+        note = ""
+        if item.history and len(item.history.versions) > 1:
+            note = "It exists, so its older versions were left out."
         patch, _ = self._kept(item)
         if secret.version.state is VersionState.LIVE and self._same(secret.fields, item.fields):
             if patch.apply(secret.metadata) == secret.metadata:
@@ -302,6 +307,8 @@ class _Import:
         newest, can = history.versions[-1].version, self._backend.can
         if can(Capability.HISTORY):
             return ItemResult(item.path, ItemOutcome.CREATED, newest.number), history
+        if len(history.versions) == newest.number == 1 and newest.state is VersionState.LIVE:
+            return self._create(item._replace(history=None))
         if can(Capability.VERSIONS, item.path) and can(Capability.DELETE, item.path):
             from kvtui.services.carrying import fitted  # noqa: PLC0415
 

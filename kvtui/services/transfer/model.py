@@ -26,12 +26,29 @@ class Format(StrEnum):
     DOTENV = "dotenv"
     KV_JSON = "kv-json"
     LEGACY_CONNECTIONS = "legacy-connections"
-    """Of workers, before they had paths. It is only read."""
+    """Of workers, before they had paths. It is only read, as all below."""
+    KEEPASS_XML = "keepass-xml"
+    KEEPASS_CSV = "keepass-csv"
+    PASS = "pass"  # noqa: S105
+    GOPASS = "gopass"
+    BITWARDEN = "bitwarden"
+    ONE_PASSWORD = "1password"  # noqa: S105
+    SOPS = "sops"
 
     @classmethod
     def written(cls) -> Sequence[Format]:
         """Those that export writes."""
-        return [each for each in cls if each is not cls.LEGACY_CONNECTIONS]
+        return [cls.JSON, cls.YAML, cls.DOTENV, cls.KV_JSON]
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a file of a program that has entries rather than paths."""
+        return self in {Format.KEEPASS_XML, Format.KEEPASS_CSV, Format.BITWARDEN, Format.ONE_PASSWORD}
+
+    @property
+    def is_store(self) -> bool:
+        """Whether it is no file, but a store that is read through its own program."""
+        return self in {Format.PASS, Format.GOPASS}
 
     @classmethod
     def parse(cls, text: str) -> Format:
@@ -42,7 +59,8 @@ class Format(StrEnum):
 
     @classmethod
     def of_file(cls, name: str) -> Format:
-        """The format a file's name stands for: `.json`, `.yaml`, `.yml`, `.env`, `prod.env`, `.env.local`."""
+        """The format a file's name stands for: `.json`, `.yaml`, `.yml`, `.env`, `prod.env`, `.env.local`, `.xml`,
+        `.csv`, `.1pux`."""
         base = name.rpartition("/")[2].lower()
         if base.endswith(".json"):
             return cls.JSON
@@ -50,18 +68,23 @@ class Format(StrEnum):
             return cls.YAML
         if base.endswith(".env") or base.startswith(".env."):
             return cls.DOTENV
+        for ending, form in ((".xml", cls.KEEPASS_XML), (".csv", cls.KEEPASS_CSV), (".1pux", cls.ONE_PASSWORD)):
+            if base.endswith(ending):
+                return form
         raise InvalidInput("The name of the file does not tell its format.", hint="Give --format.")
 
 
 class Item(NamedTuple):
     """One secret as a file has it. `history` is set where the file holds all versions; `fields` are the newest then,
-    empty unless it is live. `trouble` is why it cannot be imported, in a sentence; "" where it can."""
+    empty unless it is live. `trouble` is why it cannot be imported, in a sentence; "" where it can. `note` is what is
+    different from where it comes from, in sentences."""
 
     path: str
     fields: Fields
     metadata: MetadataPatch = MetadataPatch()
     history: History | None = None
     trouble: str = ""
+    note: str = ""
 
 
 class Problem(NamedTuple):

@@ -10,6 +10,7 @@ from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.progress import Progress, silent
 from kvtui.services.transfer import all_versions, dotenv, json_tree, kv_json, legacy_connections, yaml_tree
+from kvtui.services.transfer.foreign.sops import check_decrypted
 from kvtui.services.transfer.json_stream import Entered, JsonStream
 from kvtui.services.transfer.model import Format, Item
 from kvtui.services.transfer.window import SIZE, Window
@@ -43,11 +44,17 @@ class Items:
     @property
     def bytes_read(self) -> int:
         """How many bytes the last iteration has read."""
-        return self._window.bytes_read
+        return self._window.bytes_read or self._file.tell() - self._start
 
     def __iter__(self) -> Iterator[Item]:
         """Raises InvalidInput, with the line or the path where there is one, where it comes to what is not in order."""
         self._file.seek(self._start)
+        if self._format.is_foreign:
+            if self._as_path is not None:
+                raise _own_paths()
+            from kvtui.services.transfer.foreign.reading import read  # noqa: PLC0415 - only who changes over needs it
+
+            return read(self._file, self._format, self._into)
         window = self._window = Window(self._file, self._window_size)
         match self._format:
             case Format.DOTENV:
@@ -56,10 +63,14 @@ class Items:
                 return yaml_tree.read(window, into=self._into, as_path=self._as_path)
             case Format.JSON | Format.KV_JSON:
                 return self._json(window)
+            case Format.SOPS:
+                return self._decrypted(window)
             case Format.LEGACY_CONNECTIONS:
                 if self._as_path is not None:
                     raise _own_paths()
                 return legacy_connections.read(json_tree.parse(window.whole()), into=self._into)
+            case _:
+                raise InvalidInput(f"{self._format} is no file.", hint=f"Use import --format {self._format}.")
 
     def check(self, progress: Progress = silent) -> None:
         """Go through all of the file. Raises InvalidInput as iterating does."""
@@ -74,6 +85,12 @@ class Items:
             if count % _TOLD_EVERY == 0:
                 progress(self.bytes_read, self.size)
 
+    def _decrypted(self, window: Window) -> Iterator[Item]:
+        """What SOPS prints: JSON for what was JSON, else YAML."""
+        if window.text.lstrip().startswith("{"):
+            return self._whole(window.whole())
+        return yaml_tree.read(window, into=self._into, as_path=self._as_path)
+
     def _json(self, window: Window) -> Iterator[Item]:
         window.more()
         if window.ended or self._as_path is not None:
@@ -83,6 +100,7 @@ class Items:
     def _whole(self, text: str) -> Iterator[Item]:
         into, as_path = self._into, self._as_path
         document = json_tree.parse(text)
+        check_decrypted(document)
         if all_versions.is_envelope(document):
             if as_path is not None:
                 raise _own_paths()

@@ -1,0 +1,1 @@
+"""What other programs wrote: password managers' exports, and stores that are read through their own tools."""
