@@ -23,7 +23,6 @@ from kvtui.domain.codec import from_base64, to_text
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import Fields, SecretValue, ValueType
-from kvtui.services.transfer.foreign.sops import check_decrypted
 from kvtui.services.transfer.json_stream import not_a_map
 from kvtui.services.transfer.model import MAX_DOCUMENT_DEPTH, Item
 from kvtui.services.transfer.tree import secrets_of
@@ -49,6 +48,8 @@ _SCALAR_TAGS = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "nul
 
 def read(window: Window, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
     """The secrets of a file; all of it as the fields of one with `as_path`. Raises InvalidInput with the line."""
+    from kvtui.services.transfer.foreign.sops import check_decrypted  # noqa: PLC0415 - the screen reads no files
+
     root = parse(window.whole(MAX_TEXT))
     check_decrypted(root)
     if as_path is not None:
