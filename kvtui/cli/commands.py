@@ -15,7 +15,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Look": {
             "ls": ("reading", "list a folder"),
             "tree": ("reading", "draw a folder as a tree"),
-            "search": ("reading", "find secrets by path, description and tags"),
+            "search": ("searching", "find secrets by path, description and tags"),
             "get": ("reading", "print a value"),
             "versions": ("history", "list the versions of a secret"),
             "diff": ("history", "compare two secrets or two versions"),

@@ -1,10 +1,9 @@
-"""ls, tree, search, get: what is there and what it holds."""
+"""ls, tree, get: what is there and what it holds."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from kvtui.cli.arguments import Command, Parser, whole
 from kvtui.cli.context import Context
@@ -24,10 +23,6 @@ from kvtui.services.left_out import LeftOut
 from kvtui.services.session import Session
 from kvtui.services.walking import Walk
 from kvtui.text import show
-
-if TYPE_CHECKING:
-    from kvtui.backends.contract import Backend
-    from kvtui.services.search import SearchResult
 
 
 def _folder_argument(parser: Parser) -> None:
@@ -120,45 +115,6 @@ def _branches(names: list[str]) -> list[str]:
     return drawn[::-1]
 
 
-def _search_arguments(parser: Parser) -> None:
-    parser.add_argument("query", metavar="QUERY")
-    parser.add_argument("--exact", action="store_true", help="the query stands in the path as it is")
-    parser.add_argument("--limit", metavar="N", type=whole(1), default=None, help="at most this many")
-
-
-def _search(context: Context, args: Namespace) -> int:
-    backend = context.session().backend
-    left_out = LeftOut()
-    result = _found(backend, args, left_out)
-    out = context.out
-    if out.json:
-        matches: list[Json] = [{"path": match.path} for match in result.matches]
-        out.dump({"query": result.query, "matches": matches, "complete": result.complete, **skipped_json(left_out)})
-        return tell_skipped(out, left_out)
-    for match in result.matches:
-        out.line(out.name(match.path))
-    if result.more:
-        out.note("There are more.")
-    elif not result.complete and not left_out:
-        out.note("This store cannot list: others may be there that were not used from here, or that it did not find.")
-    return tell_skipped(out, left_out)
-
-
-def _found(backend: Backend, args: Namespace, left_out: LeftOut) -> SearchResult:
-    from kvtui.services.search import NamesIndex, search_exact, searches_there  # noqa: PLC0415
-
-    query, limit = args.query, args.limit
-    if args.exact and backend.can(Capability.INDEX) and not searches_there(backend):
-        return search_exact(backend, query, limit, skipped=left_out)
-    index = NamesIndex()
-    index.refresh(backend, skipped=left_out)
-    if not searches_there(backend):
-        return index.query(query, limit, exact=args.exact)
-    from kvtui.services.server_search import search_there  # noqa: PLC0415 - few stores search by themselves
-
-    return search_there(backend, query, limit, exact=args.exact, known=index, skipped=left_out)
-
-
 def _get_arguments(parser: Parser) -> None:
     parser.add_argument("path", metavar="PATH")
     parser.add_argument("-f", "--field", metavar="FIELD", help="which field, where there are several")
@@ -231,6 +187,5 @@ def show_value(out: Output, value: SecretValue) -> None:
 COMMANDS = {
     "ls": Command(_ls, _ls_arguments),
     "tree": Command(_tree, _folder_argument),
-    "search": Command(_search, _search_arguments),
     "get": Command(_get, _get_arguments),
 }

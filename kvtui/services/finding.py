@@ -154,11 +154,13 @@ class Finding:
         self._stop.set()
         for store in list(self._stores):
             store.stop_asking()
+        with self._change:
+            self._change.notify_all()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is read any more; whether that is so."""
+        """Wait until nothing is read and no store asked any more; whether that is so."""
         with self._change:
-            return self._change.wait_for(lambda: not self.is_reading, seconds)
+            return self._change.wait_for(lambda: not (self.is_reading or self.is_asking), seconds)
 
     def close(self) -> None:
         """End all reading, and lock what was opened for this. Closing twice is fine."""
@@ -172,6 +174,10 @@ class Finding:
     @property
     def is_reading(self) -> bool:
         return any(store.readings for store in self._stores)
+
+    @property
+    def is_asking(self) -> bool:
+        return any(store.is_asked for store in self._stores)
 
     def _start(self, store: _Store, work: Callable[[_Store, threading.Event], None]) -> None:
         store.readings += 1
@@ -238,12 +244,20 @@ class Finding:
         )
         return Findings(text, matches[:limit], complete=whole and not more, more=more)
 
-    def ask(self, text: str, limit: int) -> None:
+    def ask(self, text: str, limit: int, *, exact: bool = False) -> None:
         """Ask the stores that search by themselves, each on a thread; their answers are in `query` of the same text as
         soon as they are there. A later question ends an earlier one."""
+        from kvtui.services.server_search import asked_for  # noqa: PLC0415 - few stores search by themselves
+
+        piece = text if exact else asked_for(text)
         for store in list(self._stores):
             if store.asks and store.session.is_open:
-                store.ask(text, limit, self._came)
+                store.ask(text, piece, limit, self._answered)
+
+    def _answered(self) -> None:
+        with self._change:
+            self._change.notify_all()
+        self._came()
 
     def reports(self) -> Sequence[Report]:
         """One for each store, in the order they were given or opened."""
@@ -263,7 +277,6 @@ class _Store:
         """How many threads read it, or are about to."""
         self.error: KvtuiError | None = None
         self._asking: Survey[Indexed] | None = None
-        self._asked = ""
         self._answer: tuple[str, Sequence[Indexed]] | None = None
         self._refused: KvtuiError | None = None
         if session.is_open:
@@ -289,12 +302,10 @@ class _Store:
         more = found.more or (limit is not None and len(joined) > limit)
         return SearchResult(text, joined[:limit], complete=found.complete and not more, more=more)
 
-    def ask(self, text: str, limit: int, came: Callable[[], None]) -> None:
-        from kvtui.services.server_search import asked_for  # noqa: PLC0415
-
+    def ask(self, text: str, piece: str, limit: int, came: Callable[[], None]) -> None:
+        """Ask it for a piece of a query."""
         self.stop_asking()
-        self._asked, self._answer, self._refused = text, None, None
-        piece = asked_for(text)
+        self._answer, self._refused = None, None
         if not piece:
             self._answer = (text, ())
             return
@@ -314,6 +325,10 @@ class _Store:
                 came()
 
         threading.Thread(target=follow, name="asking", daemon=True).start()
+
+    @property
+    def is_asked(self) -> bool:
+        return self._asking is not None
 
     def stop_asking(self) -> None:
         asking, self._asking = self._asking, None

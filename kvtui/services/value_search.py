@@ -17,7 +17,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,7 +142,7 @@ class ValueSearch:
     ) -> None:
         self.stop()
 
-    def __iter__(self) -> Iterator[ValueMatch]:
+    def __iter__(self) -> Generator[ValueMatch]:
         """Raises as reading does what concerns all of the store, as Locked or a server that is gone; PermissionDenied
         or Unavailable where the journal cannot be written."""
         self._session.journal.record(Act.SEARCH, "")
