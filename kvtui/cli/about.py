@@ -14,13 +14,14 @@ from kvtui.text import show
 
 def _profiles_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "--forget", metavar="NAME", help="forget the paths remembered of a store that cannot list; NAME:PATH for one"
+        "--forget", metavar="NAME", help="forget the paths and names remembered of a store; NAME:PATH for one path"
     )
 
 
 def _forget(context: Context, address: str) -> int:
     """Of a store that is not opened for it."""
-    from kvtui.services.remembered import RememberedNames  # noqa: PLC0415 - few stores need it
+    from kvtui.services import kept_names  # noqa: PLC0415 - few stores need it
+    from kvtui.services.remembered import RememberedNames  # noqa: PLC0415
 
     name, colon, path = address.partition(":")
     profile = context.profiles.get(name)
@@ -33,11 +34,13 @@ def _forget(context: Context, address: str) -> int:
         remembered.save()
     else:
         remembered.forget()
+    had_names = kept_names.forget(profile.name)  # one path of them too: they are read again when they are looked at
     if context.out.json:
-        context.out.dump({"profile": profile.name, "forgotten": [*dropped]})
+        context.out.dump({"profile": profile.name, "forgotten": [*dropped], "names_removed": had_names})
     elif not context.out.quiet:
         count = len(dropped)
-        context.out.line(f"{context.out.name(profile.name)}: {count} path{'s' * (count != 1)} forgotten")
+        names = ", and the names that were kept" * had_names
+        context.out.line(f"{context.out.name(profile.name)}: {count} path{'s' * (count != 1)} forgotten{names}")
     return Exit.DONE
 
 
