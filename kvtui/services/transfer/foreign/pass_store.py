@@ -28,7 +28,7 @@ from kvtui.services.transfer.model import Format, Item
 
 MAX_ENTRY = 64 << 20
 """Bytes of one entry."""
-_LINE = re.compile(r"([^\s:][^:\n]*):[ \t]?([^\n]*)(?:\n|\Z)")
+_LINE = re.compile(r"([^\s:][^:]*):(?:[ \t](.*))?", re.DOTALL)
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]+-----")
 _SHOW = ("show", "--")
 _SHOW_GOPASSPW = ("show", "--unsafe", "--noparsing", "--nosync", "--")
@@ -134,7 +134,7 @@ def values_of(data: bytes) -> Values:
         if line.startswith("otpauth:"):
             values.put("totp", line)
         elif match is not None:
-            values.put(match[1], match[2])
+            values.put(match[1], match[2] or "")
         else:
             break
         at = end
