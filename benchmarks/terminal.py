@@ -72,11 +72,14 @@ class Terminal:
         self.wait_for(text, before)
         return (time.perf_counter() - sent) * 1000
 
-    def drain_until(self, when: float) -> None:
-        """Read whatever comes until a point of `time.perf_counter()`."""
+    def drain_until(self, when: float, read: list[tuple[int, float]] | None = None) -> None:
+        """Read whatever comes until a point of `time.perf_counter()`. Adds to `read` how much there was of it at which
+        such point."""
         while (left := when - time.perf_counter()) > 0:
             if select.select([self._fd], [], [], left)[0]:
                 self.output += os.read(self._fd, 65536)
+                if read is not None:
+                    read.append((len(self.output), time.perf_counter()))
 
     def drain(self, quiet_seconds: float = 0.15) -> None:
         """Read until nothing more comes for a while."""

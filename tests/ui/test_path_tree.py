@@ -11,10 +11,12 @@ from rich.cells import cell_len
 from textual import on
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Entry, EntryKind, Listing, VersionState
 from kvtui.services.listing import Growth
+from kvtui.ui.composing import QuickCompositor
 from kvtui.ui.widgets.path_tree import PathTree, TreeState
 from kvtui.ui.widgets.tree_row import kind_of, path_of
 from kvtui.ui.widgets.tree_view import Badge
@@ -47,6 +49,11 @@ class Host(App[None]):
         self.view = PathTree(ascii=plain, id="tree")
         self.asked: list[str] = []
         self.log_of: list[tuple[Any, ...]] = []
+
+    def get_default_screen(self) -> Screen[None]:
+        screen: Screen[None] = super().get_default_screen()
+        screen._compositor = QuickCompositor()
+        return screen
 
     def compose(self) -> ComposeResult:
         yield self.view

@@ -32,6 +32,7 @@ from kvtui.domain.errors import (
 )
 from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
 from kvtui.services.session import Session
+from kvtui.ui.composing import QuickCompositor
 from kvtui.ui.screens.workbench import Workbench
 from kvtui.ui.show import show_name
 from kvtui.ui.widgets.panes import NONE_SELECTED, ActivityPane, FieldsPane, MetadataPane
@@ -65,6 +66,7 @@ class Showing(Workbench):
 
     def __init__(self, session: Session, ui: UiConfig, place: Place | None = None) -> None:
         super().__init__(session, ui)
+        self._compositor = QuickCompositor()
         self.secret: Outline | None = None
         """What the detail shows: no value of it is here before it is revealed."""
         self.versions: Sequence[Version] = ()
@@ -76,8 +78,11 @@ class Showing(Workbench):
         """What the detail says while no secret is selected; "" is the usual."""
         self._reveal_timer: Timer | None = None
         self._settle_timer: Timer | None = None
+        self._fields: FieldsPane | None = None
+        self._actions: dict[tuple[str, type], Action | None] = {}
 
     def on_mount(self) -> None:
+        self._fields = self.fields
         info = self.session.info()
         status = self.status
         status.profile, status.backend, status.read_only = self.session.profile.label, info.kind, info.read_only
@@ -110,13 +115,18 @@ class Showing(Workbench):
         """What failed has been read by the next key. The key of an action that cannot be done here says why."""
         if self.status.failed:
             self.say("")
-        if not any(map(self.why_not, BY_ID.values())):
-            return  # asking for all bindings would be felt at every key
-        active = self.active_bindings.get(event.key)
-        action = BY_ID.get(active.binding.id or "") if active is not None and not active.enabled else None
+        action = self._action_of(event.key)
         if action is not None and (reason := self.why_not(action)):
             event.stop()
             self.say(f"{action.title}: {reason}", failed=True)
+
+    def _action_of(self, key: str) -> Action | None:
+        """What a key stands for where the focus is. Asking for all bindings would be felt at every key."""
+        where = key, type(self.focused)
+        if where not in self._actions:
+            active = self.active_bindings.get(key)
+            self._actions[where] = BY_ID.get(active.binding.id or "") if active is not None else None
+        return self._actions[where]
 
     def signed_in_again(self) -> None:
         """The session has a new connection: what is shown is read again."""
@@ -372,8 +382,8 @@ class Showing(Workbench):
     def mask(self) -> None:
         """Hide every revealed value now."""
         self._stop_reveal_timer()
-        for pane in self.query(FieldsPane):  # none before the first layout, when a signal may come too
-            pane.mask()
+        if self._fields is not None:  # before the first layout there is none, and a signal may come
+            self._fields.mask()
 
     def start_reveal_timer(self) -> None:
         self._stop_reveal_timer()

@@ -4,10 +4,14 @@ number, and a line is drawn again only when it looks otherwise."""
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -18,6 +22,9 @@ from kvtui.ui.widgets.tree_rows import TreeRows
 
 _DRAWN_LINES = 500
 """How many drawn lines are kept: several screens."""
+
+_BAR_STEPS = 8
+"""In which a scroll bar's thumb moves within a cell."""
 
 _Look: TypeAlias = "tuple[TreeLine | None, int, bool]"
 """All that is drawn of a line, its width, and whether the cursor is on it."""
@@ -102,6 +109,9 @@ class TreeView(ScrollView, inherit_bindings=False):
         self._signs = ASCII if ascii else UNICODE
         self._badges: dict[Badge, frozenset[str]] = {}
         self._strips: dict[_Look, Strip] = {}  # as drawn: scrolling shows most of them again
+        self._thumb = -1  # where the scroll bar's thumb was drawn last, in the steps it goes by
+        self._filters: tuple[Sequence[LineFilter], Color] | None = None  # with the background they are applied on
+        self._styles_of: dict[str, Style] = {}  # of the parts of a line: every refresh makes Textual forget them
         self._on_screen: dict[int, _Look] = {}  # what was drawn last, by the place in view
 
     @property
@@ -158,6 +168,19 @@ class TreeView(ScrollView, inherit_bindings=False):
     def on_resize(self) -> None:
         self._keep_cursor_visible()
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """As a ScrollView does, but its bar is drawn again only where it looks otherwise: seldom, with many rows."""
+        if self.show_vertical_scrollbar:
+            bar = self.vertical_scrollbar
+            bar.set_reactive(type(bar).position, new_value)
+            page, lines = self._page, max(1, self.virtual_size.height)
+            thumb = int(_BAR_STEPS * (page - max(1, page * page / lines)) * new_value / max(1, lines - page))
+            if thumb != self._thumb:
+                self._thumb = thumb
+                bar.refresh()
+        if round(old_value) != round(new_value):
+            self.refresh(self.size.region)
+
     # Drawing
 
     def redraw(self) -> None:
@@ -171,12 +194,22 @@ class TreeView(ScrollView, inherit_bindings=False):
         index = y + self.scroll_offset.y
         return self._line_at(index), width, index == self._line
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As any widget without border, padding, tint and opacity does it. What looks the same is the same strip, and
+        the terminal's sequences are kept with it."""
+        return [self.render_line(y).crop(crop.x, crop.right) for y in crop.line_range]
+
     def render_line(self, y: int) -> Strip:
         look = self._on_screen[y] = self._look(y, self.scrollable_content_region.width)
         strip = self._strips.get(look)
         if strip is None:
             line, width, cursor = look
             strip = self._draw(line, width, cursor=cursor)
+            if self._filters is None:
+                self._filters = self.get_line_filters(), self.background_colors[1]
+            line_filters, background = self._filters
+            for line_filter in line_filters:
+                strip = strip.apply_filter(line_filter, background)
             if len(self._strips) >= _DRAWN_LINES:
                 self._strips.clear()
             self._strips[look] = strip
@@ -185,6 +218,8 @@ class TreeView(ScrollView, inherit_bindings=False):
     def forget_drawn(self) -> None:
         """Keep nothing of what was shown."""
         self._strips.clear()
+        self._styles_of.clear()
+        self._filters = None
         self._on_screen.clear()
 
     def notify_style_update(self) -> None:
@@ -209,8 +244,11 @@ class TreeView(ScrollView, inherit_bindings=False):
     def _draw(self, line: TreeLine | None, width: int, *, cursor: bool) -> Strip:
         if line is None:
             return Strip.blank(width, self.rich_style)
-        strip = draw_line(line, width, self._signs, lambda name: self.get_component_rich_style(f"path-tree--{name}"))
-        if not cursor:
-            return strip
-        look = self.get_component_rich_style("path-tree--cursor")
-        return Strip(Segment.apply_style(strip, post_style=look), width)
+        strip = draw_line(line, width, self._signs, self._style)
+        return Strip(Segment.apply_style(strip, post_style=self._style("cursor")), width) if cursor else strip
+
+    def _style(self, name: str) -> Style:
+        style = self._styles_of.get(name)
+        if style is None:
+            style = self._styles_of[name] = self.get_component_rich_style(f"path-tree--{name}")
+        return style

@@ -1,0 +1,82 @@
+"""Draws what changed, and nothing else.
+
+Textual's compositor (of 8.2, whose internals these are) renders whatever widgets a changed line touches, the containers
+behind them too, from their first line to their last, and then picks what is seen: nine of them when a cursor moves.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TypeAlias
+
+from rich.console import Console
+from textual._compositor import Compositor, CompositorUpdate
+from textual.geometry import Region
+from textual.strip import Strip
+
+Piece: TypeAlias = "tuple[int, int, Strip]"
+"""Line and column on the screen, and what is drawn from there on."""
+
+
+class Pieces(CompositorUpdate):
+    """Parts of lines, from top to bottom and left to right."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces = pieces
+
+    def render_segments(self, console: Console) -> str:
+        parts = []
+        after = (-1, -1)
+        for y, x, strip in self.pieces:
+            if (y, x) != after:
+                parts.append(f"\x1b[{y + 1};{x + 1}H")
+            parts.append(strip.render(console))
+            after = (y, x + strip.cell_length)
+        return "".join(parts)
+
+
+class QuickCompositor(Compositor):
+    """Asks only those widgets for lines that are seen in a changed one, and only for lines from the first of those to
+    the last."""
+
+    def render_partial_update(self) -> Pieces | None:  # type: ignore[override]  # another kind of update
+        dirty = self._dirty_regions.copy()
+        self._dirty_regions.clear()
+        wanted: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)  # by line, from which column to which
+        for y, start, end in self._regions_to_spans(dirty):
+            wanted[y].append((start, end))
+        if not wanted:
+            return None
+        around = Region.from_union(dirty)
+        pieces: list[Piece] = []
+        for widget, (region, clip) in self.visible_widgets.items():  # from front to back
+            seen = region.intersection(clip)
+            if not around.overlaps(seen):
+                continue
+            lines = [y for y in wanted if seen.y <= y < seen.bottom and _overlap(wanted[y], seen)]
+            if not lines:
+                continue
+            first, last = min(lines), max(lines)
+            strips = widget.render_lines(Region(0, first - region.y, region.width, last - first + 1))
+            for y in lines:
+                left: list[tuple[int, int]] = []
+                for start, end in wanted[y]:
+                    here, there = max(start, seen.x), min(end, seen.right)
+                    if here >= there:
+                        left.append((start, end))
+                        continue
+                    pieces.append((y, here, strips[y - first].crop(here - region.x, there - region.x)))
+                    left += [span for span in ((start, here), (there, end)) if span[0] < span[1]]
+                if left:
+                    wanted[y] = left
+                else:
+                    del wanted[y]
+            if not wanted:
+                break
+        return Pieces(sorted(pieces, key=itemgetter(0, 1)))
+
+
+def _overlap(spans: Sequence[tuple[int, int]], seen: Region) -> bool:
+    return any(start < seen.right and end > seen.x for start, end in spans)
