@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from kvtui.backends.factory import StoreState
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError, NotFound, PermissionDenied
 from kvtui.services.left_out import LeftOut
-from kvtui.services.search import Match, SearchResult, searches_there
+from kvtui.services.search import Match, Query, SearchResult, searches_there
 from kvtui.services.session import Session
 from kvtui.services.survey import Survey
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from kvtui.domain.credential import Credential
     from kvtui.domain.secret import Indexed
+    from kvtui.services.kept_names import NameKeys
     from kvtui.services.names import Names
     from kvtui.services.profiles import Profile
 
@@ -53,8 +54,8 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The matches of all stores, the best first, then by path, then in the order of the stores. Not complete: there are
-    `more`, a store is still read or cannot list all, or was left out."""
+    """The matches of all stores in the order that those of one have, the same paths in the order of the stores. Not
+    complete: there are `more`, a store is still read or cannot list all, or was left out."""
 
     query: str
     matches: Sequence[Located]
@@ -101,11 +102,19 @@ class Finding:
     """Searches the names of these open sessions, and of profiles that are opened for it.
 
     Sessions that were handed in stay open; those that it opened are locked by `close`. `came` is called on some thread
-    whenever there is more to be found or said. Leaving it as a context manager closes it.
+    whenever there is more to be found or said. With `keys`, what profiles kept of earlier runs is found before it is
+    read again. Leaving it as a context manager closes it.
     """
 
-    def __init__(self, sessions: Sequence[Session] = (), *, came: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        sessions: Sequence[Session] = (),
+        *,
+        came: Callable[[], None] | None = None,
+        keys: NameKeys | None = None,
+    ) -> None:
         self._came = came or _nobody
+        self._keys = keys
         self._change = threading.Condition()
         self._stop = threading.Event()
         self._stores: list[_Store] = []
@@ -214,6 +223,9 @@ class Finding:
             self._read(store, stop)
 
     def _read(self, store: _Store, stop: threading.Event) -> None:
+        if self._keys is not None:
+            self._keys.attach(store.session)
+            self._came()
         if store.names is not None:
             store.names.read(stop, self._came)
 
@@ -226,18 +238,11 @@ class Finding:
         for at, store in enumerate(stores):
             if (result := store.query(text, limit, exact=exact)) is not None:
                 found.append((at, store, result))
-        if len(found) == 1:
-            matches = [Located(found[0][1].name, match) for match in found[0][2].matches]
-        else:
-            ranked = sorted(
-                (
-                    (-match.score, match.path, at, store.name, match)
-                    for at, store, each in found
-                    for match in each.matches
-                ),
-                key=lambda row: row[:3],
-            )
-            matches = [Located(name, match) for *_, name, match in ranked]
+        located = [(at, Located(store.name, match)) for at, store, result in found for match in result.matches]
+        if len(found) > 1:
+            is_ranked = not exact and bool(Query.parse(text).words)
+            located.sort(key=lambda row: (*_rank(row[1].match, is_ranked=is_ranked), row[0]))
+        matches = [each for _, each in located]
         more = any(result.more for _, _, result in found) or (limit is not None and len(matches) > limit)
         whole = len(found) == len(stores) and all(
             result.complete and not store.readings and store.error is None for _, store, result in found
@@ -357,6 +362,11 @@ class _Store:
             left_out=names.left_out,
             note=names.note,
         )
+
+
+def _rank(match: Match, *, is_ranked: bool) -> tuple[int, int, str]:
+    """Ascending in the order that matches of one store have."""
+    return (-match.score, len(match.path), match.path) if is_ranked else (0, 0, match.path)
 
 
 def _nobody() -> None:

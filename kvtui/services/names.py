@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from kvtui.backends.contract import Backend
 from kvtui.clock import utc_now
 from kvtui.domain.capability import Capability
+from kvtui.domain.errors import KvtuiError
 from kvtui.services.left_out import LeftOut
 from kvtui.services.search import NamesIndex, SearchResult, names_of
 from kvtui.services.survey import Survey
@@ -166,6 +167,14 @@ class Names:
         return None if self._kept is None else self._kept.writing()
 
     # -- in the background
+
+    def read_again(self) -> None:
+        """`read`, for nobody who waits for it: where that fails, `note` says so to whoever looks next."""
+        try:
+            self.read()
+        except KvtuiError as error:
+            self._looked = self._now()  # and not again at once
+            self.note = f"They could not be read again by themselves: {error.message}"
 
     def is_due(self, every: timedelta) -> bool:
         """Whether they are to be read again by themselves, where somebody asked for that (`every` is not 0): never

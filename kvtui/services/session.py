@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kvtui.backends.contract import Backend
@@ -165,6 +166,12 @@ class Session:
             if self._searched is None:
                 self._searched = Names(backend)
             return self._searched
+
+    @property
+    def names_are_due(self) -> bool:
+        """Whether the profile wants them to be read again by now, in the background: see `Names.is_due`."""
+        every, searched = self.profile.refresh_names_minutes, self._searched
+        return every > 0 and searched is not None and searched.is_due(timedelta(minutes=every))
 
     def _forget_names(self) -> None:
         with self._searching:

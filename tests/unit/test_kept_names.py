@@ -30,6 +30,7 @@ from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Entry, Indexed, Skip, VersionState
 from kvtui.domain.value import SecretValue
 from kvtui.services import kept_names, profiles
+from kvtui.services.finding import Finding
 from kvtui.services.kept_names import KeptNames, NameKeys, whose_names
 from kvtui.services.names import Names, told_age
 from kvtui.services.profiles import Profile, Profiles
@@ -390,6 +391,12 @@ def test_they_are_read_again_as_often_as_somebody_asked_and_no_more(tmp_path: Pa
     assert not names.is_due(timedelta())
     names._took = timedelta(minutes=1)  # that long a walk is not done every quarter of an hour
     assert not names.is_due(every)
+    names._took = timedelta()
+    names.index.clear()
+    names._backend.close()
+    names.read_again()  # fails, which is for whoever looks next
+    assert names.note.startswith("They could not be read again")
+    assert not names.is_due(every)
     here = Names(MemoryBackend(), now=lambda: now)
     here.read()
     now += timedelta(days=1)
@@ -407,6 +414,32 @@ def test_they_are_read_again_as_often_as_somebody_asked_and_no_more(tmp_path: Pa
 def test_the_age_is_told_where_the_user_is(monkeypatch: pytest.MonkeyPatch, ago: timedelta, told: str) -> None:
     monkeypatch.setitem(os.environ, "TZ", "UTC")
     assert told_age(NOON, NOON + ago) == told
+
+
+def test_a_session_knows_when_its_profile_wants_them_again(tmp_path: Path) -> None:
+    session = session_of(tmp_path, Signing("a"), refresh_names_minutes=1)
+    assert not session.names_are_due
+    session.names.read()
+    assert not session.names_are_due
+    session.names._looked = NOON
+    assert session.names_are_due
+    session.lock()
+    assert not session.names_are_due
+
+
+def test_what_was_kept_is_found_in_several_stores_before_any_is_read(tmp_path: Path) -> None:
+    vaults = Vaults(tmp_path)
+    vaults.unlocked()
+    vaults.names(Signing("app/db")).read()
+    store = Signing("app/new")
+    store.failure = Unavailable("It is gone.")
+    session = session_of(tmp_path, store, remember_names="mine")
+    with Finding([session], keys=vaults.keys) as finding:
+        assert finding.wait(20)
+        (report,) = finding.reports()
+        assert [found.address for found in finding.query("db").matches] == ["prod:app/db"]
+        assert (report.is_old, report.count, type(report.error)) == (True, 1, Unavailable)
+        assert not finding.query("db").complete
 
 
 # The configuration
