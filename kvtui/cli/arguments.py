@@ -51,6 +51,11 @@ class Parser(argparse.ArgumentParser):
         """What to say when there is a positional argument too many, where that may be a value."""
         self._program = ""
 
+    @property
+    def runs_program(self) -> str:
+        """The option after which everything belongs to another program; "" for none."""
+        return self._program
+
     def add_program(self, option: str, *, help: str) -> None:  # noqa: A002 - argparse's word
         """An option after which everything, options of ours too, belongs to another program. `--` alone is one too:
         what follows is `program` then."""

@@ -75,6 +75,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "logout": ("signing_in", "end the token and forget it"),
             "backends": ("about", "list the kinds of stores and what they can do"),
             "keys": ("about", "list the keys of the screen"),
+            "completion": ("completing", "print what completes commands and paths in a shell"),
             "config path": ("about", "print where the configuration is"),
             "config check": ("about", "check the configuration"),
             "doctor": ("doctor", "check the vault and this machine"),

@@ -51,6 +51,7 @@ EXAMPLES = {
     "profiles": "profiles",
     "backends": "backends",
     "keys": "keys",
+    "completion": "completion bash",
     "config path": "config path",
     "config check": "config check",
     "doctor": "doctor",
