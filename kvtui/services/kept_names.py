@@ -151,8 +151,7 @@ class NameKeys:
         """A store was opened. Where it is a vault by which others keep names, its key for that stays here until `drop`,
         also after somebody went on to another profile."""
         name = session.profile.name
-        keeping = {self._profiles.get(each).remember_names for each in self._profiles.names}
-        if name and name in keeping and (key := session.backend.derive_key(PURPOSE)) is not None:
+        if name in self._profiles.keep_names and (key := session.backend.derive_key(PURPOSE)) is not None:
             self._keys[name] = key
 
     def drop(self) -> None:

@@ -96,6 +96,11 @@ class Profiles:
         """In the order of the configuration."""
         return list(self._profiles)
 
+    @property
+    def keep_names(self) -> set[str]:
+        """Those whose keys seal names that others keep."""
+        return {profile.remember_names for profile in self._profiles.values()} - {""}
+
     def get(self, name: str) -> Profile:
         """The profile of a name; "" is the current one. Raises InvalidInput when there is none."""
         if not name:

@@ -167,6 +167,11 @@ class Session:
                 self._searched = Names(backend)
             return self._searched
 
+    def is_gone(self, path: str) -> None:
+        """It was gone to, and is not there: it is found no more until names are read again."""
+        if (searched := self._searched) is not None:
+            searched.drop(path)
+
     @property
     def names_are_due(self) -> bool:
         """Whether the profile wants them to be read again by now, in the background: see `Names.is_due`."""

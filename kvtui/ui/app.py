@@ -33,6 +33,7 @@ from kvtui.ui.type_ahead import TypeAheadApp
 
 if TYPE_CHECKING:
     from kvtui.clipboard import Clipboard, CopyResult
+    from kvtui.services.kept_names import NameKeys
     from kvtui.ui.widgets.passphrase_form import PassphraseForm
 
 DEFAULT_THEME = "kvtui-dark"
@@ -74,6 +75,7 @@ class KvtuiApp(TypeAheadApp[int]):
         self.session = session or Session(profiles.current)
         self._sessions = {self.session.profile.name: self.session}
         self._timed_clipboard: Clipboard | None = None
+        self._name_keys: NameKeys | None = None
         self._opening = opening
         self._clock = clock
         self.now = now
@@ -210,6 +212,8 @@ class KvtuiApp(TypeAheadApp[int]):
         """The open store, as it was left."""
         self._last_input = self._clock()
         place = self._places.pop(self.session.profile.name, None)
+        if self.session.profile.name in self.profiles.keep_names:
+            await asyncio.to_thread(self.name_keys.take, self.session)
         main = MainScreen(self.session, self.config.ui, place)
         main.fit(self.size)
         await self.show_only(main)
@@ -267,6 +271,8 @@ class KvtuiApp(TypeAheadApp[int]):
         self.clear_notifications()
         self.forget_drawn()
         self._clear_clipboard()
+        if self._name_keys is not None:
+            self._name_keys.drop()
         await asyncio.to_thread(self.session.lock, draft)
         gc.unfreeze()  # or what was frozen at the start would keep old screens, and what they hold, for good
         gc.collect()
@@ -276,6 +282,15 @@ class KvtuiApp(TypeAheadApp[int]):
             await self.show_only(LockedScreen(self.session.profile.label, note))
         else:
             self.enter()
+
+    @property
+    def name_keys(self) -> NameKeys:
+        """By which profiles keep names between runs; for whoever finds among them."""
+        if self._name_keys is None:
+            from kvtui.services.kept_names import NameKeys  # noqa: PLC0415 - where names are kept, or looked at
+
+            self._name_keys = NameKeys(self.profiles)
+        return self._name_keys
 
     def _remember_place(self) -> None:
         main = self.main

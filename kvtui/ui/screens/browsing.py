@@ -9,7 +9,7 @@ from textual import on
 from textual.widgets import Input, Tabs
 
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import InvalidInput, KvtuiError
+from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound, Undisclosed
 from kvtui.ui.screens.watching import Watching
 from kvtui.ui.screens.workbench import TABS
 from kvtui.ui.widgets.path_tree import PathTree
@@ -237,7 +237,13 @@ class Browsing(Watching):
             self.work(partial(self._go_and_tell, path), "tree", "go to a path")
 
     async def _go_and_tell(self, path: str) -> None:
-        await self.go_to(path)
+        try:
+            await self.go_to(path)
+        except Undisclosed:
+            raise  # it may be there still
+        except NotFound:
+            self.session.is_gone(path)
+            raise
         self.path_tree.focus()
 
     @property

@@ -65,6 +65,12 @@ class Watching(Showing):
         self._tell_waiting()
         if not self._looking and self.session.can(Capability.CHANGE_SIGNAL):
             self.work(self._look_for_changes, "watch", "look for changes")
+        if self.session.names_are_due:
+            self.work(self._read_names, "names", "read names again")
+
+    async def _read_names(self) -> None:
+        """For the next time somebody finds everywhere, where the profile asks for that."""
+        await self.call(self.session.names.read_again)
 
     def _tell_waiting(self) -> None:
         running = {one for one in self.workers if one.is_running and one.group.partition(" ")[0] in _LEAVABLE}
