@@ -32,6 +32,7 @@ _LINE = re.compile(r"([^\s:][^:]*):(?:[ \t](.*))?", re.DOTALL)
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]+-----")
 _SHOW = ("show", "--")
 _SHOW_GOPASSPW = ("show", "--unsafe", "--noparsing", "--nosync", "--")
+_TRIMMED = "This gopass leaves out line ends at the end, and adds one."
 _INTERRUPTED = {-2, 130}
 
 
@@ -73,7 +74,9 @@ class PassStore:
             if code:
                 yield from arrangement.items(Entry(folder, title, Values(), trouble=self._failed(code)))
             else:
-                yield from arrangement.items(Entry(folder, title, values_of(data)))
+                values = values_of(data)
+                trimmed = self._show is _SHOW and self._tool == Format.GOPASS and _is_binary(values)
+                yield from arrangement.items(Entry(folder, title, values, notes=[_TRIMMED] if trimmed else []))
 
     def _failed(self, code: int) -> str:
         how = f"exit code {code}" if code > 0 else f"signal {-code}"
@@ -141,6 +144,10 @@ def values_of(data: bytes) -> Values:
     if rest[at:]:
         values.put("notes", rest[at:])
     return values
+
+
+def _is_binary(values: Values) -> bool:
+    return any(isinstance(value, bytes) for value in values.values())
 
 
 def _environment(folder: Path | None) -> Mapping[str, str]:
