@@ -216,6 +216,7 @@ class KvtuiApp(TypeAheadApp[int]):
             await asyncio.to_thread(self.name_keys.take, self.session)
         main = MainScreen(self.session, self.config.ui, place)
         main.fit(self.size)
+        main.read_ahead()
         await self.show_only(main)
         self.call_after_refresh(gc.freeze)  # what is there now stays: looking through it again would hold up a frame
 

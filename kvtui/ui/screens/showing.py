@@ -5,6 +5,7 @@ PathTree posts -> a worker reads on a thread -> the panes show.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from kvtui.domain.errors import (
     PermissionDenied,
     Undisclosed,
 )
-from kvtui.domain.secret import EntryKind, Outline, Version, VersionState
+from kvtui.domain.secret import EntryKind, Listing, Outline, Version, VersionState
 from kvtui.services.session import Session
 from kvtui.ui.composing import QuickCompositor
 from kvtui.ui.screens.workbench import Workbench
@@ -74,6 +75,7 @@ class Showing(Workbench):
         self.marked_versions: set[int] = set()
         self._activity: Activity | None = None
         self._place = place or Place()
+        self._ahead: asyncio.Task[Listing | KvtuiError] | None = None
         self._nothing = ""
         """What the detail says while no secret is selected; "" is the usual."""
         self._reveal_timer: Timer | None = None
@@ -89,6 +91,10 @@ class Showing(Workbench):
         self.show_staged()
         self.path_tree.focus()
         self.show_title()
+        if self._ahead is None:
+            self.read_ahead()
+        elif self._ahead.done() and isinstance(root := self._ahead.result(), Listing):
+            self._begin(root)
         self.work(self._first_load, "tree", "read the tree")
 
     def on_unmount(self) -> None:
@@ -135,9 +141,27 @@ class Showing(Workbench):
 
     # -- the tree
 
+    def read_ahead(self) -> None:
+        """Read what the tree begins with while the screen is made: where that is fast, the first frame is complete."""
+        self._ahead = asyncio.create_task(self.call(self._read_first))
+
+    def _read_first(self) -> Listing | KvtuiError:
+        """The root, or why it is not listed; on a thread."""
+        try:
+            return self.session.backend.list("")
+        except KvtuiError as error:
+            return error
+
+    def _begin(self, root: Listing | KvtuiError) -> None:
+        self._ahead = None
+        with self.path_tree.prevent(PathTree.NodeOpened):  # the answer to the first is here already
+            self.path_tree.restore(self._place.tree)
+        self._listed("", root)
+
     async def _first_load(self) -> None:
+        if self._ahead is not None:
+            self._begin(await self._ahead)
         self.show_tab(self._place.tab)
-        self.path_tree.restore(self._place.tree)
         if self._place.cursor:
             await self.go_to(self._place.cursor)
         elif self._place.tree is not None and self._place.tree.cursor is not None:
@@ -154,16 +178,20 @@ class Showing(Workbench):
     async def load_folder(self, folder: str) -> None:
         """Read one folder and put its children into the tree; an error is shown at that folder."""
         try:
-            listing = await self.call(self.session.backend.list, folder)
-        except AuthenticationRequired as error:
-            self.path_tree.show_error(folder, str(error), "not listed")
-            self.problem(error)
+            self._listed(folder, await self.call(self.session.backend.list, folder))
         except KvtuiError as error:
-            self.show_not_listed(folder, error)
+            self._listed(folder, error)
+
+    def _listed(self, folder: str, came: Listing | KvtuiError) -> None:
+        if isinstance(came, AuthenticationRequired):
+            self.path_tree.show_error(folder, str(came), "not listed")
+            self.problem(came)
+        elif isinstance(came, KvtuiError):
+            self.show_not_listed(folder, came)
         else:
-            self.path_tree.show_listing(listing)
+            self.path_tree.show_listing(came)
             if not folder:
-                empty = not listing.entries and self.session.can(Capability.WRITE)
+                empty = not came.entries and self.session.can(Capability.WRITE)
                 self._nothing = NOTHING_YET if empty else ""
         self._tell_trouble()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -12,6 +13,7 @@ from textual.worker import Worker
 
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import KvtuiError, Locked, Unavailable
+from kvtui.domain.secret import Listing
 from kvtui.ui.screens.showing import Showing
 from kvtui.ui.show import show
 
@@ -47,10 +49,11 @@ class Watching(Showing):
         if backend.unverified:
             self.work(self._verify, "verify", "check the vault")
 
-    async def _first_load(self) -> None:
+    def _read_first(self) -> Listing | KvtuiError:
         if self.session.can(Capability.CHANGE_SIGNAL):  # before the tree is read, or a change in between stays unseen
-            self._change_token = await self.call(self.session.backend.change_token)
-        await super()._first_load()
+            with suppress(KvtuiError):  # the next look tells
+                self._change_token = self.session.backend.change_token()
+        return super()._read_first()
 
     def tick(self, lock_left: float | None) -> None:
         """The lock's countdown, and a look whether somebody else changed the store."""

@@ -44,6 +44,7 @@ MESSAGE_SECONDS = 30
 class Workbench(Screen[None]):
     """The widgets for one open session, and what runs beside them."""
 
+    AUTO_FOCUS = "#tree"
     BINDINGS = bindings(Scope.MAIN)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-normal"), (120, "-wide")]  # noqa: RUF012 - as Textual declares it
 
