@@ -12,7 +12,7 @@ from kvtui.backends import registry
 from kvtui.services import profiles
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/servers.md")
+PAGES = ("README.md", "docs/servers.md", "docs/finding.md")
 SECTIONS = {
     "Vault and OpenBao": "vault",
     "A YAML file": "yaml",
@@ -21,7 +21,7 @@ SECTIONS = {
     "A worker on Cloudflare": "worker",
     "A secrets API of canonical URIs": "crud",
 }
-COMMON = {"read_only", "colour", "banner", "remember", "after_rotate"}
+COMMON = {"read_only", "colour", "banner", "remember", "after_rotate", "remember_names", "refresh_names_minutes"}
 EXAMPLES = [
     pytest.param(block, id=f"{page} {number}")
     for page in PAGES
