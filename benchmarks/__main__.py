@@ -1,6 +1,7 @@
 """All benchmarks in one command; they make their own data.
 
-python -m benchmarks [start] [keys] [vault] [peers] [walk] [--sizes 1000,100000] [--repeats N] [--json FILE]
+python -m benchmarks [start] [keys] [vault] [peers] [walk] [--sizes 1000,100000] [--repeats N] [--data FOLDER]
+                     [--json FILE]
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def main() -> int:
     )
     parser.add_argument("--sizes", default="1000,100000", help="secrets in the vault, comma separated")
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--data", type=Path, help="where the vault of `keys` is, or is to be made and kept")
     parser.add_argument("--json", type=Path, help="write the numbers here too")
     args = parser.parse_args()
     results: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
@@ -31,8 +33,8 @@ def main() -> int:
         show("Start", results["start"])
     sizes = [int(size) for size in args.sizes.split(",")]
     if not args.which or "keys" in args.which:
-        results["keys"] = keys.run(sizes[-1], args.repeats * 40)
-        show("Keys", results["keys"])
+        results["keys"] = keys.run(keys=args.repeats * 40, data=args.data)
+        print(keys.table(results["keys"]))
     if not args.which or "vault" in args.which:
         results["vault"] = vault.run(sizes, args.repeats * 20)
         show("Vault", results["vault"])

@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 from textual import on
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -375,14 +376,14 @@ async def test_markup_in_names_is_only_text() -> None:
 
 async def test_only_visible_rows_are_drawn_of_a_hundred_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = 0
-    original = PathTree.render_line
+    original = PathTree.render_lines
 
-    def counting(self: PathTree, y: int) -> Any:
+    def counting(self: PathTree, crop: Region) -> Any:
         nonlocal drawn
-        drawn += 1
-        return original(self, y)
+        drawn += crop.height
+        return original(self, crop)
 
-    monkeypatch.setattr(PathTree, "render_line", counting)
+    monkeypatch.setattr(PathTree, "render_lines", counting)
     app = Host({"": ["big/"], "big": [f"big/s{number:06}" for number in range(100_000)]})
     async with app.run_test(size=(80, 24)) as pilot:
         await step(pilot, app.view.unfold, app.view.move_to_bottom)
@@ -575,16 +576,16 @@ async def test_what_a_walk_brings_stands_in_its_place_and_says_that_more_may_com
 
 async def test_only_rows_that_look_otherwise_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
-    original = PathTree.render_line
+    original = PathTree.render_lines
 
-    def counting(self: PathTree, y: int) -> Any:
-        drawn.append(y)
-        return original(self, y)
+    def counting(self: PathTree, crop: Region) -> Any:
+        drawn.extend(crop.line_range)
+        return original(self, crop)
 
     app = Host({"": [f"s{number:03}" for number in range(100)]})
     async with app.run_test(size=(40, 20)) as pilot:
         await wait_for_idle(pilot)
-        monkeypatch.setattr(PathTree, "render_line", counting)
+        monkeypatch.setattr(PathTree, "render_lines", counting)
         app.view.show_growth([Growth("", listing("", ["t1", "t2"]).entries)])
         await wait_for_idle(pilot)
         assert drawn == []

@@ -151,7 +151,12 @@ def _badge_sets(line: TreeLine, name: str, deleted: str, signs: Signs, style: St
 def _fitted(left: list[Segment], badge_sets: list[list[Segment]], width: int, signs: Signs, plain: Style) -> Strip:
     """Left part and badges on exactly `width` cells: the longest badges that leave the name whole, else the shortest
     and the name cut."""
-    strip = Strip(left)
+    used = sum(segment.cell_length for segment in left)
+    if (
+        not badge_sets and used <= width
+    ):  # nearly all of them: at every key that scrolls, half a screen of them is drawn
+        return Strip([*left, Segment(" " * (width - used), plain)] if used < width else left, width)
+    strip = Strip(left, used)
     right = Strip([])
     for badges in badge_sets:
         right = Strip([part for badge in badges for part in (Segment(" ", plain), badge)])

@@ -197,10 +197,14 @@ class TreeView(ScrollView, inherit_bindings=False):
     def render_lines(self, crop: Region) -> list[Strip]:
         """As any widget without border, padding, tint and opacity does it. What looks the same is the same strip, and
         the terminal's sequences are kept with it."""
-        return [self.render_line(y).crop(crop.x, crop.right) for y in crop.line_range]
+        width = self.scrollable_content_region.width
+        return [self._rendered(y, width).crop(crop.x, crop.right) for y in crop.line_range]
 
     def render_line(self, y: int) -> Strip:
-        look = self._on_screen[y] = self._look(y, self.scrollable_content_region.width)
+        return self._rendered(y, self.scrollable_content_region.width)
+
+    def _rendered(self, y: int, width: int) -> Strip:
+        look = self._on_screen[y] = self._look(y, width)
         strip = self._strips.get(look)
         if strip is None:
             line, width, cursor = look
