@@ -16,6 +16,7 @@ import pytest
 
 from kvtui.domain.errors import NotFound, Unavailable
 from kvtui.services.transfer import Format, Item
+from kvtui.services.transfer.foreign import pass_store
 from kvtui.services.transfer.foreign.pass_store import read_store, values_of
 from tests.cli.conftest import Cli, Vault, run_here
 from tests.support.terminal import Terminal
@@ -220,6 +221,15 @@ def test_the_gopass_that_lists_all_its_stores_is_asked_for_them(told: Callable[[
 def test_ctrl_c_at_a_question_ends_the_import(told: Callable[[], list[str]], cli: Cli, tmp_path: Path) -> None:
     _script(tmp_path / "programs", "pass", "kill -INT $$")
     assert cli("import", "--format", "pass").code == 130
+
+
+def test_an_entry_that_never_ends_is_told_and_the_program_ended(
+    told: Callable[[], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pass_store, "MAX_ENTRY", 1 << 20)
+    _script(tmp_path / "programs", "pass", "exec yes")
+    (item,) = read_store(Format.PASS)
+    assert (item.fields, item.trouble) == ({}, "It has more than 1 MiB.")
 
 
 def test_a_program_or_a_store_that_is_not_there_is_named(

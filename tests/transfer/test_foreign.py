@@ -20,7 +20,7 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import VersionState
-from kvtui.services.transfer import Format, Item, ItemOutcome, import_items, read_items
+from kvtui.services.transfer import Format, Item, ItemOutcome, export, import_items, read_items
 from kvtui.services.transfer.foreign import archive as archives
 from kvtui.services.transfer.foreign.entry import Arrangement, Entry, Values, segment
 from kvtui.services.transfer.foreign.recognizing import format_of
@@ -223,6 +223,12 @@ class TestOnePassword:
         with pytest.raises(InvalidInput, match="more than"):
             read(archive({"export.data": bytes(1 << 20)}), Format.ONE_PASSWORD)
 
+    def test_all_of_an_archive_together_is_bounded_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(archives, "MAX_TOTAL", 1 << 16)
+        many = {f"attachments/i1/{number}": bytes(1 << 12) for number in range(20)}
+        with pytest.raises(InvalidInput, match="unpacks to more"):
+            read(archive({"data.json": bitwarden({**NOTE, "id": "i1"}), **many}), Format.BITWARDEN)
+
     def test_a_damaged_archive_is_refused(self) -> None:
         data = one_pux(ITEM)
         for broken in (data[:200], data[:-30], data[:60] + b"\0\0\0\0\0\0" + data[66:]):
@@ -310,3 +316,22 @@ def test_a_store_without_versions_gets_the_newest_and_tells_only_where_there_wer
     assert "only the newest version" in login.note
     assert note.note == ""
     assert backend.read("wifi").metadata.type is SecretType.NOTE
+
+
+def test_a_store_that_takes_versions_one_by_one_gets_them_all_and_the_deleted_ones() -> None:
+    backend = MemoryBackend(capabilities=ALL - {Capability.HISTORY})
+    gone = {**NOTE, "deletedDate": "2024-01-01T00:00:00.000Z"}
+    results = list(import_items(backend, read_items(bitwarden(LOGIN, gone), Format.BITWARDEN)))
+    assert [(one.outcome, one.version) for one in results] == [(ItemOutcome.CREATED, 3), (ItemOutcome.CREATED, 1)]
+    assert backend.read("Work/Servers/mail", 1).fields["password"].reveal() == "first"
+    assert backend.read("wifi").version.state is VersionState.DELETED
+
+
+def test_what_was_imported_is_exported_with_all_versions_and_comes_back_the_same() -> None:
+    store, again = MemoryBackend(), MemoryBackend()
+    for data, form in ((bitwarden(LOGIN, NOTE, CARD, SSH), Format.BITWARDEN), (one_pux(ITEM), Format.ONE_PASSWORD)):
+        list(import_items(store, read_items(data, form)))
+    done = export(store, "", Format.JSON, all_versions=True)
+    assert not done.problems
+    list(import_items(again, read_items(done.data, Format.JSON)))
+    assert export(again, "", Format.JSON, all_versions=True).data == done.data

@@ -156,6 +156,38 @@ def test_other_yaml_readers_take_the_export_for_the_same(secrets: dict) -> None:
     assert yaml.safe_load(export(holding(secrets), "", Format.YAML).data) == secrets
 
 
+times = st.timedeltas(timedelta(0), timedelta(days=36500)).map(lambda since: MADE + since)
+live = st.tuples(
+    st.just(VersionState.LIVE), st.dictionaries(texts | segments, values | st.binary(max_size=8), max_size=2)
+)
+deleted = st.tuples(st.just(VersionState.DELETED), st.dictionaries(segments, values, max_size=2))
+destroyed = st.tuples(st.just(VersionState.DESTROYED), st.none())
+versions = st.lists(st.tuples(live | deleted | destroyed, times, st.integers(1, 3)), min_size=1, max_size=4)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.lists(segments, min_size=1, max_size=3).map("/".join), versions, max_size=3))
+def test_any_history_comes_back_whatever_its_versions_hold(found: dict) -> None:
+    histories = []
+    for path, rows in found.items():
+        stored, number = [], 0
+        for (state, fields), made, step in rows:
+            number += step
+            held = None if fields is None else {name: SecretValue(value) for name, value in fields.items()}
+            gone = made if state is VersionState.DELETED else None
+            stored.append(StoredVersion(Version(number, state, made, deleted_at=gone), held))
+        histories.append(History(path, Metadata(created_at=rows[0][1]), stored))
+    store, target = MemoryBackend(MemoryStore(histories)), MemoryBackend()
+    done = export(store, "", Format.JSON, all_versions=True)
+    assert {r.outcome for r in import_items(target, read_items(done.data, Format.JSON))} <= {ItemOutcome.CREATED}
+    assert export(target, "", Format.JSON, all_versions=True).data == done.data
+    for history in histories:
+        for old, new in zip(history.versions, target.read_history(history.path).versions, strict=True):
+            assert old.version == new.version
+            assert (old.fields is None) == (new.fields is None)
+            assert old.fields is None or new.fields is None or same_fields(old.fields, new.fields)
+
+
 class TestAllVersions:
     def histories(self) -> list[History]:
         def fields(value: Json | bytes) -> Fields:

@@ -11,6 +11,8 @@ from kvtui.domain.errors import InvalidInput
 from kvtui.services.transfer.window import MAX_VALUE
 
 MAX_MEMBERS = 100_000
+MAX_TOTAL = 1 << 30
+"""Bytes of all members that are read together, unpacked."""
 _MARK = b"PK\x03\x04"
 
 
@@ -28,6 +30,7 @@ class Archive:
             raise _damaged() from None
         if len(self._zip.filelist) > MAX_MEMBERS:
             raise InvalidInput(f"The archive holds more than {MAX_MEMBERS} files.", hint="Export a part of it.")
+        self._left = MAX_TOTAL
         self.names = frozenset(self._zip.namelist())
 
     def __enter__(self) -> Self:
@@ -49,6 +52,9 @@ class Archive:
             raise InvalidInput(
                 f"A file in the archive has more than {MAX_VALUE >> 20} MiB.", hint="Import it by itself."
             )
+        self._left -= len(data)
+        if self._left < 0:
+            raise InvalidInput(f"The archive unpacks to more than {MAX_TOTAL >> 20} MiB.", hint="Export a part of it.")
         return data
 
 

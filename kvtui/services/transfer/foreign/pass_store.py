@@ -68,15 +68,19 @@ class PassStore:
         arrangement = Arrangement(self._into)
         for name in self.names:
             *folder, title = name.split("/")
-            data, code = self._run(*self._show, name)
-            if code in _INTERRUPTED:
-                raise KeyboardInterrupt
-            if code:
-                yield from arrangement.items(Entry(folder, title, Values(), trouble=self._failed(code)))
-            else:
-                values = values_of(data)
-                trimmed = self._show is _SHOW and self._tool == Format.GOPASS and _is_binary(values)
-                yield from arrangement.items(Entry(folder, title, values, notes=[_TRIMMED] if trimmed else []))
+            values, trouble = self._entry(name)
+            trimmed = self._show is _SHOW and self._tool == Format.GOPASS and _is_binary(values)
+            notes = [_TRIMMED] if trimmed else []
+            yield from arrangement.items(Entry(folder, title, values, notes=notes, trouble=trouble))
+
+    def _entry(self, name: str) -> tuple[Values, str]:
+        """Its fields, or why there are none."""
+        data, code = self._run(*self._show, name)
+        if len(data) > MAX_ENTRY:
+            return Values(), f"It has more than {MAX_ENTRY >> 20} MiB."
+        if code in _INTERRUPTED:
+            raise KeyboardInterrupt
+        return (Values(), self._failed(code)) if code else (values_of(data), "")
 
     def _failed(self, code: int) -> str:
         how = f"exit code {code}" if code > 0 else f"signal {-code}"
@@ -93,7 +97,10 @@ class PassStore:
             raise InvalidInput("A name in the store is not UTF-8.", hint="Rename it with gopass mv.") from None
 
     def _run(self, *arguments: str) -> tuple[bytes, int]:
-        """What it prints, and its exit code. It shares our terminal, for whoever asks for a passphrase or a touch."""
+        """What it prints, cut behind MAX_ENTRY, and its exit code.
+
+        It shares our terminal, for whoever asks for a passphrase or a touch.
+        """
         with subprocess.Popen(
             [self._program, *arguments],
             stdin=subprocess.DEVNULL,
@@ -103,13 +110,11 @@ class PassStore:
         ) as child:
             try:
                 data = child.stdout.read(MAX_ENTRY + 1) if child.stdout else b""
-                if len(data) > MAX_ENTRY:
-                    raise InvalidInput(
-                        f"{self._tool} printed more than {MAX_ENTRY >> 20} MiB.", hint="Take that entry out."
-                    )
             except BaseException:
                 child.kill()
                 raise
+            if len(data) > MAX_ENTRY:
+                child.kill()
         return data, child.returncode
 
 
