@@ -10,7 +10,7 @@ from kvtui.backends.factory import StoreState
 from kvtui.cli.context import Context
 from kvtui.cli.exits import Exit
 from kvtui.cli.output import Output, error_json
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, NotFound
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, NotFound, Unsupported
 from kvtui.domain.json_text import Json
 from kvtui.services.finding import Finding, Report
 from kvtui.services.left_out import LeftOut
@@ -76,12 +76,13 @@ class Skips:
         self.code = Exit.DONE
 
     def store(self, profile: str, error: KvtuiError, *, on_purpose: bool = False) -> None:
-        """All of a store, or what was still to come of it. That one would have to be asked for a passphrase, or is not
-        there, is no failure: wanted are those that open without asking. Nor is what was left out `on_purpose`."""
+        """All of a store, or what was still to come of it. That somebody would have to be asked, that it is not there
+        or can do nothing of the kind is no failure: wanted are those that can without asking. Nor is what was left out
+        `on_purpose`."""
         self._errors.append(error)
         self._rows.append({"profile": profile, "error": error_json(error)})
         self._out.note(f"{self._named(profile)}: left out. {error}")
-        if not (on_purpose or isinstance(error, (AuthenticationRequired, NotFound))):
+        if not (on_purpose or isinstance(error, (AuthenticationRequired, NotFound, Unsupported))):
             self.code = Exit.PARTLY
 
     def places(self, profile: str, left_out: LeftOut) -> None:

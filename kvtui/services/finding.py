@@ -155,7 +155,6 @@ class Finding:
             self._stop = threading.Event()
         for store in list(self._stores):
             if store.session.is_open:
-                store.takes_up()  # it may have been opened anew, by another sign-in
                 self._start(store, self._read)
 
     def stop(self) -> None:
@@ -214,7 +213,7 @@ class Finding:
             case StoreState.LOCKED:
                 raise AuthenticationRequired("It is locked.", hint="Open it first.")
             case StoreState.READY:
-                store.takes_up()
+                pass
         with self._change:
             closed = self._closed
         if closed:  # meanwhile
@@ -223,11 +222,11 @@ class Finding:
             self._read(store, stop)
 
     def _read(self, store: _Store, stop: threading.Event) -> None:
+        names = store.takes_up()  # it may have been opened anew, by another sign-in
         if self._keys is not None:
             self._keys.attach(store.session)
             self._came()
-        if store.names is not None:
-            store.names.read(stop, self._came)
+        names.read(stop, self._came)
 
     # -- finding
 
@@ -287,11 +286,12 @@ class _Store:
         if session.is_open:
             self.takes_up()
 
-    def takes_up(self) -> None:
-        """Its session was opened."""
+    def takes_up(self) -> Names:
+        """Its session was opened. Raises Locked."""
         backend = self.session.backend
         self.asks, self.unlisted = searches_there(backend), backend.info().unlisted
-        self.names = self.session.names
+        self.names = names = self.session.names
+        return names
 
     def query(self, text: str, limit: int | None, *, exact: bool) -> SearchResult | None:
         """None where nothing can be said of it, as it is not open."""

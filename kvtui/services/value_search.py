@@ -105,7 +105,7 @@ class ValueSearch:
     ) -> None:
         if not asked.parts:
             raise InvalidInput("There is no value to look for.", hint="Give a part of it.")
-        if (why := session.why_not(Capability.READ)) and not session.can(Capability.READ):
+        if why := session.why_not(Capability.READ):
             raise Unsupported(why, capability=Capability.READ.value, hint="Search by name.")
         self.is_here = not caution(session)
         if not (self.is_here or agreed):

@@ -171,6 +171,22 @@ def test_values_on_a_server_are_read_only_when_that_is_said(two: Cli, monkeypatc
     assert ran.text == "mem:app/db#password\nother:deep/app-db-old#value\n"
 
 
+def test_a_store_that_never_gives_values_out_is_left_out_and_that_is_no_failure(
+    two: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    can = MemoryBackend.why_not
+
+    def why_not(self: MemoryBackend, capability: Capability, path: str | None = None) -> str:
+        there = self.info().location.endswith("other") and capability is Capability.READ
+        return "It gives none out." if there else can(self, capability, path)
+
+    monkeypatch.setattr(MemoryBackend, "why_not", why_not)
+    ran = two("search", "--value", "--all", stdin=b"hunter2")
+    assert (ran.code, ran.text) == (0, "mem:app/db#password\n")
+    assert ran.err == "kvtui: other: left out. It gives none out. Search by name.\n"
+    assert two("search", "--value", "-p", "other", stdin=b"x").code == 9
+
+
 def test_the_journal_tells_that_values_were_looked_through_and_not_for_what(vault: Vault, home: Path) -> None:
     sought = secrets.token_hex(8)
     vault("set", "app/db", stdin=sought.encode())
