@@ -35,10 +35,12 @@ from kvtui.services.rotation import (
     Make,
     RotationOutcome,
     due,
+    field_of,
     from_command,
     from_stdin,
     rotate_many,
 )
+from kvtui.services.rotation_batch import How
 from kvtui.services.session import Session
 
 
@@ -75,8 +77,13 @@ def _generate(context: Context, args: Namespace) -> int:
 
 
 def _rotate_arguments(parser: Parser) -> None:
-    parser.add_argument("paths", metavar="PATH", nargs="+")
+    parser.add_argument("paths", metavar="PATH", nargs="*")
     parser.add_argument("-f", "--field", metavar="FIELD", help="which field, where there are several")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be rotated")
+    group = parser.add_argument_group("several at a time, which survive being killed")
+    group.add_argument("--resume", action="store_true", help="go on with those that were begun, however long ago")
+    group.add_argument("--anew", action="store_true", help="rotate all of them, whatever a run that was ended has done")
+    group.add_argument("--undo", action="store_true", help="take the last ones back: the values before, as a version")
     _recipe_arguments(parser)
     group = parser.add_argument_group("or take the new value from elsewhere")
     group.add_argument("--stdin", action="store_true", help="standard input, as it is; typed twice at a terminal")
@@ -85,28 +92,65 @@ def _rotate_arguments(parser: Parser) -> None:
 
 
 def _rotate(context: Context, args: Namespace) -> int:
+    if args.undo or (args.resume and not args.paths):
+        from kvtui.cli.rotating_batch import go_on, take_back  # noqa: PLC0415 - few runs are ended, or taken back
+
+        if args.undo:
+            return print_many(context.out, take_back(context, args))
+        make = _make(context, args) if any(_sources(args)) else None
+        return print_many(context.out, go_on(context, make))
+    if not args.paths:
+        raise Usage("PATH: missing.", hint="See kvtui rotate --help.")
     make = _make(context, args)
-    targets = [context.at(address) for address in args.paths]
+    targets = list(dict.fromkeys(context.at(address) for address in args.paths))
     for session, path in targets:
         context.caution(session, path)
-    outcomes = (outcome for session, path in targets for outcome in _rotated(args, session, (path, args.field), make))
-    if len(targets) == 1:
-        return _print_one(context.out, next(outcomes))
-    return _print_many(context.out, outcomes)
+    if args.dry_run:
+        return _print_plan(context.out, targets, args.field)
+    if len(targets) == 1 and not args.resume:
+        return _print_one(context.out, _rotated(args, targets[0], make))
+    from kvtui.cli.rotating_batch import batches  # noqa: PLC0415 - one is not a batch
+
+    how = How(_recipe(args) if args.command is None and not args.stdin else None, args.server)
+    return print_many(context.out, batches(context, args, targets, how, _made(args, targets, make)))
 
 
-def _rotated(
-    args: Namespace, session: Session, target: tuple[str, str | None], make: Make
-) -> Iterator[RotationOutcome]:
+def _made(args: Namespace, targets: list[tuple[Session, str]], make: Make) -> Make | None:
+    """None for a store that makes the new values itself. Raises Usage where it was told how."""
+    if not args.server or not any(session.info().makes_values for session, _ in targets):
+        return make
+    if any(_sources(args)):
+        raise Usage("This store makes the new value itself.", hint="Leave out how to make one.", path=targets[0][1])
+    return None
+
+
+def _rotated(args: Namespace, target: tuple[Session, str], make: Make) -> RotationOutcome:
+    session, path = target
     if not args.server:
-        yield from rotate_many(session, [target], make=make)
-        return
+        return next(rotate_many(session, [(path, args.field)], make=make))
     from kvtui.services.server_rotation import rotate_many_there  # noqa: PLC0415 - few stores rotate
 
-    makes_values = session.info().makes_values
-    if makes_values and any(_sources(args)):
-        raise Usage("This store makes the new value itself.", hint="Leave out how to make one.", path=target[0])
-    yield from rotate_many_there(session, [target], make=None if makes_values else make)
+    return next(rotate_many_there(session, [(path, args.field)], make=_made(args, [target], make)))
+
+
+def _print_plan(out: Output, targets: list[tuple[Session, str]], field: str | None) -> int:
+    rows: list[Json] = []
+    for session, path in targets:
+        notes, base = [said] if (said := session.backend.caution(path)) else [], None
+        try:
+            outline = session.backend.outline(path)
+            base = outline.current
+            notes.insert(0, f"Rotates {field_of(outline, field)}.")
+        except KvtuiError as error:
+            notes.append(f"It cannot be done: {error.message}")
+        rows.append(
+            {"op": "rotate", "path": path, **({} if base is None else {"base_version": base}), "notes": [*notes]}
+        )
+        if not out.json:
+            out.line(f"rotate {out.name(path)}: {' '.join(notes)}")
+    if out.json:
+        out.dump({"plan": rows})
+    return Exit.DONE
 
 
 def _sources(args: Namespace) -> list[bool]:
@@ -151,7 +195,7 @@ def _print_one(out: Output, outcome: RotationOutcome) -> int:
     return exit_code(outcome.error)
 
 
-def _print_many(out: Output, outcomes: Iterator[RotationOutcome]) -> int:
+def print_many(out: Output, outcomes: Iterator[RotationOutcome]) -> int:
     done: list[Json] = []
     failed: list[Json] = []
     errors: list[KvtuiError] = []

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_bytes
@@ -82,8 +82,24 @@ Make = Callable[[], SecretValue]
 """Where new values come from; called once for each secret."""
 
 
+class Watch(Protocol):
+    """Told of the steps of a rotation. What it raises ends that there."""
+
+    def begun(self, base: int, field: str, value: SecretValue | None) -> None:
+        """It will be written next, on this version; the value is None where the store makes it."""
+
+    def written(self, version: int) -> None:
+        """It is."""
+
+
 def rotate(
-    session: Session, path: str, *, field: str | None = None, make: Make, hook_seconds: float = HOOK_SECONDS
+    session: Session,
+    path: str,
+    *,
+    field: str | None = None,
+    make: Make,
+    hook_seconds: float = HOOK_SECONDS,
+    watch: Watch | None = None,
 ) -> RotationResult:
     """Rotate one field of a secret; the others stay as they are.
 
@@ -91,14 +107,14 @@ def rotate(
     meanwhile), PermissionDenied: then nothing was written. Later failures are in the result.
     """
     if not session.can(Capability.READ):
-        return _rotate_unseen(session, path, field, make, hook_seconds)
+        return _rotate_unseen(session, path, field, make, hook_seconds=hook_seconds, watch=watch)
     secret = session.backend.read(path)
     name = field_of(secret, field)
     value = make()
     if secret.fields[name].same_as(value):
         raise InvalidInput("The new value is the old one.", hint="Make another.", path=path)
     change = Change(Op.SET, path, fields={**secret.fields, name: value}, base_version=secret.current)
-    applied, version = _written(session, prepared_on(change, secret))
+    applied, version = _written(session, prepared_on(change, secret), name, watch)
 
     def tell() -> None:
         tell_hook(session, value, path, field=name, version=version.number, seconds=hook_seconds)
@@ -107,12 +123,14 @@ def rotate(
     return RotationResult(path, name, version, step, applied.undo, error)
 
 
-def _rotate_unseen(session: Session, path: str, field: str | None, make: Make, hook_seconds: float) -> RotationResult:
+def _rotate_unseen(
+    session: Session, path: str, field: str | None, make: Make, *, hook_seconds: float, watch: Watch | None
+) -> RotationResult:
     outline = session.backend.outline(path)
     name = field_of(outline, field)
     value = make()
     change = Change(Op.SET, path, fields={name: value}, base_version=outline.current, numbered=outline.version.numbered)
-    applied, version = _written(session, change)
+    applied, version = _written(session, change, name, watch)
 
     def tell() -> None:
         tell_hook(session, value, path, field=name, version=version.number, seconds=hook_seconds)
@@ -124,11 +142,15 @@ def _rotate_unseen(session: Session, path: str, field: str | None, make: Make, h
 NOT_COMPARED = "This store gives no value back, so what it keeps was not compared."
 
 
-def _written(session: Session, change: Change) -> tuple[Applied, Version]:
+def _written(session: Session, change: Change, field: str, watch: Watch | None) -> tuple[Applied, Version]:
+    if watch is not None:
+        watch.begun(change.base_version or 0, field, (change.fields or {})[field])
     applied = session.apply(change, act=Act.ROTATE)
     if applied.version is None:  # a SET always has one
         hint = "Look at its versions."
         raise Unavailable("The store did not say which version it wrote.", hint=hint, path=change.path)
+    if watch is not None:
+        watch.written(applied.version.number)
     return applied, applied.version
 
 

@@ -20,6 +20,7 @@ from kvtui.services.rotation import (
     Make,
     RotationOutcome,
     RotationResult,
+    Watch,
     field_of,
     go_through,
     tell_hook,
@@ -37,6 +38,7 @@ def rotate_there(
     field: str | None = None,
     make: Make | None = None,
     hook_seconds: float = HOOK_SECONDS,
+    watch: Watch | None = None,
 ) -> RotationResult:
     """Rotate one field of a secret on its server; where that makes values, `make` is None and `field` tells only which
     one the hook is given.
@@ -55,7 +57,11 @@ def rotate_there(
         raise InvalidInput("This store is to be given the new value.", hint="Generate one, or type it.", path=path)
     name = _field(session, path, field)
     value = None if make is None else make()
+    if watch is not None:
+        watch.begun(backend.outline(path).current, name, value)
     version = session.rotate_there(path, None if value is None else {name: value})
+    if watch is not None:
+        watch.written(version.number)
 
     def tell() -> None:
         if session.profile.after_rotate:

@@ -1,0 +1,256 @@
+"""rotate of several: killed at any moment, the same again does exactly the rest; and all of it is taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvtui.backends.memory import ALL, MemoryBackend
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import Unavailable
+from kvtui.services import rotation_batch
+from kvtui.services.batch_record import BatchRecord
+from kvtui.services.session import Session
+from tests.cli.conftest import Cli, Vault
+
+NAMES = ("app/api", "app/db", "note")
+
+
+class Killed(BaseException):
+    """In place of SIGKILL, where the process goes on to look at what is left."""
+
+
+@pytest.fixture
+def three(cli: Cli) -> Cli:
+    for name in NAMES:
+        cli("set", name, stdin=f"old of {name}".encode())
+    return cli
+
+
+def die_at(patch: pytest.MonkeyPatch, number: int, *, before: bool) -> None:
+    """Die before or after the record is written for the so-manieth time."""
+    count, add = 0, BatchRecord.add
+
+    def adding(self: BatchRecord, row: Any) -> None:
+        nonlocal count
+        count += 1
+        if before and count == number:
+            raise Killed
+        add(self, row)
+        if count == number:
+            raise Killed
+
+    patch.setattr(BatchRecord, "add", adding)
+
+
+def versions(cli: Any) -> list[int]:
+    return [cli("versions", name, "--json").json["current"] for name in NAMES]
+
+
+MOMENTS = [(number, before) for number in range(2, 11) for before in (True, False)]
+"""The first row is the batch itself; three follow for each secret."""
+
+
+@pytest.mark.parametrize(("number", "before"), MOMENTS)
+def test_a_batch_killed_at_any_moment_rotates_each_secret_once(
+    three: Cli, monkeypatch: pytest.MonkeyPatch, number: int, before: bool
+) -> None:
+    with monkeypatch.context() as patch:
+        die_at(patch, number, before=before)
+        with pytest.raises(Killed):
+            three("rotate", *NAMES)
+    again = three("rotate", *NAMES, "--json")
+    assert (again.code, again.json["failed"]) == (0, [])
+    assert versions(three) == [2, 2, 2]
+    assert three("rotate", *NAMES).code == 0
+    assert versions(three) == [3, 3, 3]
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+@pytest.mark.parametrize("keeps", ["versions", "nothing"])
+def test_where_no_versions_are_kept_the_new_value_is_known_by_its_hash(
+    home: Path, three: Cli, monkeypatch: pytest.MonkeyPatch, number: int, keeps: str
+) -> None:
+    if keeps == "nothing":
+        monkeypatch.setattr(MemoryBackend, "can", _without(Capability.VERSIONS))
+    with monkeypatch.context() as patch:
+        die_at(patch, number, before=False)
+        with pytest.raises(Killed):
+            three("rotate", *NAMES)
+    first = three("get", NAMES[0]).out
+    assert three("rotate", "--resume").code == 0
+    assert (three("get", NAMES[0]).out == first) == (number > 2)
+    assert all(three("get", name).out != f"old of {name}".encode() for name in NAMES)
+
+
+def _without(capability: Capability) -> Callable[..., bool]:
+    def can(self: MemoryBackend, asked: Capability, path: str | None = None) -> bool:
+        return asked is not capability and asked in ALL
+
+    return can
+
+
+def test_the_hook_is_run_for_one_that_was_written_when_the_run_was_killed(
+    three: Cli, config_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = home / "told"
+    hook = json.dumps(["sh", "-c", f'(printf "%s " "$KVTUI_PATH"; cat; echo) >> {told}'])
+    config_file.write_text(config_file.read_text().replace(f"name: {home}}}", f"name: {home}, after_rotate: {hook}}}"))
+    with monkeypatch.context() as patch:
+        die_at(patch, 3, before=False)
+        with pytest.raises(Killed):
+            three("rotate", *NAMES)
+    assert not told.exists()
+    assert three("rotate", *NAMES).code == 0
+    assert told.read_text().splitlines() == [f"{name} {three('get', name).text}" for name in NAMES]
+
+
+def test_what_failed_is_done_by_the_same_again(three: Cli) -> None:
+    ran = three("rotate", "missing", *NAMES, "--json")
+    assert (ran.code, len(ran.json["done"])) == (4, 3)
+    three("set", "missing", stdin=b"x")
+    again = three("rotate", "missing", *NAMES, "--json")
+    assert again.json == {"done": [{"path": "missing", "version": 2}], "failed": []}
+    assert "Going on with what was begun at" in again.err
+    assert versions(three) == [2, 2, 2]
+
+
+def test_an_old_batch_is_gone_on_with_only_when_asked(three: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert three("rotate", "missing", *NAMES).code == 4
+    monkeypatch.setattr(rotation_batch, "REPEATED_WITHIN", rotation_batch.timedelta(0))
+    assert three("rotate", "--resume").code == 3
+    assert versions(three) == [2, 2, 2]
+    assert three("rotate", "missing", *NAMES).code == 4
+    assert versions(three) == [3, 3, 3]
+    assert three("rotate", "missing", *NAMES, "--anew").code == 4
+    assert versions(three) == [4, 4, 4]
+
+
+def test_a_lost_answer_is_looked_for(three: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = Session.apply
+
+    def lost(self: Session, *args: Any, **options: Any) -> Any:
+        apply(self, *args, **options)
+        raise Unavailable("The answer was lost.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "apply", lost)
+        assert three("rotate", *NAMES).code == 4
+    assert three("rotate", *NAMES).code == 0
+    assert versions(three) == [2, 2, 2]
+
+
+def test_undo_takes_back_all_of_the_last_batch(three: Cli) -> None:
+    three("rotate", *NAMES)
+    ran = three("rotate", "--undo", "--json")
+    assert (ran.code, [row["version"] for row in ran.json["done"]]) == (0, [3, 3, 3])
+    assert [three("get", name).text for name in NAMES] == [f"old of {name}" for name in NAMES]
+    assert three("rotate", "--undo").code == 2
+    assert three("journal", NAMES[0], "--json").json["entries"][1]["act"] == "undo"
+
+
+def test_undo_leaves_what_others_wrote_since(three: Cli) -> None:
+    three("rotate", *NAMES)
+    three("set", NAMES[1], stdin=b"theirs")
+    ran = three("rotate", "--undo", "--json")
+    assert (ran.code, [row["error"]["kind"] for row in ran.json["failed"]]) == (4, ["Conflict"])
+    assert three("get", NAMES[1]).out == b"theirs"
+    assert three("get", NAMES[2]).text == f"old of {NAMES[2]}"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("before", [True, False])
+def test_an_undo_that_is_killed_is_gone_on_with(
+    three: Cli, monkeypatch: pytest.MonkeyPatch, number: int, before: bool
+) -> None:
+    three("rotate", *NAMES)
+    with monkeypatch.context() as patch:
+        die_at(patch, number, before=before)
+        with pytest.raises(Killed):
+            three("rotate", "--undo")
+    assert three("rotate", "--undo").code in ({0, 2} if (number, before) == (3, False) else {0})
+    assert [three("get", name).text for name in NAMES] == [f"old of {name}" for name in NAMES]
+    assert versions(three) == [3, 3, 3]
+
+
+def test_half_a_batch_is_taken_back_too(three: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        die_at(patch, 6, before=True)
+        with pytest.raises(Killed):
+            three("rotate", *NAMES)
+    assert three("rotate", "--undo").code == 0
+    assert versions(three) == [3, 3, 1]
+    assert [three("get", name).text for name in NAMES] == [f"old of {name}" for name in NAMES]
+
+
+def test_the_dry_run_names_what_would_be_rotated(three: Cli) -> None:
+    three("set", NAMES[0], "-f", "second", stdin=b"x")
+    plan = three("rotate", *NAMES, "--dry-run", "--json").json["plan"]
+    assert plan[1] == {"op": "rotate", "path": "app/db", "base_version": 1, "notes": ["Rotates value."]}
+    assert "several fields" in plan[0]["notes"][0]
+    assert versions(three) == [2, 1, 1]
+
+
+def test_the_record_of_a_vault_tells_nothing(vault: Vault, home: Path) -> None:
+    canary = secrets.token_hex(8)
+    for name in ("a", "b"):
+        vault("set", f"{canary}-{name}", stdin=b"x")
+    assert vault("rotate", f"{canary}-a", f"{canary}-b").code == 0
+    value = vault("get", f"{canary}-a").text
+    files = [file for file in (home / "state").rglob("*") if file.is_file()]
+    assert any(file.suffix == ".rows" for file in files)
+    for file in files:
+        assert file.stat().st_mode & 0o077 == 0
+        assert canary.encode() not in file.read_bytes()
+        assert value.encode() not in file.read_bytes()
+
+
+def test_a_record_that_was_changed_is_refused(vault: Vault, home: Path) -> None:
+    for name in ("a", "b"):
+        vault("set", name, stdin=b"x")
+    assert vault("rotate", "a", "b", "missing").code == 4
+    (file,) = (home / "state").rglob("*.rows")
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([lines[0], *lines[2:]]))
+    ran = vault("rotate", "--resume")
+    assert (ran.code, "cannot be read" in ran.err) == (1, True)
+    file.write_bytes(b"".join(lines) + b"unfinished")
+    vault("set", "missing", stdin=b"x")
+    assert vault("rotate", "--resume").code == 0
+
+
+@pytest.mark.slow
+def test_kill_9_in_a_loop_rotates_each_secret_once(vault: Vault, home: Path) -> None:
+    names = [f"s{number}" for number in range(12)]
+    for name in names:
+        vault("set", name, stdin=b"old")
+    command = ["rotate", *names, "--vault", str(vault.path), "--passphrase-file", str(vault.passphrase_file)]
+    killed = 0
+    for attempt in range(60):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "kvtui", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ
+        )
+        assert child.stdout is not None
+        # Until it has begun to rotate, then a little: each time at another moment.
+        child.stdout.readline()
+        time.sleep(0.002 * (attempt % 7))
+        child.send_signal(signal.SIGKILL)
+        child.stdout.close()
+        if child.wait() == 0:
+            break
+        killed += 1
+        if all(vault("versions", name, "--json").json["current"] == 2 for name in names):
+            break
+    assert vault("rotate", "--resume").code in {0, 2}
+    assert killed > 2
+    assert [vault("versions", name, "--json").json["current"] for name in names] == [2] * len(names)
