@@ -13,11 +13,6 @@ from kvtui.services.transfer.window import MAX_VALUE
 MAX_MEMBERS = 100_000
 MAX_TOTAL = 1 << 30
 """Bytes of all members that are read together, unpacked."""
-_MARK = b"PK\x03\x04"
-
-
-def is_archive(head: bytes) -> bool:
-    return head.startswith(_MARK)
 
 
 class Archive:

@@ -10,7 +10,6 @@ Earlier passwords are versions with that one field: no more is known of them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 from kvtui.domain import path as paths
@@ -22,8 +21,6 @@ from kvtui.services.transfer.foreign.entry import Arrangement, Entry, Values, ol
 from kvtui.services.transfer.foreign.shapes import is_there, map_of, rows, text_of, texts, time_of
 from kvtui.services.transfer.model import Item
 
-ARCHIVE_DATA = "data.json"
-_BEGINS = re.compile(r'\s*\{\s*"encrypted"\s*:\s*(?:true|false)\s*,')
 _TYPES = {"2": SecretType.NOTE, "5": SecretType.SSH_KEY}
 """Of items by their number. What the fields of all others are tells their type."""
 _KINDS = ("card", "identity", "sshKey", "bankAccount", "driversLicense", "passport")
@@ -32,11 +29,6 @@ _LINKED = 3
 
 Attached = Callable[[str], Mapping[str, bytes]]
 """The attachments of an item by its id."""
-
-
-def is_begun(text: str) -> bool:
-    """Whether a file begins as an export does."""
-    return _BEGINS.match(text) is not None
 
 
 def attachments(archive: Archive) -> Attached:

@@ -36,11 +36,6 @@ _APART = {"Group", "Icon", "Last Modified", "Created", *_TITLES}
 _RECYCLE_BIN = "Recycle Bin"
 
 
-def is_header(line: str) -> bool:
-    """Whether the first line of a file is that of one of the two."""
-    return line.lstrip("\ufeff").startswith(('"Group","Title",', '"Account","Login Name",'))
-
-
 def read(window: Window, *, into: str = "") -> Iterator[Item]:
     """The secrets in the order of the file. Raises InvalidInput with the line, never with content."""
     text = window.whole(MAX_TEXT)

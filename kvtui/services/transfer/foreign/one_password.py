@@ -27,9 +27,6 @@ from kvtui.services.transfer.foreign.entry import Arrangement, Entry, Values, ol
 from kvtui.services.transfer.foreign.shapes import is_there, map_of, rows, text_of, texts, time_of
 from kvtui.services.transfer.model import Item
 
-ARCHIVE_DATA = "export.data"
-_BEGINS = re.compile(r'\s*\{\s*"accounts"\s*:\s*\[\s*\{\s*"(?:attrs|vaults)"')
-_PRINTED = re.compile(r'\s*(?:\[\s*)?\{\s*"id"\s*:\s*"[a-z0-9]{26}"\s*,\s*"title"\s*:')
 _TYPES = {
     "003": SecretType.NOTE,
     "112": SecretType.API_KEY,
@@ -40,11 +37,6 @@ _TYPES = {
 }
 _PURPOSES = {"USERNAME": "username", "PASSWORD": "password", "NOTES": "notes"}
 _SPACE = re.compile(r"[ \t\r\n]*")
-
-
-def is_begun(text: str) -> bool:
-    """Whether a file begins as one of them does."""
-    return _BEGINS.match(text) is not None or _PRINTED.match(text) is not None
 
 
 def parse(text: str) -> Sequence[Json]:

@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from kvtui.services.transfer import json_tree
 from kvtui.services.transfer.foreign import bitwarden, keepass_csv, keepass_xml, one_password
-from kvtui.services.transfer.foreign.archive import Archive, is_archive
+from kvtui.services.transfer.foreign.archive import Archive
+from kvtui.services.transfer.foreign.recognizing import ARCHIVE_DATA, is_archive
 from kvtui.services.transfer.model import Format, Item
 from kvtui.services.transfer.window import Window
 
@@ -29,17 +30,11 @@ def read(file: BinaryIO, form: Format, into: str) -> Iterator[Item]:
 
 
 def _read_archive(archive: Archive, form: Format, into: str) -> Iterator[Item]:
+    text = Window(BytesIO(archive.read(ARCHIVE_DATA[form]))).whole()
     if form is Format.BITWARDEN:
-        document = json_tree.parse(_text(archive.read(bitwarden.ARCHIVE_DATA)))
-        yield from bitwarden.read(document, bitwarden.attachments(archive), into=into)
+        yield from bitwarden.read(json_tree.parse(text), bitwarden.attachments(archive), into=into)
     else:
-        yield from one_password.read(
-            one_password.parse(_text(archive.read(one_password.ARCHIVE_DATA))), archive, into=into
-        )
-
-
-def _text(data: bytes) -> str:
-    return Window(BytesIO(data)).whole()
+        yield from one_password.read(one_password.parse(text), archive, into=into)
 
 
 def _head(file: BinaryIO) -> bytes:

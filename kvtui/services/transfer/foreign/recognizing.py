@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO
 
 from kvtui.domain.errors import InvalidInput
-from kvtui.services.transfer.foreign import bitwarden, keepass_csv, one_password
-from kvtui.services.transfer.foreign.archive import Archive, is_archive
 from kvtui.services.transfer.model import Format, encoding_of
 
 _HEAD = 4096
 _KDBX = bytes.fromhex("03d9a29a")
 """Signature 1 of all versions of KDBX and KDB."""
+_ZIP = b"PK\x03\x04"
+_BEGINS = (
+    (Format.KEEPASS_XML, re.compile(r"\s*(?:<[^\0]*)?<KeePassFile")),
+    (Format.KEEPASS_CSV, re.compile(r'"Group","Title",|"Account","Login Name",')),
+    (Format.BITWARDEN, re.compile(r'\s*\{\s*"encrypted"\s*:\s*(?:true|false)\s*,')),
+    (Format.ONE_PASSWORD, re.compile(r'\s*\{\s*"accounts"\s*:\s*\[\s*\{\s*"(?:attrs|vaults)"')),
+    (Format.ONE_PASSWORD, re.compile(r'\s*(?:\[\s*)?\{\s*"id"\s*:\s*"[a-z0-9]{26}"\s*,\s*"title"\s*:')),  # op
+)
+ARCHIVE_DATA = {Format.ONE_PASSWORD: "export.data", Format.BITWARDEN: "data.json"}
+"""The file with the entries in an archive."""
+
+
+def is_archive(head: bytes) -> bool:
+    return head.startswith(_ZIP)
 
 
 def format_of(file: BinaryIO, name: str) -> Format:
@@ -25,26 +38,23 @@ def format_of(file: BinaryIO, name: str) -> Format:
             hint="keepassxc-cli export -f xml FILE | kvtui import - --format keepass-xml",
         )
     if is_archive(head):
-        found = _format_of_archive(file)
-        file.seek(start)
-        return found
+        try:
+            return _format_of_archive(file)
+        finally:
+            file.seek(start)
     mark, encoding = encoding_of(head)
     text = head[len(mark) :].decode(encoding, "replace")
-    if "<KeePassFile" in text:
-        return Format.KEEPASS_XML
-    if keepass_csv.is_header(text):
-        return Format.KEEPASS_CSV
-    if bitwarden.is_begun(text):
-        return Format.BITWARDEN
-    if one_password.is_begun(text):
-        return Format.ONE_PASSWORD
+    for form, begins in _BEGINS:
+        if begins.match(text):
+            return form
     return Format.of_file(name)
 
 
 def _format_of_archive(file: BinaryIO) -> Format:
+    from kvtui.services.transfer.foreign.archive import Archive  # noqa: PLC0415 - few are one
+
     with Archive(file) as archive:
-        if one_password.ARCHIVE_DATA in archive.names:
-            return Format.ONE_PASSWORD
-        if bitwarden.ARCHIVE_DATA in archive.names:
-            return Format.BITWARDEN
+        for form, data in ARCHIVE_DATA.items():
+            if data in archive.names:
+                return form
     raise InvalidInput("The archive is no export that is read.", hint="Give the 1PUX of 1Password, or Bitwarden's ZIP.")
