@@ -45,12 +45,12 @@ class BatchRecord:
     @classmethod
     def of(cls, session: Session, name: str) -> BatchRecord:
         """The one of this name of an open store."""
-        return cls(_folder(session) / f"{name}.rows", session.backend.derive_key(PURPOSE))
+        return cls(session.batches_dir / f"{name}.rows", session.backend.derive_key(PURPOSE))
 
     @classmethod
     def all_of(cls, session: Session, prefix: str) -> Sequence[BatchRecord]:
         """Those whose names begin so, sorted by name."""
-        folder = _folder(session)
+        folder = session.batches_dir
         if not folder.is_dir():
             return ()
         key = session.backend.derive_key(PURPOSE)
@@ -154,12 +154,6 @@ class BatchRecord:
 
     def _unreadable(self) -> Corrupt:
         return Corrupt("The record of a batch cannot be read.", hint=f"Look at the secrets, then remove {self.file}.")
-
-
-def _folder(session: Session) -> Path:
-    """Beside the journal, found as it is: one for each store, whatever profile opens it."""
-    journal = session.journal.file
-    return journal.parent.parent / "batches" / journal.stem
 
 
 def _lines(handle: int) -> tuple[int, int]:

@@ -129,6 +129,10 @@ class RotationBatch:
     def is_finished(self) -> bool:
         return self._is_ended
 
+    def end(self) -> None:
+        """It is not gone on with; it can still be taken back."""
+        self._add({"is": "end", "of": 0})
+
     def forget(self) -> None:
         """It is neither gone on with nor taken back."""
         self._record.drop()
@@ -140,7 +144,7 @@ class RotationBatch:
         with self._record.held():
             yield (self._rotated(number, make) for number, item in enumerate(self._items) if not item.done)
             if self.done == len(self._items):  # and whoever asked for it has been told
-                self._add({"is": "end", "of": 0})
+                self.end()
 
     @contextmanager
     def taking_back(self) -> Iterator[Iterator[RotationOutcome]]:

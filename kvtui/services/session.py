@@ -269,6 +269,12 @@ class Session:
             raise Locked("The vault is locked.", hint="Unlock it with its passphrase.")
         return self._journal
 
+    @property
+    def batches_dir(self) -> Path:
+        """Where it is kept how far batches have come: beside the journal, one for each store."""
+        journal = self.journal.file
+        return journal.parent.parent / "batches" / journal.stem
+
     # -- what can be done
 
     def info(self) -> BackendInfo:

@@ -3,7 +3,7 @@ a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -29,9 +29,16 @@ __all__ = ["MainScreen", "Place"]
 class MainScreen(Changing):
     """Tree and detail, with every action of the table that has a meaning here."""
 
+    together: Sequence[Change] = ()
+    """What takes back those that were rotated together, the last one at the end."""
+
     def on_mount(self) -> None:
         """After this, Textual calls those of its bases by itself."""
         self.take_up_draft()
+        if self.session.batches_dir.is_dir():
+            from kvtui.ui.screens.rotating import offer_to_go_on  # noqa: PLC0415 - few batches are killed
+
+            self.work(partial(offer_to_go_on, self), "batches", "look for what was begun")
 
     # -- delete, undelete, destroy
 
@@ -199,7 +206,7 @@ class MainScreen(Changing):
         if tried < planned:
             said += f" Cancelled: {planned - tried} left as they were."
         elif tried > len(failed) and self.session.undoable is not None:
-            said += " u takes them back, the last one first."
+            said += f" u takes them back{', the last one first' * (not self._undoes_together)}."
         self.report(said, failed)
 
     def report(self, said: str, failed: list[tuple[str, str]]) -> None:
@@ -230,6 +237,19 @@ class MainScreen(Changing):
         from kvtui.ui.screens.rotating import rotate_marked, rotate_selected  # noqa: PLC0415 - when first asked for
 
         self.work(partial(rotate_marked if self.path_tree.marked else rotate_selected, self), "form", "rotate")
+
+    @property
+    def _undoes_together(self) -> bool:
+        return bool(self.together) and self.session.undoable == self.together[-1]
+
+    def action_change_undo(self) -> None:
+        """My last change; of a batch that was rotated together, all of it."""
+        if self._undoes_together:
+            from kvtui.ui.screens.rotating import take_batch_back  # noqa: PLC0415 - when first asked for
+
+            self.work(partial(take_batch_back, self), "write", "undo", exclusive=False)
+        else:
+            super().action_change_undo()
 
     # -- trash and staged changes
 

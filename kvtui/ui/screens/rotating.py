@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,15 @@ from kvtui.domain.errors import KvtuiError
 from kvtui.domain.secret import VersionState
 from kvtui.domain.value import SecretValue
 from kvtui.services.changes import Change, Op
-from kvtui.services.generator import generate
+from kvtui.services.generator import Recipe, generate
 from kvtui.services.journal import Act
-from kvtui.services.rotation import rotate, rotate_many
+from kvtui.services.rotation import rotate
+from kvtui.services.rotation_batch import How, RotationBatch
+from kvtui.ui.dialogs.confirm import ConfirmDialog
 from kvtui.ui.dialogs.rotate import RotateDialog, Rotation, There
 from kvtui.ui.dialogs.rotate_many import BatchRotateDialog, BatchRotation
+from kvtui.ui.show import say
+from kvtui.ui.widgets.panes import when
 
 if TYPE_CHECKING:
     from kvtui.ui.screens.main import MainScreen
@@ -106,16 +111,61 @@ async def rotate_marked(screen: MainScreen) -> None:
 
 
 async def _rotate_batch(screen: MainScreen, batch: BatchRotation) -> None:
-    make = partial(generate, batch.recipe)
-    if batch.there:
-        from kvtui.services.server_rotation import rotate_many_there  # noqa: PLC0415
+    how = How(batch.recipe, batch.there)
+    begin = partial(RotationBatch.begin, screen.session, batch.targets, how, anew=True)
+    await _go_on(screen, await screen.call(begin))
 
-        made = None if screen.session.info().makes_values else make
-        steps = rotate_many_there(screen.session, batch.targets, make=made)
-    else:
-        steps = rotate_many(screen.session, batch.targets, make=make)
-    outcomes = await screen.each(steps, len(batch.targets))
+
+async def _go_on(screen: MainScreen, batch: RotationBatch) -> None:
+    """Rotate those that are left. The record of it is kept, so that it can be gone on with after a crash."""
+    recipe = batch.how.recipe or Recipe()
+    makes = batch.how.there and screen.session.info().makes_values
+    planned = len(batch.targets) - batch.done
+    with batch.going_on(None if makes else partial(generate, recipe)) as steps:
+        outcomes = await screen.each(steps, planned)
+    await screen.call(batch.end)  # only a crash or a lock keeps it from here
+    screen.together = [one.result.undo for one in outcomes if one.result is not None and one.result.undo is not None]
     screen.path_tree.clear_marks()
     await screen.reload()
     failed = [(outcome.path, str(outcome.error)) for outcome in outcomes if outcome.error is not None]
-    screen.tell_counts(len(outcomes), len(batch.targets), failed)
+    screen.tell_counts(len(outcomes), planned, failed)
+
+
+async def take_batch_back(screen: MainScreen) -> None:
+    """The values before of all that were rotated together, the last one first."""
+    session, changes, screen.together = screen.session, [*screen.together], ()
+    failed: list[tuple[str, str]] = []
+
+    def back() -> Iterator[str]:
+        while changes and session.undoable == changes[-1]:
+            change = changes.pop()
+            try:
+                session.undo()
+            except KvtuiError as error:
+                failed.append((change.path, str(error)))
+            yield change.path
+
+    planned = len(changes)
+    done = await screen.each(back(), planned)
+    await screen.reload()
+    screen.report(f"Taken back: {len(done) - len(failed)} of {planned}.", failed)
+
+
+async def offer_to_go_on(screen: MainScreen) -> None:
+    """Ask about batches that were begun and not finished, such as by a run that was killed."""
+    batches = await screen.call(RotationBatch.all_of, screen.session)
+    begun = next((batch for batch in reversed(batches) if not batch.is_finished and batch.is_begun), None)
+    if begun is None or begun.how.recipe is None:
+        return
+
+    def decided(yes: bool | None) -> None:
+        if yes:
+            screen.work(partial(_go_on, screen, begun), "write", "rotate", exclusive=False)
+
+    question = say(
+        "A rotation of [b]$count[/b] secrets, begun $when, was ended after $done. Rotate the others too?",
+        count=str(len(begun.targets)),
+        when=when(begun.begun_at, screen.now),
+        done=str(begun.done),
+    )
+    screen.app.push_screen(ConfirmDialog("Rotate", question, "Go on", cancel="Later"), decided)
