@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from kvtui.domain.errors import InvalidInput
 
@@ -45,8 +45,7 @@ class UiConfig:
 _UI_BOUNDS = {"reveal_seconds": 3600, "clipboard_seconds": 3600, "lock_minutes": 1440}
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileConfig:
+class ProfileConfig(NamedTuple):
     """One profile as written: `settings` are all its keys but `backend`, plain data; `lines` where each key is."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -31,8 +30,7 @@ class StoreState(StrEnum):
     """`open` needs nothing more than the settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One key a profile of this kind may have. `type` is str, int or bool; `path` values get `~` expanded."""
 
     name: str

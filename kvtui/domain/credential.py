@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from kvtui.domain.value import SecretValue
 
@@ -30,8 +31,7 @@ class SignedIn:
     """What tells them from all others there, as a name need not; "" where the server does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeySlot:
+class KeySlot(NamedTuple):
     """One way to open a vault. `type`: passphrase, keyfile, passphrase+keyfile or recovery."""
 
     id: str
@@ -40,8 +40,7 @@ class KeySlot:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """A new store: where it is (safe to show) and its recovery key, shown once, where it has one."""
 
     location: str

@@ -54,8 +54,7 @@ class Secret:
         return Outline(self.path, self.version, types, self.metadata, self.current)
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(NamedTuple):
     """A secret at one version as it can be shown before anything is revealed. `fields` has the type of each field,
     None where the store does not tell it without the value."""
 
@@ -88,8 +87,7 @@ class EntryKind(StrEnum):
     SECRET = "secret"  # noqa: S105
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of a listing. A folder and a secret may share a name: two entries then, the folder first.
 
     `type`, `state` are None where the store's listing does not tell; folders have neither.
@@ -121,8 +119,7 @@ class Listing:
     """Not what the store has, as it cannot list, but what was used from here: never complete, and nothing failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A folder that could not be listed, or a secret that could not be looked at, and why."""
 
     path: str
@@ -134,8 +131,7 @@ Skip: TypeAlias = Callable[[Skipped], None]
 """Told what is left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(NamedTuple):
     """A secret with restorable versions. `deleted_*` are of the latest deletion."""
 
     path: str
@@ -144,8 +140,7 @@ class Deleted:
     deleted_by: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
+class Indexed(NamedTuple):
     """What the search index holds of a secret: never a value."""
 
     path: str
@@ -160,8 +155,7 @@ class Indexed:
         return any(needle in text.casefold() for text in (self.path, self.description, *self.tags))
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One write of a bulk: the arguments of `Backend.write`."""
 
     path: str
@@ -170,8 +164,7 @@ class Write:
     expected: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The result of one write of a bulk: the new version, or the error that kept it from being written."""
 
     path: str

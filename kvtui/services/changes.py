@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
@@ -103,8 +103,7 @@ class Applied:
     """What the store has to say of it since, such as that something is left behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one change of a set: exactly one of the two."""
 
     change: Change

@@ -12,11 +12,11 @@ import json
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from textual.color import Color, ColorParseError
 from textual.css.constants import VALID_STYLE_FLAGS
@@ -40,8 +40,7 @@ _TEXT_STYLE = re.compile(f"none|{_FLAG}(?: {_FLAG})*")
 _SHIPPED_LINE = re.compile(r"(?P<inner>  )?(?P<key>[a-z0-9_-]+):(?: (?P<value>\S.*))?")
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """themes: in order of name, shipped and the user's.
 
     problems: a line for each file that was skipped. They quote the file, so they are data and go through `show`.

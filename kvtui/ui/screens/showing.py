@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual import events, on
 from textual.content import Content
@@ -53,8 +52,7 @@ if TYPE_CHECKING:
     from kvtui.ui.screens.activity import Activity
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where somebody was, to come back to after a lock: a path to go to, or the whole state of the tree."""
 
     cursor: str | None = None
@@ -178,9 +176,27 @@ class Showing(Workbench):
     async def load_folder(self, folder: str) -> None:
         """Read one folder and put its children into the tree; an error is shown at that folder."""
         try:
-            self._listed(folder, await self.call(self.session.backend.list, folder))
+            if self.path_tree.rows.is_loaded(folder):  # what is shown stays until all of it is read anew
+                self._listed(folder, await self.call(self.session.backend.list, folder))
+            else:
+                await self._load_parts(folder)
         except KvtuiError as error:
             self._listed(folder, error)
+
+    async def _load_parts(self, folder: str) -> None:
+        """The first children of many are shown before the rest is read."""
+        parts = self.session.backend.list_parts(folder)
+        part: Listing | None
+        last = part = await self.call(next, parts)
+        if not last.complete:
+            from kvtui.services.listing import Growth  # noqa: PLC0415 - few folders are as large
+
+            while part is not None:
+                self.path_tree.show_growth([Growth(folder, part.entries, part.note)])
+                last, part = part, await self.call(next, parts, None)
+            if last.complete:
+                return
+        self._listed(folder, last)
 
     def _listed(self, folder: str, came: Listing | KvtuiError) -> None:
         if isinstance(came, AuthenticationRequired):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual import events
 from textual.message import Message
@@ -35,8 +35,7 @@ _LOOK_AT = 1000
 """Rows that are matched at once where the first match is looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class TreeState:
+class TreeState(NamedTuple):
     """What to find again after a restart: open folders, parents first, and the row under the cursor."""
 
     open: tuple[str, ...] = ()
@@ -163,19 +162,21 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
 
     def show_listing(self, listing: Listing) -> None:
         """A folder's children, asked for or not. The cursor stays on its row, wherever that is now."""
-        waiting = not self._model.is_loaded(listing.path) and self._row == note_row(listing.path)
-        self._show([listing], self._line if waiting else None)
+        self._show([listing])
 
     def show_growth(self, came: Iterable[Listing | Growth]) -> None:
         """What a walk over all folders brings: whole folders, and more of others."""
         self._show(list(came))
 
-    def _show(self, came: Sequence[Listing | Growth], line: int | None = None) -> None:
+    def _show(self, came: Sequence[Listing | Growth]) -> None:
         if not came:
             return
         marks = len(self._model.marked)
+        waiting = len(came) == 1 and not self._model.is_loaded(came[0].path) and self._row == note_row(came[0].path)
+        line = self._line if waiting else None  # where it said that it loads, its first child is now
+        whole = {folder.path for folder in came if isinstance(folder, Listing) or not folder.note}
+        self._requested -= whole
         for folder in came:
-            self._requested.discard(folder.path)
             if isinstance(folder, Listing):
                 self._model.set_children(folder.path, folder.entries, folder.complete, folder.note)
             else:
@@ -187,7 +188,7 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
             for awaited in self._model.awaited(folder.path):
                 self._request(awaited)
         if self._quest is not None:
-            self._quest.listed |= {folder.path for folder in came}
+            self._quest.listed |= whole
             self._advance()
 
     def loaded_folders(self) -> Sequence[str]:
@@ -197,6 +198,8 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
         """A folder could not be listed: `label: message` stands below it, or `short` for a message there is no room
         for; everything else goes on."""
         self._requested.discard(folder)
+        if self._quest is not None:
+            self._quest.listed.add(folder)  # as far as it is
         self._model.set_error(folder, message, label, short)
         self._rows_came()
         self._advance()

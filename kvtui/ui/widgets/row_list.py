@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -29,8 +29,7 @@ class QueryInput(Input):
     virtual_size = Reactive(Size(0, 0), layout=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """`key` identifies the row across updates. `lines` are already safe, see `kvtui.ui.show`; at least one."""
 
     key: str

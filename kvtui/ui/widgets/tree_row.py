@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from operator import lt
+from typing import NamedTuple
 
 from kvtui.domain import path as paths
 from kvtui.domain.metadata import SecretType
@@ -31,8 +31,7 @@ class NoteKind(StrEnum):
     """Not listed; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """What a note row says about its folder."""
 
     kind: NoteKind
