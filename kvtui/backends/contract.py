@@ -101,6 +101,11 @@ class Backend(ABC):
     def list(self, folder: str = "") -> Listing:
         """LIST. The direct children of a folder. Raises NotFound where there is no such folder."""
 
+    def list_parts(self, folder: str = "") -> Iterator[Listing]:
+        """LIST. What `list` gives, in parts where a store can read them one by one: each child once, sorted within its
+        part; a last one alone is complete, or as complete as `list`. Raises as `list` does, with the first part."""
+        yield self.list(folder)
+
     @abstractmethod
     def read(self, path: str, version: int | None = None) -> Secret:
         """READ (an old version: VERSIONS). Raises NotFound."""

@@ -59,6 +59,9 @@ class DelegatingBackend(Backend):
     def list(self, folder: str = "") -> Listing:
         return self._inner.list(folder)
 
+    def list_parts(self, folder: str = "") -> Iterator[Listing]:
+        return self._inner.list_parts(folder)
+
     def interruptible(self) -> AbstractContextManager[Callable[[], None]]:
         return self._inner.interruptible()
 

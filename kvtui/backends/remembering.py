@@ -92,6 +92,11 @@ class RememberingBackend(DelegatingBackend):
             raise missing_folder(folder)
         return Listing(folder, entries, complete=False, note=NOTE, remembered=True)
 
+    def list_parts(self, folder: str = "") -> Iterator[Listing]:
+        if self._inner.can(Capability.LIST, paths.check_folder(folder)):
+            return self._inner.list_parts(folder)
+        return iter([self.list(folder)])
+
     def _children(self, folder: str) -> Sequence[Entry]:
         children: dict[tuple[str, bool], Entry] = {}
         for path in self._below(folder):

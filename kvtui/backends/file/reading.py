@@ -44,6 +44,9 @@ ALL = frozenset(Capability) - ON_SERVERS
 CHUNK = 1000
 """Rows read at once when streaming: no transaction outlives a chunk, so nothing holds up the write-ahead log."""
 CHUNK_BYTES = 8 * 1024 * 1024
+FIRST_PART, PART = 500, 2000
+"""Children of a folder that are listed at once, where they are listed in parts."""
+MORE = "Still reading…"
 
 
 class VaultReading(Backend):
@@ -84,8 +87,24 @@ class VaultReading(Backend):
                 entries.extend(Entry(name, EntryKind.FOLDER) for name in empty)
             elif not entries and reads.container(connection, folder) is None:
                 raise missing_folder(folder)
-        entries.sort(key=lambda entry: (entry.path, not entry.is_folder))
-        return Listing(folder, tuple(entries))
+        return Listing(folder, _sorted(entries))
+
+    def list_parts(self, folder: str = "") -> Iterator[Listing]:
+        folder = paths.check_folder(folder)
+        if not folder:
+            yield self.list()
+            return
+        after, most = "", FIRST_PART
+        while True:
+            with self._database.reading() as connection:
+                rows = list(islice(reads.children(connection, folder, after), most))
+                if not rows and not after and reads.container(connection, folder) is None:
+                    raise missing_folder(folder)
+            is_last = len(rows) < most
+            yield Listing(folder, _sorted([records.entry(*row) for row in rows]), is_last, "" if is_last else MORE)
+            if is_last:
+                return
+            after, most = reads.behind(*rows[-1][:2]), PART
 
     def walk(self, folder: str = "", *, skipped: object = None) -> Iterator[Entry]:  # noqa: ARG002 - nothing is
         return (records.entry(row.path, row.type, row.state) for row in self._stream(folder))
@@ -217,6 +236,10 @@ class VaultReading(Backend):
         self._database.check()
         key = self._vault.keys.value
         return decode_fields(sealing.unseal(key, self._vault.uuid, row.secret, row.number, row.sealed))
+
+
+def _sorted(entries: Sequence[Entry]) -> Sequence[Entry]:
+    return tuple(sorted(entries, key=lambda entry: (entry.path, not entry.is_folder)))
 
 
 def found(connection: apsw.Connection, path: str) -> SecretRow:

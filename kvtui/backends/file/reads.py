@@ -107,8 +107,9 @@ def has_children(connection: apsw.Connection, folder: str) -> bool:
     )
 
 
-def children(connection: apsw.Connection, folder: str) -> Iterator[tuple[str, str | None, int | None]]:
-    """The direct children as (path, type, state), folders without the last two, in the order of the index.
+def children(connection: apsw.Connection, folder: str, after: str = "") -> Iterator[tuple[str, str | None, int | None]]:
+    """The direct children as (path, type, state), folders without the last two, in the order of the index; those that
+    come `after` one, see `behind`.
 
     A run of secrets is one scan; a folder is left by a new search behind its last path, so the cost grows with the
     children and not with what is below them.
@@ -116,7 +117,7 @@ def children(connection: apsw.Connection, folder: str) -> Iterator[tuple[str, st
     start, end = bounds(folder)
     depth = len(start)
     cursor = connection.cursor()
-    cursor.execute(_CHILDREN, (start, end))
+    cursor.execute(_CHILDREN, (after or start, end))
     while True:
         for path, kind, current in cursor:
             slash = path.find("/", depth)
@@ -127,6 +128,11 @@ def children(connection: apsw.Connection, folder: str) -> Iterator[tuple[str, st
             yield path, kind, current
         else:
             return
+
+
+def behind(path: str, kind: str | None) -> str:
+    """Where the children after this one begin."""
+    return f"{path}0" if kind is None else f"{path}\x01"  # as in `bounds`; no path holds U+0001
 
 
 def below(connection: apsw.Connection, folder: str, after: str, limit: int) -> Sequence[SecretRow]:

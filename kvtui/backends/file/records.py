@@ -17,6 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST = timedelta(days=36500)
 _STATES = {LIVE: VersionState.LIVE, DELETED: VersionState.DELETED, DESTROYED: VersionState.DESTROYED}
+_TYPES = {each.value: each for each in SecretType}
 _CODES = {state: code for code, state in _STATES.items()}
 
 
@@ -155,6 +156,6 @@ def _text(text: str | None) -> str | None:
 
 def _type(text: str) -> SecretType:
     try:
-        return SecretType(text)
-    except ValueError:
+        return _TYPES[text]
+    except KeyError:
         raise Corrupt("A stored type is unknown.", hint="Use a newer kvtui, or run kvtui doctor.") from None
