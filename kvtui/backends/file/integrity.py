@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kvtui.backends.file import accumulator, faults, header, reads, schema, sealing
 from kvtui.backends.file.accumulator import Accumulator
 from kvtui.backends.file.schema import StateRow, VersionRow
+from kvtui.courtesy import make_way
 from kvtui.domain.errors import Corrupt, Unsupported
 from kvtui.domain.progress import Progress, silent
 
@@ -81,6 +82,7 @@ def verify(vault: Vault, *, gently: bool = False, progress: Progress = silent) -
 
 def _verify_pages(vault: Vault, progress: Progress) -> Iterator[str]:
     def step() -> bool:
+        make_way()
         vault.database.check()
         progress(0, None)
         return False
@@ -123,6 +125,7 @@ def _verify_rows(vault: Vault, *, gently: bool, progress: Progress) -> Iterator[
             if done % _CHUNK == 0:
                 vault.database.check()
                 progress(done, known.row_count)
+            make_way()
             if gently and time.monotonic() - worked > _WORK:
                 time.sleep(_REST)
                 worked = time.monotonic()

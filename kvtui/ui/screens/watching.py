@@ -14,6 +14,7 @@ from textual.worker import Worker
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import KvtuiError, Locked, Unavailable
 from kvtui.domain.secret import Listing
+from kvtui.ui.loop import reading_beside
 from kvtui.ui.screens.showing import Showing
 from kvtui.ui.show import show
 
@@ -127,7 +128,8 @@ class Watching(Showing):
         self._checked = (0, None)
         try:
             check = partial(self.session.backend.verify, gently=True, progress=self._has_checked)
-            findings = await self.call(check)
+            with reading_beside():
+                findings = await self.call(check)
         except Locked:
             return  # the check of the next opening starts anew
         finally:
