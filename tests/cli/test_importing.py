@@ -218,6 +218,14 @@ def test_the_gopass_that_lists_all_its_stores_is_asked_for_them(told: Callable[[
     ]
 
 
+def test_the_gopass_that_knows_its_stores_reads_no_folder_it_is_given(
+    told: Callable[[], list[str]], cli: Cli, tmp_path: Path
+) -> None:
+    ran = cli("import", str(tmp_path / "store"), "--format", "gopass")
+    assert ran.code == 2
+    assert "--format pass" in ran.err
+
+
 def test_ctrl_c_at_a_question_ends_the_import(told: Callable[[], list[str]], cli: Cli, tmp_path: Path) -> None:
     _script(tmp_path / "programs", "pass", "kill -INT $$")
     assert cli("import", "--format", "pass").code == 130

@@ -38,7 +38,7 @@ _INTERRUPTED = {-2, 130}
 
 def read_store(form: Format, folder: Path | None = None, *, into: str = "") -> PassStore:
     """The store in a folder, None for where the program has it. Raises Unavailable without the program, NotFound,
-    InvalidPath."""
+    InvalidInput, InvalidPath."""
     return PassStore(form, folder, into=paths.check_folder(into))
 
 
@@ -60,7 +60,12 @@ class PassStore:
             )
         self._program = program
         self._environment = _environment(folder)
-        names = self._flat() if form is Format.GOPASS and folder is None else None
+        names = self._flat() if form is Format.GOPASS else None
+        if names is not None and folder is not None:
+            raise InvalidInput(
+                "This gopass knows where its stores are, and reads no other.",
+                hint=f"Leave the folder out, or have pass read it: kvtui import {folder} --format pass",
+            )
         self._show = _SHOW if names is None else _SHOW_GOPASSPW
         self.names: Sequence[str] = _names_in(_place(folder)) if names is None else names
 
