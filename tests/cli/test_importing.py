@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -290,6 +291,36 @@ def test_what_an_entry_holds_becomes_fields() -> None:
 )
 def test_what_does_not_go_together_is_refused(told: Callable[[], list[str]], cli: Cli, argv: tuple[str, ...]) -> None:
     assert cli(*argv, stdin=bitwarden(NOTE)).code == 2
+
+
+def test_no_value_is_in_a_file_or_on_the_terminal_afterwards(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Callable[[], list[str]]
+) -> None:
+    sentinel = secrets.token_hex(8)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    damaged = string("k", "x", Protected="True")
+    old = entry("x", password=f"{sentinel}1")
+    given = {
+        "keepass-xml": keepass(entry("x", f"<History>{old}</History>", damaged, password=sentinel)),
+        "keepass-csv": f'"Account","Login Name","Password","Web Site","Comments"\n"x","","{sentinel}","",""\n'.encode(),
+        "bitwarden": bitwarden({**NOTE, "notes": sentinel}),
+        "1password": json.dumps({**PRINTED, "fields": [{"label": "a", "value": sentinel}]}).encode(),
+        "sops": f"a: {sentinel}\n".encode(),
+    }
+    _script(tmp_path / "programs", "pass", f"printf %s {sentinel[:8]}; printf %s {sentinel[8:]}")
+    shown = []
+    for form, data in given.items():
+        ran = vault("import", "-", "--format", form, "--into", form, "--json", stdin=data)
+        assert ran.code == (4 if form == "keepass-xml" else 0)
+        shown.append(ran)
+        assert vault("import", "-", "--format", form, stdin=data[:-3] + b"{<\xff").code in {2, 4}
+    shown.append(vault("import", "--format", "pass", "--into", "pass", "--json"))
+    assert vault("get", "pass/a;$(touch x)").out == sentinel.encode()
+    assert not any(sentinel in ran.text + ran.err for ran in shown)
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert files
+    assert [file for file in files if sentinel.encode() in file.read_bytes()] == []
 
 
 def test_the_journal_has_every_secret_that_was_imported(told: Callable[[], list[str]], vault: Vault) -> None:

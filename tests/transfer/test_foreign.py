@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import secrets
 from datetime import UTC, datetime
 from io import BytesIO
@@ -24,6 +25,8 @@ from kvtui.services.transfer import Format, Item, ItemOutcome, export, import_it
 from kvtui.services.transfer.foreign import archive as archives
 from kvtui.services.transfer.foreign.entry import Arrangement, Entry, Values, segment
 from kvtui.services.transfer.foreign.recognizing import format_of
+from kvtui.services.transfer.foreign.shapes import time_of
+from tests.support.hostile import HOSTILE
 from tests.transfer.exports import (
     CARD,
     ITEM,
@@ -335,3 +338,34 @@ def test_what_was_imported_is_exported_with_all_versions_and_comes_back_the_same
     assert not done.problems
     list(import_items(again, read_items(done.data, Format.JSON)))
     assert export(again, "", Format.JSON, all_versions=True).data == done.data
+
+
+def test_every_hostile_name_field_and_value_is_carried_exactly_or_told() -> None:
+    short = [each for each in HOSTILE if len(each.value) < 150]
+    rows = [
+        {"name": each.value, "type": 1, "fields": [{"name": f"f{each.value}", "value": each.value}]} for each in short
+    ]
+    backend = MemoryBackend()
+    results = list(import_items(backend, read_items(bitwarden(*rows), Format.BITWARDEN)))
+    failed = {result.path for result in results if result.error}
+    assert len(failed) < len(short) / 10
+    for each, result in zip(short, results, strict=True):
+        if result.path in failed:
+            assert len(result.path.encode()) > paths.MAX_SEGMENT_BYTES
+            continue
+        assert [(n, v.reveal()) for n, v in backend.read(result.path).fields.items()] == [
+            (f"f{each.value}", each.value)
+        ]
+        name = re.sub(r" \(\d+\)$", "", result.path) if "not the first one" in result.note else result.path
+        assert unquote(name, errors="surrogatepass") == (each.value or "(untitled)")
+
+
+@pytest.mark.parametrize("time", ["2021-09-12T10:07:51.5666667Z", "2021-09-12T10:07:51.566Z", 1631441271])
+def test_times_of_all_spellings_are_read(time: str | int) -> None:
+    assert (found := time_of(time)) is not None
+    assert found.replace(microsecond=0) == datetime(2021, 9, 12, 10, 7, 51, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("time", ["", "soon", "2021-09-12T10:07:51", 10**30, True, None, -(10**18)])
+def test_what_is_no_time_is_none(time: Any) -> None:
+    assert time_of(time) is None
