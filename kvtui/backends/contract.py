@@ -444,6 +444,12 @@ class Backend(ABC):
         return ""
 
     @property
+    def clock_skew(self) -> timedelta | None:
+        """How far the store's clock is ahead of this machine's, by its last answer; None where it has none of its own,
+        or has not told. No I/O."""
+        return None
+
+    @property
     def notes(self) -> Sequence[str]:
         """What is odd about this store but does no harm, in plain words: a warning for whoever opened it."""
         return ()

@@ -135,6 +135,10 @@ class DelegatingBackend(Backend):
     def condition(self) -> str:
         return self._inner.condition()
 
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._inner.clock_skew
+
     def change_token(self) -> int:
         return self._inner.change_token()
 

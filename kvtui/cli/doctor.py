@@ -14,7 +14,8 @@ from kvtui.cli.output import ProgressLine
 from kvtui.domain.codec import to_text
 from kvtui.domain.errors import AuthenticationRequired, Corrupt, KvtuiError, PermissionDenied, Unavailable, Unsupported
 from kvtui.domain.json_text import Json
-from kvtui.services.doctor import Finding, Level, checkup, examine
+from kvtui.services.doctor import checkup, examine
+from kvtui.services.doctor_finding import Finding, Level
 from kvtui.services.session import Session
 from kvtui.text import show
 

@@ -7,9 +7,7 @@ import os
 import resource
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import kvtui
@@ -21,31 +19,15 @@ from kvtui.config import Config
 from kvtui.domain.credential import SignedIn
 from kvtui.domain.errors import KvtuiError
 from kvtui.domain.progress import Progress, silent
+from kvtui.services import doctor_files
+from kvtui.services.doctor_finding import Finding, Level
 from kvtui.services.profiles import Profile, Profiles
 
 _LEAKING = ("KVTUI_PASSPHRASE", "VAULT_TOKEN", "BAO_TOKEN", "TAILOR_PLATFORM_TOKEN", "TAILOR_TOKEN")
 _RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
 """No clock of a running kvtui is before this."""
-
-
-class Level(StrEnum):
-    OK = "ok"
-    NOTE = "note"
-    """Good to know."""
-    WARNING = "warning"
-    """Something is less safe or less able than it could be."""
-    PROBLEM = "problem"
-    """Something does not work, or somebody else has a way in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. Texts may quote names from files: they go through show(). `hint` is what to do, or empty."""
-
-    level: Level
-    subject: str
-    message: str
-    hint: str = ""
+SKEW = timedelta(seconds=30)
+"""From here on one-time codes fail, soon after that tokens."""
 
 
 def checkup(
@@ -64,9 +46,11 @@ def checkup(
     return [
         *_configuration(config),
         *_folder("state folder", state_dir or locations.state_dir()),
+        *doctor_files.private_files("state folder", state_dir or locations.state_dir()),
         *_folder("data folder", locations.data_dir()),
         *(finding for profile in _all(profiles) for finding in _profile(profile)),
         *_environment(environ),
+        *_passphrase_file(environ),
         *_clipboard(environ),
         *_terminal(environ),
         *_editor(config),
@@ -80,21 +64,33 @@ def checkup(
 def examine(profile: Profile, backend: Backend, progress: Progress = silent) -> list[Finding]:
     """Check everything an open store holds, which may take long. Raises what the store raises."""
     subject = f"profile {profile.name}" if profile.name else "vault"
-    who = backend.signed_in
-    if who is not None:
-        return [_server(subject, backend, who)]
+    if profile.factory.signs_in:
+        return [_server(subject, backend, backend.signed_in), *_skew(subject, backend)]
     wrong = [
         Finding(Level.PROBLEM, subject, message, "Restore a backup.") for message in backend.verify(progress=progress)
     ]
     return wrong or [Finding(Level.OK, subject, "What is stored is whole.")]
 
 
-def _server(subject: str, backend: Backend, who: SignedIn) -> Finding:
+def _server(subject: str, backend: Backend, who: SignedIn | None) -> Finding:
     trouble = backend.condition()
     if trouble:
         return Finding(Level.PROBLEM, subject, f"The server is {trouble}.", "Ask whoever runs it.")
+    if who is None:
+        return Finding(Level.OK, subject, "It is open.")
     until = f", until {who.expires_at:%Y-%m-%d %H:%M} UTC" if who.expires_at else ""
     return Finding(Level.OK, subject, f"The server answers, and takes us for {who.name or 'somebody'}{until}.")
+
+
+def _skew(subject: str, backend: Backend) -> Iterator[Finding]:
+    """By the last answer of the server, which was a moment ago."""
+    skew = backend.clock_skew
+    if skew is None or abs(skew) < SKEW:
+        return
+    ahead = "ahead of" if skew > timedelta(0) else "behind"
+    message = f"The server's clock is {abs(skew) // timedelta(seconds=1)} s {ahead} this machine's."
+    hint = "Set the clock that is wrong: tokens, leases and due dates depend on it."
+    yield Finding(Level.PROBLEM if abs(skew) >= 10 * SKEW else Level.WARNING, subject, message, hint)
 
 
 def _configuration(config: Config) -> Iterator[Finding]:
@@ -145,16 +141,23 @@ def _all(profiles: Profiles) -> list[Profile]:
 
 def _profile(profile: Profile) -> Iterator[Finding]:
     subject = f"profile {profile.name}" if profile.name else "vault"
+    usable = False
     try:
-        state = profile.factory.probe(profile.settings)
+        yield _probed(subject, profile)
+        usable = True
     except KvtuiError as error:
         yield Finding(Level.PROBLEM, subject, error.message, error.hint)
-        return
+    yield from doctor_files.vault_files(subject, profile, usable=usable)
+    yield from doctor_files.credential_files(subject, profile.settings)
+    yield from doctor_files.programs(subject, profile)
+
+
+def _probed(subject: str, profile: Profile) -> Finding:
+    state = profile.factory.probe(profile.settings)
     if state is StoreState.MISSING:
-        yield Finding(Level.NOTE, subject, "There is nothing yet.", "Create it with kvtui init, or open kvtui.")
-    else:
-        told = "It is on a server, which was not asked." if profile.factory.signs_in else "It is there."
-        yield Finding(Level.OK, subject, told if state is StoreState.READY else "It is there, locked.")
+        return Finding(Level.NOTE, subject, "There is nothing yet.", "Create it with kvtui init, or open kvtui.")
+    told = "It is on a server, which was not asked." if profile.factory.signs_in else "It is there."
+    return Finding(Level.OK, subject, told if state is StoreState.READY else "It is there, locked.")
 
 
 def _environment(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -165,6 +168,11 @@ def _environment(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "environment", message, hint)
     if not found:
         yield Finding(Level.OK, "environment", "No variable holds a secret of ours.")
+
+
+def _passphrase_file(environ: Mapping[str, str]) -> Iterator[Finding]:
+    if named := environ.get("KVTUI_PASSPHRASE_FILE"):
+        yield from doctor_files.credential_file("environment", "KVTUI_PASSPHRASE_FILE", named)
 
 
 def _clipboard(environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -364,3 +364,16 @@ def test_unusable_tls_files_are_named(tmp_path: Path) -> None:
         Tls(client_cert=broken).context()
     with pytest.raises(InvalidInput, match="without client_cert"):
         Tls(client_key=broken).context()
+
+
+def test_the_servers_clock_is_known_by_its_last_answer(client: HttpClient, server: Echo) -> None:
+    assert client.clock_skew is None
+    ahead = timedelta(minutes=7)
+    server.break_next(reply(200, date=format_datetime(datetime.now(UTC) + ahead, usegmt=True)))
+    client.send("GET", "/x")
+    assert client.clock_skew is not None
+    assert abs(client.clock_skew - ahead) < timedelta(seconds=5)
+    for wrong in ("", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"):
+        server.break_next(reply(200, date=wrong))
+        client.send("GET", "/x")
+        assert client.clock_skew is None

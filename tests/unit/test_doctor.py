@@ -1,6 +1,6 @@
 import resource
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from kvtui.backends.memory import MemoryBackend
 from kvtui.config import Config
 from kvtui.domain.progress import Progress, silent
 from kvtui.services import doctor, profiles
-from kvtui.services.doctor import Finding, Level
+from kvtui.services.doctor_finding import Finding, Level
 from kvtui.services.profiles import Profile
 
 GOOD = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
@@ -174,3 +174,84 @@ def test_examining_an_open_store_reports_what_it_finds() -> None:
     assert finding.level is Level.OK
     (finding,) = doctor.examine(profile, Damaged())
     assert (finding.level, finding.message) == (Level.PROBLEM, "Row 3 was changed.")
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, None), (0o640, Level.WARNING), (0o620, Level.PROBLEM)])
+def test_files_that_open_a_store_are_to_be_private(tmp_path: Path, mode: int, expected: Level | None) -> None:
+    secret, vault = tmp_path / "secret", tmp_path / "v"
+    secret.write_text("x")
+    secret.chmod(mode)
+    vault.mkdir(mode=0o700)
+    loaded = written(
+        tmp_path,
+        f"default: a\nprofiles:\n  a: {{backend: file, path: {vault}, key_file: {secret}}}\n"
+        f"  b: {{backend: vault, url: 'https://x', auth: {{method: approle, role_id: r, secret_id_file: {secret}}}}}\n",
+    )
+    found = look(loaded, {**GOOD, "KVTUI_PASSPHRASE_FILE": str(secret)})
+    for subject in ("profile a", "profile b", "environment"):
+        levels = [one.level for one in found[subject] if str(secret) in one.message]
+        assert levels == ([] if expected is None else [expected]), subject
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, None), (0o644, Level.WARNING), (0o666, Level.PROBLEM)])
+@pytest.mark.parametrize("place", ["state", "vault"])
+def test_files_of_the_vault_and_of_the_state_are_to_be_private(
+    tmp_path: Path, place: str, mode: int, expected: Level | None
+) -> None:
+    folder = locations.state_dir() if place == "state" else tmp_path / "v"
+    (folder / "deep").mkdir(parents=True, mode=0o700)
+    folder.chmod(0o700)
+    (folder / "deep" / "one").write_text("x")
+    (folder / "deep" / "one").chmod(mode)
+    found = look(written(tmp_path, f"profiles:\n  v: {{backend: file, path: {tmp_path / 'v'}}}\n"))
+    levels = [one.level for some in found.values() for one in some if str(folder / "deep" / "one") in one.message]
+    assert levels == ([] if expected is None else [expected])
+
+
+def test_a_credential_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    found = look(environ={**GOOD, "KVTUI_PASSPHRASE_FILE": str(tmp_path / "none")})
+    assert Level.PROBLEM in [one.level for one in found["environment"]]
+
+
+def test_programs_that_a_profile_names_are_to_be_there(tmp_path: Path) -> None:
+    loaded = written(
+        tmp_path,
+        "default: a\nprofiles:\n  a: {backend: memory, after_rotate: [sh, -c, 'true']}\n"
+        "  b: {backend: memory, after_rotate: [no-such-program, x]}\n"
+        "  c: {backend: vault, url: 'https://x', auth: {method: token, token_command: [no-such-helper]}}\n",
+    )
+    found = look(loaded)
+    missing = {name: [one for one in found[f"profile {name}"] if "is not there" in one.message] for name in "abc"}
+    assert {name: len(some) for name, some in missing.items()} == {"a": 0, "b": 1, "c": 1}
+
+
+class Elsewhere(MemoryBackend):
+    """As a server whose clock is this far ahead."""
+
+    skew: timedelta | None = None
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self.skew
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected", "told"),
+    [
+        (None, None, ""),
+        (20, None, ""),
+        (-45, Level.WARNING, "45 s behind"),
+        (400, Level.PROBLEM, "400 s ahead of"),
+    ],
+)
+def test_a_servers_clock_that_differs_is_told(
+    monkeypatch: pytest.MonkeyPatch, seconds: int | None, expected: Level | None, told: str
+) -> None:
+    profile = Profile("far", "memory")
+    monkeypatch.setattr(type(profile.factory), "signs_in", True)
+    store = Elsewhere()
+    store.skew = None if seconds is None else timedelta(seconds=seconds)
+    first, *rest = doctor.examine(profile, store)
+    assert first.level is Level.OK
+    assert [one.level for one in rest] == ([] if expected is None else [expected])
+    assert all(told in one.message for one in rest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
@@ -41,6 +42,10 @@ class CrudApi:
         self._bearer = None if token is None else SecretValue(f"Bearer {header_value(token)}")
         self._base = "" if client.address.prefix.endswith(BASE) else BASE
         self._is_there = False
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._client.clock_skew
 
     def close(self) -> None:
         self._client.close()

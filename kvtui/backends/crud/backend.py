@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 
 from kvtui.backends import one_by_one
@@ -75,6 +76,10 @@ class CrudBackend(Backend):
     def info(self) -> BackendInfo:
         self._check_open()
         return self._info
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._api.clock_skew
 
     def close(self) -> None:
         self._closed = True

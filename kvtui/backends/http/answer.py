@@ -67,6 +67,14 @@ class Answer:
                 hint="Is this its address? A proxy or a login page may be in front of it.",
             ) from None
 
+    def date(self) -> datetime | None:
+        """When the server says that it is (RFC 9110, section 6.6.1), to the second; None when it does not say."""
+        try:
+            at = parsedate_to_datetime(self.headers.get("date", ""))
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+
     def retry_after(self) -> float | None:
         """Seconds the server wants us to wait, by Retry-After (RFC 9110, section 10.2.3); None when it does not say."""
         text = self.headers.get("retry-after", "").strip()

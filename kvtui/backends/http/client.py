@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -80,6 +81,8 @@ class HttpClient:
         is_final: Callable[[Answer], bool] = lambda _: False,
     ) -> None:
         self.address = address
+        self.clock_skew: timedelta | None = None
+        """How far the server's clock is ahead of ours, by its last answer; None where it has not told."""
         self._timeout = timeout
         self._max_body = max_body
         self._most = attempts
@@ -214,9 +217,12 @@ class HttpClient:
         with told(call, self.address):
             response = self._opened(call, request)
             try:
-                return Answer(response.status_code, _headers(response), self._body(response))
+                answer = Answer(response.status_code, _headers(response), self._body(response))
             finally:
                 response.close()
+        date = answer.date()
+        self.clock_skew = None if date is None else date - datetime.now(UTC)
+        return answer
 
     def _opened(self, call: Call, request: httpx2.Request) -> httpx2.Response:
         if call.ended.is_set():

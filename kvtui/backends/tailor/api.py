@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -86,6 +86,10 @@ class TailorApi:
     @property
     def address(self) -> str:
         return str(self._client.address)
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._client.clock_skew
 
     def close(self) -> None:
         self._client.close()

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Literal
 
 from kvtui.backends.contract import Backend
@@ -67,6 +68,10 @@ class TailorBackend(Backend):
         if self._closed:
             raise Locked("The connection is closed.", hint="Open the profile again.")
         return self._info
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._api.clock_skew
 
     def close(self) -> None:
         self._closed = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -53,6 +54,10 @@ class TrustApi:
     def __init__(self, client: HttpClient, *, segment: str) -> None:
         self._client = client
         self._segment = segment.strip("/")
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._client.clock_skew
 
     def close(self) -> None:
         self._client.close()

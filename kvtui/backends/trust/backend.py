@@ -75,6 +75,10 @@ class TrustBackend(Leasing, Backend):
         if self._closed:
             raise Locked("The connection is closed.", hint="Open the profile again.")
 
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._api.clock_skew
+
     def close(self) -> None:
         self._closed = True
         self._api.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Self, TypeAlias
 
@@ -89,6 +89,10 @@ class VaultApi:
     def pause(self, seconds: float) -> None:
         """Wait. Raises Locked at once when it is closed."""
         self._client.pause(seconds)
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._client.clock_skew
 
     def close(self) -> None:
         self._client.close()

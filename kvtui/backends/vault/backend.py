@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import timedelta
 from types import MappingProxyType
 
 from kvtui.backends.http.walk import each_in_order
@@ -104,6 +105,10 @@ class VaultBackend(Surveying, Leasing, Wrapping):
     def info(self) -> BackendInfo:
         self._check_open()
         return self._info
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._api.clock_skew
 
     def close(self) -> None:
         self._closed = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -53,6 +54,10 @@ class WorkerApi:
     @property
     def location(self) -> str:
         return f"{self._client.address}{self.prefix}"
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._client.clock_skew
 
     def close(self) -> None:
         self._client.close()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -96,6 +97,10 @@ class WorkerBackend(Backend):
     def info(self) -> BackendInfo:
         self._check_open()
         return self._info
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return self._api.clock_skew
 
     def close(self) -> None:
         self._closed = True
