@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvtui.backends.memory import ALL, MemoryBackend
@@ -369,3 +369,40 @@ def test_times_of_all_spellings_are_read(time: str | int) -> None:
 @pytest.mark.parametrize("time", ["", "soon", "2021-09-12T10:07:51", 10**30, True, None, -(10**18)])
 def test_what_is_no_time_is_none(time: Any) -> None:
     assert time_of(time) is None
+
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.sampled_from(["2020-01-01T00:00:00Z", "f1"])
+)
+
+
+def _shapes(*known: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """JSON with the keys of these documents in any place, holding anything."""
+    names: set[str] = set()
+    rest: list[Any] = [*known]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, dict):
+            names |= set(each)
+        rest += each.values() if isinstance(each, dict) else each if isinstance(each, list) else []
+    maps = st.sampled_from(sorted(names))
+    return st.recursive(
+        scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(maps, inner), max_leaves=15
+    )
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+@pytest.mark.parametrize("form", [Format.BITWARDEN, Format.ONE_PASSWORD])
+def test_a_document_of_any_shape_is_read_or_refused_in_our_words(form: Format, data: st.DataObject) -> None:
+    if form is Format.BITWARDEN:
+        row = data.draw(st.dictionaries(st.sampled_from(sorted(LOGIN)), _shapes(LOGIN, CARD, SSH), max_size=6))
+        document: Any = {"encrypted": False, "folders": data.draw(_shapes({"id": 1, "name": 1})), "items": [row]}
+    else:
+        keys = st.sampled_from(["overview", "details", "createdAt", "updatedAt", "categoryUuid", "state", *PRINTED])
+        row = data.draw(st.dictionaries(keys, _shapes(ITEM, SSH_ITEM, PRINTED), max_size=6))
+        document = data.draw(st.sampled_from([row, one_password(row), one_password({"item": row})]))
+    try:
+        read(json.dumps(document).encode(), form)
+    except InvalidInput:
+        return

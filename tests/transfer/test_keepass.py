@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvtui.backends.memory import MemoryBackend
@@ -286,6 +286,33 @@ def test_any_value_that_xml_can_hold_comes_back_exactly(values: dict[str, str]) 
     values = {name: text for name, text in values.items() if name not in standard | {"password", "notes"}}
     (item,) = read(keepass(entry("x", *(string(key, text) for key, text in values.items()))))
     assert plain(item) == values
+
+
+ELEMENTS = ("Meta", "Root", "Group", "Entry", "History", "String", "Binary", "Binaries", "Key", "Value", "UUID", "Name")
+ELEMENTS += ("Notes", "Times", "CreationTime", "LastModificationTime", "Expires", "Tags", "CustomData", "Item")
+texts_of_elements = st.sampled_from(["", "Title", "True", "AA==", "!", "2020-01-01T00:00:00Z", "//////////8=", "otp"])
+trees = st.recursive(
+    texts_of_elements,
+    lambda inner: st.lists(
+        st.builds(
+            lambda name, more, body: f"<{name}{more}>{body}</{name}>",
+            st.sampled_from(ELEMENTS),
+            st.sampled_from(["", ' Ref="0"', ' ID="0"', ' Compressed="True"', ' Protected="True"']),
+            inner,
+        ),
+        max_size=4,
+    ).map("".join),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(trees)
+def test_elements_in_any_order_are_read_or_refused_in_our_words(inner: str) -> None:
+    try:
+        read(f"<KeePassFile>{inner}</KeePassFile>".encode())
+    except InvalidInput:
+        return
 
 
 class TestCsv:

@@ -15,6 +15,7 @@ from kvtui.services import demo
 from kvtui.services.transfer import Format, Item, ItemOutcome, export, import_items, read_items
 from tests.doubles.vault import VaultDouble
 from tests.support.hostile import HOSTILE
+from tests.transfer.exports import LOGIN, NOTE, bitwarden
 from tests.vault.places import Place
 from tests.vault_faults.places import opened
 
@@ -64,3 +65,20 @@ def test_all_versions_of_a_vault_are_the_same_in_another_store(vault: Backend) -
         ItemOutcome.CREATED
     }
     assert export(other, "", Format.JSON, all_versions=True).data == done.data
+
+
+def test_what_a_password_manager_had_goes_to_a_server_with_its_versions_and_again_changes_nothing() -> None:
+    gone = {**NOTE, "name": "gone", "deletedDate": "2024-01-01T00:00:00.000Z"}
+    data = bitwarden(LOGIN, {**NOTE, "creationDate": "2020-01-01T00:00:00.000Z"}, gone)
+    with VaultDouble() as server, opened(server) as target:
+        first, again = (
+            [
+                (r.outcome.value, r.version)
+                for r in import_items(target, read_items(data, Format.BITWARDEN, into="secret"))
+            ]
+            for _ in range(2)
+        )
+        assert [version.state.value for version in target.versions("secret/gone")] == ["deleted"]
+        assert target.read("secret/Work/Servers/mail", 1).fields["password"].reveal() == "first"
+    assert first == [("created", 3), ("created", 1), ("created", 1)]
+    assert again == [("skipped", 3), ("skipped", 1), ("skipped", 1)]

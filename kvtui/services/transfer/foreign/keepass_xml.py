@@ -159,7 +159,7 @@ class _Document:
                 self._key = text
             case "String" | "Binary" | "Item", "Value":
                 self._value = (text, self._attributes)
-            case "History", "Entry":
+            case "History", "Entry" if len(self._entries) > 1:
                 older = self._entries.pop()
                 self._entries[-1].history.append(older)
             case _, "Entry":
@@ -209,9 +209,10 @@ class _Document:
         text, attributes = self._value
         reference = attributes.get("Ref")
         encrypted = attributes.get("Protected") == "True"
-        data = (
-            self._binaries.get(reference) if reference is not None else None if encrypted else _bytes(text, attributes)
-        )
+        if reference is not None:
+            data = self._binaries.get(reference)
+        else:
+            data = None if encrypted else _bytes(text, attributes)
         if data is None:
             entry.lost[f"Its attachment {paths.display(self._key)} is not in the file, or damaged."] = None
         else:
