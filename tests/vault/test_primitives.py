@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -27,6 +28,22 @@ def expand(secret: bytes, salt: bytes, info: bytes) -> bytes:
     """RFC 5869 for one block, from its two formulas."""
     extracted = hmac.digest(salt, secret, "sha256")
     return hmac.digest(extracted, info + b"\x01", "sha256")
+
+
+def test_two_vaults_are_opened_at_the_same_time() -> None:
+    """OpenSSL's threads are shared: two derivations that wait for each other's would never end."""
+    cost = KdfCost(memory_kib=1024, passes=1, lanes=4)
+    found: list[bytes] = []
+    both = [
+        threading.Thread(target=lambda: found.append(keys.argon2id(b"x", UUID, UUID, cost)), daemon=True)
+        for _ in range(8)
+    ]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(20)
+    assert len(found) == len(both)
+    assert len({*found}) == 1
 
 
 def test_sub_keys_are_hkdf_of_the_master_key() -> None:

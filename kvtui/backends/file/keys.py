@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import dataclass
 from typing import Self
@@ -19,6 +20,9 @@ FLOOR = KdfCost(memory_kib=64 * 1024, passes=3, lanes=4)
 """RFC 9106, section 4, second recommended option: nothing cheaper is made."""
 _TARGET_SECONDS = 0.5
 _MAX_PASSES = 64
+_deriving = threading.Lock()
+"""One derivation at a time: OpenSSL shares as many threads as there are processors among all of them, and two that each
+have some and wait for more wait for ever. It is the memory of one, too."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,14 +62,16 @@ def hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
 def argon2id(passphrase: bytes, salt: bytes, uuid: bytes, cost: KdfCost) -> bytes:
     """32 bytes by RFC 9106, the uuid as associated data. Raises Unavailable without the memory or the algorithm."""
     try:
-        return Argon2id(
+        derivation = Argon2id(
             salt=salt,
             length=32,
             iterations=cost.passes,
             lanes=cost.lanes,
             memory_cost=cost.memory_kib,
             ad=uuid,
-        ).derive(passphrase)
+        )
+        with _deriving:
+            return derivation.derive(passphrase)
     except MemoryError:
         raise Unavailable(
             f"Not enough memory to derive the key ({cost.memory_kib // 1024} MiB).", hint="Close other programs."
