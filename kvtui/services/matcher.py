@@ -7,10 +7,10 @@ never mix: the word stands at the start of a segment, it stands somewhere, its l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -28,8 +28,39 @@ _SEGMENT_END = 6
 _NAME_END = 6
 _GAP = -3
 _GAP_MORE = -1
-_LONGEST_GAP = 10
+_GAP_BY_PLACE = _GAP - 2 * _GAP_MORE
+"""What a gap costs beside the distance of its two ends."""
+_NEVER = -(10**9)
+_END = (10**9, 0)
 _MOST = LITERAL - 1
+
+_Cells: TypeAlias = list[tuple[int, int]]
+"""Where a letter occurs, ascending, and the best score of the word up to it there."""
+
+
+class _Bonuses(dict[str, int]):
+    """What a match of the second of two characters is worth for starting something; of one or none, at the very start.
+    A dictionary, as this is asked for each letter of each name."""
+
+    def __missing__(self, pair: str) -> int:
+        bonus = self._of(*pair) if len(pair) > 1 else _AFTER_SLASH
+        if len(self) < _PAIRS:
+            self[pair] = bonus
+        return bonus
+
+    @staticmethod
+    def _of(before: str, here: str) -> int:
+        if before == "/":
+            return _AFTER_SLASH
+        if not before.isalnum() and here.isalnum():
+            return _AFTER_SEPARATOR
+        if (before.islower() and here.isupper()) or (before.isdigit() is not here.isdigit() and here.isalnum()):
+            return _CAMEL
+        return 0
+
+
+_PAIRS = 10_000
+_BONUSES = _Bonuses()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,93 +96,90 @@ class Word:
             folded = fold(name)
         if not self.folded:
             return Hit(0, ())
+        if self.folded in folded:
+            score, at = self._literal(name, folded)
+            return Hit(score, tuple(range(at, at + len(self.folded))))
         if self.in_order(folded) is None:
             return None
-        literal = self._literal(name, folded)
-        if literal is not None:
-            return literal
-        ways = {self._forward(folded), self._backward(folded), self._by_starts(folded)}
-        return max(
-            (Hit(self._score(name, folded, way), way) for way in ways), key=lambda hit: (hit.score, hit.positions)
-        )
+        table: list[_Cells] = []
+        score = self._aligned(name, folded, table)
+        return Hit(max(1, min(score, _MOST)), _traced(name, table))
 
-    def _literal(self, name: str, folded: str) -> Hit | None:
-        """The best place where the word stands as it is."""
+    def score(self, name: str, folded: str) -> int:
+        """The score of `match`, 0 for no match."""
+        if self.folded in folded:
+            return self._literal(name, folded)[0]
+        if self.in_order(folded) is None:
+            return 0
+        return max(1, min(self._aligned(name, folded), _MOST))
+
+    def _literal(self, name: str, folded: str) -> tuple[int, int]:
+        """The score of the best place where the word stands as it is, the last of equals, and that place."""
         size, best, place = len(self.folded), 0, -1
         at = folded.find(self.folded)
         while at >= 0:
             end = at + size
-            score = size * (_MATCH + _CONSECUTIVE) + 2 * _start_bonus(name, at) + _end_bonus(folded, end)
-            score += size * _EXACT_CASE if name.startswith(self.text, at) else 0
-            score = min(score, _MOST) + (SEGMENT_START if at == 0 or folded[at - 1] == "/" else LITERAL)
+            starts_segment = at == 0 or folded[at - 1] == "/"
+            score = size * (_MATCH + _CONSECUTIVE)
+            score += 2 * _BONUSES[name[at - 1 : at + 1]]
+            if end == len(folded):
+                score += _SEGMENT_END + _NAME_END
+            elif folded[end] == "/":
+                score += _SEGMENT_END
+            if name.startswith(self.text, at):
+                score += size * _EXACT_CASE
+            score = min(score, _MOST) + (SEGMENT_START if starts_segment else LITERAL)
             if score >= best:
                 best, place = score, at
             at = folded.find(self.folded, at + 1)
-        return None if place < 0 else Hit(best, tuple(range(place, place + size)))
+        return best, place
 
-    def _forward(self, folded: str) -> tuple[int, ...]:
-        found, at = [], -1
-        for ch in self.folded:
-            at = folded.index(ch, at + 1)
-            found.append(at)
-        return tuple(found)
-
-    def _backward(self, folded: str) -> tuple[int, ...]:
-        found, at = [], len(folded)
-        for ch in reversed(self.folded):
-            at = folded.rindex(ch, 0, at)
-            found.append(at)
-        return tuple(reversed(found))
-
-    def _by_starts(self, folded: str) -> tuple[int, ...]:
-        """Each letter at the next start of a segment or word that leaves room for the rest, else anywhere after."""
-        latest = self._backward(folded)
-        found, at = [], -1
-        for ch, last in zip(self.folded, latest, strict=True):
-            start = _next_start(folded, ch, at + 1, last)
-            at = folded.index(ch, at + 1) if start < 0 or folded.startswith(ch, at + 1) else start
-            found.append(at)
-        return tuple(found)
-
-    def _score(self, name: str, folded: str, positions: tuple[int, ...]) -> int:
-        score, last = 0, -2
-        for at, wanted in zip(positions, self.text, strict=True):
-            score += _MATCH + (name[at] == wanted) * _EXACT_CASE
-            if at == last + 1:
-                score += _CONSECUTIVE
-            else:
-                score += _start_bonus(name, at) * (2 if last < 0 else 1)
-                if last >= 0:
-                    score += _GAP + _GAP_MORE * min(at - last - 2, _LONGEST_GAP)
-            last = at
-        if positions[-2:] == (last - 1, last):
-            score += _end_bonus(folded, last + 1)
-        return max(1, min(score, _MOST))
+    def _aligned(self, name: str, folded: str, table: list[_Cells] | None = None) -> int:
+        """The score of the best alignment of letters that are in order, by dynamic programming over the places where
+        they occur: for each letter the best score up to each place, which `table` takes if given."""
+        find, bonuses = folded.find, _BONUSES
+        letters = iter(self.folded)
+        cells: _Cells = []
+        at = find(ch := next(letters))
+        while at >= 0:
+            cells.append((at, _MATCH + 2 * bonuses[name[at - 1 : at + 1]]))
+            at = find(ch, at + 1)
+        for ch in letters:
+            if table is not None:
+                table.append(cells)
+            before, cells = iter(cells), []
+            place, score = next(before)
+            gapped = _NEVER  # the best of the places before the last one, as a gap costs by its length
+            at = find(ch, place + 1)
+            while at >= 0:
+                while place < at - 1:
+                    gapped = max(gapped, place + score)
+                    place, score = next(before, _END)
+                bonus = bonuses[name[at - 1 : at + 1]]
+                best = gapped - at + _GAP_BY_PLACE + bonus
+                if place == at - 1 and best < score + (together := max(bonus, _CONSECUTIVE)):
+                    best = score + together
+                cells.append((at, best + _MATCH))
+                at = find(ch, at + 1)
+        if table is not None:
+            table.append(cells)
+        return max([score for _, score in cells])
 
 
-def _start_bonus(name: str, at: int) -> int:
-    if at == 0 or name[at - 1] == "/":
-        return _AFTER_SLASH
-    before, here = name[at - 1], name[at]
-    if not before.isalnum() and here.isalnum():
-        return _AFTER_SEPARATOR
-    if (before.islower() and here.isupper()) or (before.isdigit() is not here.isdigit() and here.isalnum()):
-        return _CAMEL
-    return 0
-
-
-def _end_bonus(folded: str, end: int) -> int:
-    if end == len(folded):
-        return _SEGMENT_END + _NAME_END
-    return _SEGMENT_END if folded[end] == "/" else 0
-
-
-def _next_start(folded: str, ch: str, begin: int, end: int) -> int:
-    """Where `ch` next starts a segment or word, from `begin` to `end` inclusive, else -1."""
-    at = folded.find(ch, begin, end + 1)
-    while at > 0 and folded[at - 1].isalnum():
-        at = folded.find(ch, at + 1, end + 1)
-    return at
+def _traced(name: str, table: Sequence[_Cells]) -> tuple[int, ...]:
+    """The places of the best alignment, the later ones of equals."""
+    at = max(table[-1], key=lambda cell: (cell[1], cell[0]))[0]
+    places = [at]
+    for cells in reversed(table[:-1]):
+        bonus = _BONUSES[name[at - 1 : at + 1]]
+        ways = [
+            (score + (max(bonus, _CONSECUTIVE) if place == at - 1 else bonus + place - at + _GAP_BY_PLACE), place)
+            for place, score in cells
+            if place < at
+        ]
+        at = max(ways)[1]
+        places.append(at)
+    return tuple(reversed(places))
 
 
 @lru_cache(maxsize=64)

@@ -40,9 +40,9 @@ NOTE = "kvtui: 1 folder was not listed: 1 denied (prod: This folder may not be l
     [
         (("ls", "-r"), "app/api\napp/db\nnote\n"),
         (("tree",), "/\n├── app/\n│   ├── api\n│   └── db\n├── note\n└── prod/  (not listed)\n"),
-        (("search", "app"), "app/api\napp/db\n"),
+        (("search", "app"), "app/db\napp/api\n"),
         (("search", "app", "--exact"), "app/api\napp/db\n"),
-        (("search", "app", "--limit", "2"), "app/api\napp/db\n"),
+        (("search", "app", "--limit", "2"), "app/db\napp/api\n"),
         (("trash",), ""),
         (("due",), ""),
     ],

@@ -29,9 +29,9 @@ def found(query: str, rows: list[Indexed] = ROWS, **options: object) -> list[str
 @pytest.mark.parametrize(
     ("query", "paths"),
     [
-        ("db", ["odd\nname/db", "app/db/password", "app/db/user"]),
-        ("DB", ["odd\nname/db", "app/db/password", "app/db/user"]),
-        ("apd", ["app/db/password", "app/db/user"]),
+        ("db", ["odd\nname/db", "app/db/user", "app/db/password"]),
+        ("DB", ["odd\nname/db", "app/db/user", "app/db/password"]),
+        ("apd", ["app/db/user", "app/db/password"]),
         ("db pass", ["app/db/password"]),
         ("payments", ["app/api"]),
         ("MAIN", ["app/db/password"]),

@@ -127,7 +127,7 @@ class FindDialog(SurveyDialog):
 
     def _found(self, query: str) -> Sequence[Row]:
         """Most of what is found while names come was found before: those rows are the same."""
-        matches = self._index.query(query, SHOWN).matches
+        matches = self._index.query(query, SHOWN, at_once=True).matches
         if self._answer is not None and self._answer[0] == query:
             from kvtui.services.server_search import join  # noqa: PLC0415
 

@@ -1,0 +1,306 @@
+"""Some of the names of a store, laid out to be searched, and searched: column by column, as an object for each of a
+million would cost more than the names themselves.
+
+Rows are ordered by length, then by code point, as equally good matches are.
+"""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import accumulate, chain, islice
+from operator import attrgetter, or_
+from typing import NamedTuple
+
+from kvtui.domain.metadata import SecretType
+from kvtui.domain.secret import Indexed
+from kvtui.services import bits
+from kvtui.services.matcher import LITERAL, Word, fold, word
+from kvtui.services.query import Match, Query
+from kvtui.services.segments import STARTS, Segments
+
+TOLD = LITERAL // 2
+"""Score of a word that stands in the description or a tag: better than most whose letters are merely in order."""
+_SCREEN = 60
+"""At once, so many are enough: worse classes are not looked for."""
+_RANKED = 250
+"""How many are ranked where fewer are wanted, as only their score tells the best of a class."""
+_EFFORT, _EFFORT_BY_SIZE = 1800, 400
+"""How much is done at once, and one more for so many names."""
+_FEW_LEFT = 200
+"""What is left of it once there are matches of better classes, for those whose letters are merely in order."""
+_LONGEST = 12
+"""Letters of a word that is looked for in pieces."""
+_FEW = 50
+"""Less than one of so many rows are sorted; of more, all are gone through in order."""
+_BLOCK_BITS = 10
+_BLOCK = 1 << _BLOCK_BITS
+_TYPES: Sequence[SecretType | None] = [None, *SecretType]
+
+
+class Found(NamedTuple):
+    """The best matches in their order, and whether there may be more."""
+
+    matches: Sequence[Match]
+    more: bool = False
+
+
+class _Level(NamedTuple):
+    """A class of matches."""
+
+    rows_of: Callable[[str], int]
+    """The rows to look at for a word: all of the class and maybe more."""
+    is_in_class: Callable[[Word, str], bool] | None = None
+    """Whether a word matches a folded path in that class; None for all that match at all."""
+    looking: int = 1
+    scoring: int = 10
+    """What a row takes of the effort, in about microseconds: to be looked at, and to be scored, for each word."""
+    share: float = 1
+    """Of the effort that is left, for this class."""
+
+
+class NamesPart:
+    """Names that do not change."""
+
+    def __init__(self, names: Iterable[Indexed]) -> None:
+        rows = sorted(names, key=lambda row: row.path)
+        by_path = sorted(range(len(rows)), key=lambda at: len(rows[at].path))
+        self._by_path = array("I", sorted(range(len(rows)), key=by_path.__getitem__))
+        """Rows in the order of their paths."""
+        rows = [rows[at] for at in by_path]
+        paths = [row.path for row in rows]
+        folded = [path if (low := fold(path)) == path else low for path in paths]
+        self._paths = _Texts(paths)
+        self._folded = self._paths if folded == paths else _Texts(folded)
+        self._segments = Segments(folded)
+        numbers = {kind: number for number, kind in enumerate(_TYPES)}
+        self._types = bytes(numbers[row.type] for row in rows)
+        self._told = {at: row for at, row in enumerate(rows) if row.description or row.tags or row.owner}
+        self._told_text = _Told(self._told, len(rows))
+        self.last: tuple[tuple[Query, int | None, bool], Found] | None = None
+        """What was asked for last, and found."""
+
+    def __len__(self) -> int:
+        return len(self._types)
+
+    def rows(self) -> Iterator[Indexed]:
+        """The names again."""
+        for at, path in enumerate(self._paths):
+            told = self._told.get(at)
+            yield Indexed(path, _TYPES[self._types[at]]) if told is None else told
+
+    def containing(self, text: str, most: int | None) -> Found:
+        """The first paths with a literal text in them, by code point."""
+        found = [path for path in self._paths if text in path]
+        paths = sorted(found) if most is None else heapq.nsmallest(most, found)
+        return Found([Match(path, words=(text,), exact=True) for path in paths], len(found) > len(paths))
+
+    def best(self, query: Query, most: int | None = None, *, at_once: bool = False) -> Found:
+        """The best matches; what was asked for last is known still."""
+        asked = query, most, at_once
+        if self.last is None or self.last[0] != asked:
+            self.last = asked, self._ranked(*asked) if query.words else self._listed(query, most)
+        return self.last[1]
+
+    @classmethod
+    def joined(cls, parts: Sequence[NamesPart]) -> NamesPart:
+        """All names of some parts, each once, a later part's before an earlier one's. What all were asked for last need
+        not be looked for again."""
+        whole = cls({row.path: row for part in parts for row in part.rows()}.values())
+        if (last := parts[0].last) is not None:
+            query, most, at_once = asked = last[0]
+            found = [part.best(query, most, at_once=at_once) for part in parts]
+            whole.last = asked, merged(found, query, most)
+        return whole
+
+    # -- queries without words
+
+    def _listed(self, query: Query, most: int | None) -> Found:
+        """What passes the filters, by code point."""
+        passing, fits = self._passing(query), _literally(query)
+        if passing.bit_count() * _FEW > len(self):
+            digits = f"{passing:0{len(self)}b}"
+            rows: Iterator[int] = (at for at in self._by_path if digits[-1 - at] == "1")
+        else:
+            rows = iter(sorted(bits.rows_of(passing), key=self._paths.__getitem__))
+        fitting = (self._paths[at] for at in rows if fits(self._folded[at]))
+        paths = list(islice(fitting, most))
+        return Found([Match(path) for path in paths], next(fitting, None) is not None)
+
+    def _passing(self, query: Query) -> int:
+        """The rows that pass all filters; more than that for those of paths."""
+        passing = (1 << len(self)) - 1
+        for field, text in query.filters:
+            if field == "path":
+                passing &= self._segments.containing(text)
+            elif field == "type":
+                digits = bytes(49 if kind is not None and kind.value.startswith(text) else 48 for kind in _TYPES)
+                passing &= int(self._types.translate(digits.ljust(256, b"0"))[::-1] or b"0", 2)
+            else:
+                rows = [at for at, row in self._told.items() if _fits(row, field, text)]
+                passing &= bits.of_rows([rows], len(rows), len(self))
+        return passing
+
+    # -- queries with words
+
+    def _ranked(self, query: Query, most: int | None, at_once: bool) -> Found:
+        words = [word(text) for text in query.words]
+        passing, fits = self._passing(query), _literally(query)
+        whole = len(self) + 1 if most is None else most
+        screen = min(whole, _SCREEN) if at_once else whole
+        enough = max(_RANKED // len(words), screen) if at_once else max(_RANKED, whole)
+        effort = _EFFORT + len(self) // _EFFORT_BY_SIZE if at_once else 1 << 62
+        hits = dict[int, tuple[int, str]]()
+        seen, reached, more = 0, [0] * len(words), False
+        is_literal = False
+        for rows_of, is_in_class, looking, scoring, share in self._levels(most):
+            found = passing
+            for index, each in enumerate(words):
+                reached[index] |= rows_of(each.folded)
+                found &= reached[index]
+            if at_once and is_literal and is_in_class is not _has:
+                effort = min(effort, _FEW_LEFT)
+            is_whole, least = True, int(effort * (1 - share))
+            for at in bits.rows_of(found & ~seen):
+                if len(hits) >= enough or (effort <= least and (hits or least)):
+                    is_whole, more = False, True
+                    break
+                path, folded = self._at(at)
+                effort -= looking
+                if is_in_class is not None and not all(is_in_class(each, folded) for each in words):
+                    is_whole = False  # more rows were given than are of this class
+                elif at not in hits and (hit := self._score(at, path, folded, words))[0] and fits(folded):
+                    hits[at] = hit
+                    effort -= scoring * len(words)
+            seen |= found if is_whole else 0
+            is_literal = is_literal or (is_in_class is _has and bool(hits))
+            if len(hits) >= screen or (hits and effort <= 0):
+                more = True
+                break
+        ranked = ((-score, at, where) for at, (score, where) in hits.items())
+        best = sorted(ranked)[:most]
+        matches = [Match(self._paths[at], -score, where, query.words) for score, at, where in best]
+        return Found(matches, more or len(best) < len(hits))
+
+    def _levels(self, most: int | None) -> Iterator[_Level]:
+        """From the best class to any match."""
+        segments, told = self._segments, self._told_text.containing
+        if most is not None:
+            for literally in (segments.exact, segments.prefix, segments.word_prefix, segments.containing):
+                yield _Level(literally, _has, scoring=2)
+            yield _Level(told)
+            yield _Level(segments.with_initials, _has_initials, looking=3, share=0.25)
+            yield _Level(self._in_pieces, share=0.8)
+            yield _Level(segments.starting)
+        yield _Level(lambda text: segments.with_letters(text) | told(text))
+
+    def _in_pieces(self, text: str) -> int:
+        """The rows that have the letters of a text as several pieces, each at the start of a segment or word."""
+        letters = text.replace("/", "")
+        if not 1 < len(letters) <= _LONGEST:
+            return 0
+        reached, alive = [(1 << len(self)) - 1], list[int]()
+        for end in range(1, len(letters) + 1):
+            starts = [start for start in [*alive, end - 1] if reached[start]]
+            pieces = {start: self._segments.word_prefix(letters[start:end]) for start in starts}
+            alive = [start for start, rows in pieces.items() if rows]  # none starts with what no shorter one did
+            reached.append(reduce(or_, (reached[start] & pieces[start] for start in alive), 0))
+        return reached[-1]
+
+    def _at(self, row: int) -> tuple[str, str]:
+        path = self._paths[row]
+        return path, path if self._folded is self._paths else self._folded[row]
+
+    def _score(self, at: int, path: str, folded: str, words: Sequence[Word]) -> tuple[int, str]:
+        """The score of a row, 0 if it does not fit, and what matched beside the path."""
+        total, where, told = 0, "path", self._told.get(at)
+        for each in words:
+            score = each.score(path, folded)
+            if told is not None and score < TOLD and (elsewhere := _told_where(told, each)):
+                score, where = max(score, TOLD), elsewhere if where == "path" else where
+            if not score:
+                return 0, where
+            total += score
+        return total, where
+
+
+def merged(found: Sequence[Found], query: Query, most: int | None) -> Found:
+    """The matches of several parts in order, each path once."""
+    if len(found) == 1:
+        return found[0]
+    by_path = {match.path: match for matches, _ in found for match in matches}
+    matches = sorted(by_path.values(), key=attrgetter("order" if query.words else "path"))[:most]
+    return Found(matches, any(more for _, more in found) or len(matches) < len(by_path))
+
+
+def _has(each: Word, folded: str) -> bool:
+    return each.folded in folded
+
+
+def _has_initials(each: Word, folded: str) -> bool:
+    return bool(each.in_order(folded) and each.in_order("".join(STARTS.findall(folded))))
+
+
+def _literally(query: Query) -> Callable[[str], bool]:
+    """Whether a folded path passes the filters of paths."""
+    texts = [text for field, text in query.filters if field == "path"]
+    return lambda folded: all(text in folded for text in texts)
+
+
+def _fits(row: Indexed, field: str, text: str) -> bool:
+    match field:
+        case "desc":
+            return text in fold(row.description)
+        case "tag":
+            return text in map(fold, row.tags)
+        case _:
+            return row.owner is not None and fold(row.owner) == text
+
+
+def _told_where(row: Indexed, each: Word) -> str:
+    if each.folded in fold(row.description):
+        return "description"
+    return "tags" if any(each.folded in fold(tag) for tag in row.tags) else ""
+
+
+class _Texts:
+    """Many short texts in few long ones, as an object for each would take as much again as the text. Not one alone:
+    a single character outside of Latin-1 makes its whole text twice or four times as large."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._size = len(texts)
+        blocks = [texts[at : at + _BLOCK] for at in range(0, len(texts), _BLOCK)]
+        self._blocks = ["".join(block) for block in blocks]
+        self._ends = array("I", chain.from_iterable(accumulate(map(len, block), initial=0) for block in blocks))
+
+    def __getitem__(self, at: int) -> str:
+        block = at >> _BLOCK_BITS
+        at += block
+        return self._blocks[block][self._ends[at] : self._ends[at + 1]]
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.__getitem__, range(self._size))
+
+
+class _Told:
+    """What descriptions and tags say, in one text, so that looking for a piece in all of them is a single search."""
+
+    def __init__(self, told: Mapping[int, Indexed], size: int) -> None:
+        self._size, self._rows = size, array("I", told)
+        texts = ("\0".join((fold(row.description), *map(fold, row.tags))).replace("\n", " ") for row in told.values())
+        pieces = [f"{text}\n" for text in texts]
+        self._text = "".join(pieces)
+        self._starts = array("Q", accumulate(map(len, pieces), initial=0))
+
+    def containing(self, text: str) -> int:
+        """The rows, as a set, of which a folded text is told."""
+        rows, text = array("I"), text.replace("\n", " ")
+        at = self._text.find(text)
+        while at >= 0:
+            number = bisect_right(self._starts, at) - 1
+            rows.append(self._rows[number])
+            at = self._text.find(text, self._starts[number + 1])
+        return bits.of_rows([rows], len(rows), self._size)
