@@ -1,10 +1,9 @@
-"""import from the stores of pass and gopass through these programs, and the examples of docs/importing.md."""
+"""import from the stores of pass and gopass through these programs, and what every import keeps to itself."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
@@ -19,26 +18,20 @@ from kvtui.domain.errors import NotFound, Unavailable
 from kvtui.services.transfer import Format, Item
 from kvtui.services.transfer.foreign import pass_store
 from kvtui.services.transfer.foreign.pass_store import read_store, values_of
-from tests.cli.conftest import Cli, Vault, run_here
+from tests.cli.conftest import Cli, Vault
 from tests.support.terminal import Terminal
-from tests.transfer.exports import BIN as RECYCLE_BIN
 from tests.transfer.exports import (
-    ITEM,
     KEY,
-    LOGIN,
     NOTE,
     PRINTED,
-    SSH_ITEM,
     bitwarden,
     entry,
-    group,
     keepass,
-    one_pux,
     string,
-    times,
 )
+from tests.transfer.programs import script
 
-PAGE = Path(__file__).parents[2] / "docs" / "importing.md"
+ROOT = Path(__file__).parents[2]
 BINARY = b"\xff\x00\r\n"
 ENTRIES = {
     "web/mail": b"p w\nuser: bob\nurl: https://a.example:8443/x\nempty:\n\nfree text: not a field\n",
@@ -47,14 +40,6 @@ ENTRIES = {
     "blob": BINARY,
     "otp": b"otpauth://totp/x?secret=AAAA\n",
 }
-
-
-def _script(folder: Path, name: str, body: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    program = folder / name
-    program.write_text(f"#!/bin/sh\n{body}\n")
-    program.chmod(0o700)
-    return program
 
 
 # -- with the real programs
@@ -163,7 +148,7 @@ def test_gnupg_asks_for_the_passphrase_at_the_terminal(vault: Vault) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "GPG_TTY"}
         argv = [sys.executable, "-m", "kvtui", "--vault", str(vault.path)]
         argv += ["--passphrase-file", str(vault.passphrase_file), "import", "--format", "pass"]
-        python_path = {"PYTHONPATH": str(PAGE.parents[1]), "TERM": "xterm"}
+        python_path = {"PYTHONPATH": str(ROOT), "TERM": "xterm"}
         with Terminal(argv, env={**environment, **found, **python_path}) as terminal:
             terminal.wait_for("Passphrase:")
             terminal.send(b"only for this test\r")
@@ -181,8 +166,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[s
     log = tmp_path / "log"
     folder = tmp_path / "programs"
     body = f'printf "%s\\n" "$0 $*" >>{log}; env >>{log}; ls /proc/self/fd >>{log}\n'
-    _script(folder, "pass", body + 'printf "secret of %s\\n" "$3"')
-    _script(folder, "gopass", f'{body}case "$*" in "ls --flat") printf "a b\\nx/y\\n";; *) printf "s\\nk: v\\n";; esac')
+    script(folder, "pass", body + 'printf "secret of %s\\n" "$3"')
+    script(folder, "gopass", f'{body}case "$*" in "ls --flat") printf "a b\\nx/y\\n";; *) printf "s\\nk: v\\n";; esac')
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     place = tmp_path / "store"
     place.mkdir()
@@ -214,8 +199,8 @@ def test_the_gopass_that_lists_all_its_stores_is_asked_for_them(told: Callable[[
     }
     assert [line.rpartition("/gopass ")[2] for line in told() if "/gopass " in line] == [
         "ls --flat",
-        "show --unsafe --noparsing --nosync -- a b",
-        "show --unsafe --noparsing --nosync -- x/y",
+        "show --unsafe --noparsing --alsoclip=false -- a b",
+        "show --unsafe --noparsing --alsoclip=false -- x/y",
     ]
 
 
@@ -228,7 +213,7 @@ def test_the_gopass_that_knows_its_stores_reads_no_folder_it_is_given(
 
 
 def test_ctrl_c_at_a_question_ends_the_import(told: Callable[[], list[str]], cli: Cli, tmp_path: Path) -> None:
-    _script(tmp_path / "programs", "pass", "kill -INT $$")
+    script(tmp_path / "programs", "pass", "kill -INT $$")
     assert cli("import", "--format", "pass").code == 130
 
 
@@ -236,7 +221,7 @@ def test_an_entry_that_never_ends_is_told_and_the_program_ended(
     told: Callable[[], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pass_store, "MAX_ENTRY", 1 << 20)
-    _script(tmp_path / "programs", "pass", "exec yes")
+    script(tmp_path / "programs", "pass", "exec yes")
     (item,) = read_store(Format.PASS)
     assert (item.fields, item.trouble) == ({}, "It has more than 1 MiB.")
 
@@ -248,7 +233,7 @@ def test_a_program_or_a_store_that_is_not_there_is_named(
     with pytest.raises(Unavailable, match="no program pass"):
         read_store(Format.PASS)
     assert cli("import", "--format", "gopass").code == 8
-    _script(tmp_path, "pass", "exit 1")
+    script(tmp_path, "pass", "exit 1")
     monkeypatch.delenv("PASSWORD_STORE_DIR", raising=False)
     with pytest.raises(NotFound, match=r"\.password-store"):
         read_store(Format.PASS)
@@ -275,6 +260,15 @@ def test_what_an_entry_holds_becomes_fields() -> None:
         "totp": "otpauth://totp/x",
         "notes": "---\na: 1",
     }
+
+
+def test_a_file_that_gopass_keeps_in_base64_is_the_file() -> None:
+    head = '\ncontent-disposition: attachment; filename="x"\nContent-Transfer-Encoding: Base64\n'
+    assert values_of(f"{head}/wAK".encode()) == {
+        "content-disposition": 'attachment; filename="x"',
+        "value": b"\xff\x00\n",
+    }
+    assert values_of(f"{head}no base64".encode())["notes"] == "no base64"
 
 
 # -- what is asked for
@@ -308,7 +302,7 @@ def test_no_value_is_in_a_file_or_on_the_terminal_afterwards(
         "1password": json.dumps({**PRINTED, "fields": [{"label": "a", "value": sentinel}]}).encode(),
         "sops": f"a: {sentinel}\n".encode(),
     }
-    _script(tmp_path / "programs", "pass", f"printf %s {sentinel[:8]}; printf %s {sentinel[8:]}")
+    script(tmp_path / "programs", "pass", f"printf %s {sentinel[:8]}; printf %s {sentinel[8:]}")
     shown = []
     for form, data in given.items():
         ran = vault("import", "-", "--format", form, "--into", form, "--json", stdin=data)
@@ -329,88 +323,3 @@ def test_the_journal_has_every_secret_that_was_imported(told: Callable[[], list[
     assert "import" in rows
     assert "x/y" in rows
     assert "secret" not in rows
-
-
-# -- the page
-
-
-def examples() -> list[tuple[str, str]]:
-    found = []
-    for block in re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, printed = part.partition("\n")
-            found.append((command, printed))
-    return found
-
-
-def _programs(folder: Path, place: Path) -> None:
-    """Programs that print what theirs would, and the files the page names."""
-    older = entry("mail", password="old", times=times("2020-02-03T04:05:06Z"))
-    first = entry("mail", f"<History>{older}</History>", password="p", times=times("2021-02-03T04:05:06Z"))
-    second = entry("mail", '<Binary><Key>scan.pdf</Key><Value Ref="0"/></Binary>', string("pin", "1"))
-    bin_ = group("Recycle Bin", entry("old", password="o", times=times("2020-01-01T00:00:00Z")), uuid=RECYCLE_BIN)
-    printed = {
-        "keepassxc-cli": keepass(group("Web", first, second), bin_),
-        "bw": bitwarden(LOGIN, NOTE),
-        "op": json.dumps(PRINTED).encode(),
-        "sops": b"db:\n  password: s3\n",
-        "vault": b'{"request_id": "r", "lease_id": "", "data": {"data": {"a": "1"}, "metadata": {"version": 1}}}',
-    }
-    for name, data in printed.items():
-        (place.parent / name).write_bytes(data)
-        _script(folder, name, f"cat {place.parent / name}")
-    _script(folder, "pass", 'case "$3" in web/mail) printf "p\\nuser: bob\\n";; *) printf "x\\n";; esac')
-    show = '*" -- web") printf "p\\n";;'
-    _script(folder, "gopass", f'case "$*" in "ls --flat") printf "locked\\nweb\\n";; {show} *) exit 1;; esac')
-    store = place / ".password-store"
-    (store / "web").mkdir(parents=True)
-    for name in (".gpg-id", "web/mail.gpg", "x.gpg"):
-        (store / name).touch()
-    (place / "passwords.csv").write_text('"Group","Title","Username","Password","URL","Notes"\n"R","m","","p","",""\n')
-    (place / "EXPORT.1pux").write_bytes(one_pux(ITEM, SSH_ITEM))
-    (place / "secrets.enc.yaml").write_text("a: ENC[x]\nsops:\n  mac: ENC[x]\n  lastmodified: '2024'\n")
-    (place / ".env").write_text("A=1\nB=2\n")
-    (place / "secrets.yaml").write_text("yaml:\n  db: {password: x}\n  api: {key: y}\n")
-
-
-def test_every_example_prints_what_the_page_says(
-    vault: Vault, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _programs(tmp_path / "programs", home)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'programs'}:/usr/bin:/bin")
-    monkeypatch.delenv("PASSWORD_STORE_DIR", raising=False)
-    monkeypatch.chdir(home)
-    assert len(examples()) > 15
-    for command, printed in examples():
-        before, _, ours = command.rpartition("| ")
-        given = (
-            subprocess.run(["sh", "-c", before.strip(" |")], capture_output=True, check=True).stdout if before else b""
-        )
-        words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', ours)]
-        assert words[0] == "kvtui"
-        ran = vault(*words[1:], stdin=given)
-        shown = ran.err + ran.text
-        assert shown.rstrip("\n") == printed.rstrip("\n"), command
-
-
-ROWS = {
-    Format.JSON: "JSON, YAML",
-    Format.YAML: "JSON, YAML",
-    Format.DOTENV: "dotenv",
-    Format.KV_JSON: "Vault, OpenBao",
-    Format.KEEPASS_XML: "KeePass 2, KeePassXC: XML",
-    Format.KEEPASS_CSV: "KeePassXC, KeePass: CSV",
-    Format.PASS: "pass",
-    Format.GOPASS: "gopass",
-    Format.BITWARDEN: "Bitwarden: JSON, ZIP",
-    Format.ONE_PASSWORD: "1Password: 1PUX, `op`",
-    Format.SOPS: "SOPS",
-}
-
-
-def test_every_format_that_is_read_has_its_row_on_the_page() -> None:
-    assert set(ROWS) == set(Format) - {Format.LEGACY_CONNECTIONS}  # docs/servers.md has that one
-    rows = {line.split("|")[1].strip() for line in PAGE.read_text().splitlines() if line.startswith("| ")}
-    assert set(ROWS.values()) <= rows
-    help_ = run_here("import", "--help").text
-    assert all(form.value in "".join(help_.split()) for form in Format)  # it is wrapped

@@ -8,11 +8,12 @@ Two programs are called gopass. gopass of gopasspw lists names by `ls --flat` an
 Debian (aviau) cannot, so its store is looked for where pass has it. Only pass prints entries to the byte: of line ends
 at the end of an entry one is dropped for either.
 
-Source: pass(1), gopass(1), gopasspw/gopass docs/commands/show.md.
+Source: pass(1), gopass(1), gopasspw/gopass internal/action/show.go and binary.go.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -31,7 +32,8 @@ MAX_ENTRY = 64 << 20
 _LINE = re.compile(r"([^\s:][^:]*):(?:[ \t](.*))?", re.DOTALL)
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]+-----")
 _SHOW = ("show", "--")
-_SHOW_GOPASSPW = ("show", "--unsafe", "--noparsing", "--nosync", "--")
+_SHOW_GOPASSPW = ("show", "--unsafe", "--noparsing", "--alsoclip=false", "--")
+"""With `show.autoclip` it would put each password on the clipboard."""
 _TRIMMED = "This gopass leaves out line ends at the end, and adds one."
 _INTERRUPTED = {-2, 130}
 
@@ -151,9 +153,23 @@ def values_of(data: bytes) -> Values:
         else:
             break
         at = end
-    if rest[at:]:
+    if rest[at:] and not _take_file(values, rest[at:]):
         values.put("notes", rest[at:])
     return values
+
+
+def _take_file(values: Values, body: str) -> bool:
+    """What gopass fscopy and cat keep: a file in base64, and a field that says so."""
+    name = next((name for name in values if name.lower() == "content-transfer-encoding"), None)
+    if name is None or str(values[name]).lower() != "base64":
+        return False
+    try:
+        data = base64.b64decode(body.strip(), validate=True)
+    except ValueError:
+        return False
+    del values[name]
+    values.put("value", data)
+    return True
 
 
 def _is_binary(values: Values) -> bool:
