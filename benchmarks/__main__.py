@@ -1,62 +1,97 @@
-"""All benchmarks in one command; they make their own data.
+"""All benchmarks in one command; they make their own data. Prints a table of the goals, and the numbers behind it.
 
-python -m benchmarks [start] [keys] [vault] [peers] [walk] [--sizes 1000,100000] [--repeats N] [--data FOLDER]
-                     [--json FILE]
+python -m benchmarks                                    everything; about twelve minutes on two processors
+python -m benchmarks start keys                         some of it
+python -m benchmarks --repeats 9 --json numbers.json    longer, and kept for `python -m benchmarks.page`
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import keys, peers, start, vault, walk
+from benchmarks import goals, keys, page, peers, start, vault, walk
+
+
+def _start(args: argparse.Namespace) -> Mapping[str, Any]:
+    return start.run(args.repeats)
+
+
+def _keys(args: argparse.Namespace) -> Mapping[str, Any]:
+    return keys.run(keys=args.repeats * 72, data=args.data)
+
+
+def _vault(args: argparse.Namespace) -> Mapping[str, Any]:
+    return vault.run(_sizes(args), args.repeats * 20)
+
+
+def _peers(args: argparse.Namespace) -> Mapping[str, Any]:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        return peers.run(Path(folder), _sizes(args)[:1], args.repeats * 2)
+
+
+def _walk(args: argparse.Namespace) -> Mapping[str, Any]:
+    return walk.run(max(1, args.repeats // 2), keys=args.repeats * 20)
+
+
+def _sizes(args: argparse.Namespace) -> list[int]:
+    return [int(size) for size in args.sizes.split(",")]
+
+
+GROUPS: Mapping[str, Callable[[argparse.Namespace], Mapping[str, Any]]] = {
+    "start": _start,
+    "keys": _keys,
+    "vault": _vault,
+    "peers": _peers,
+    "walk": _walk,
+}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument(
-        "which", nargs="*", choices=["start", "keys", "vault", "peers", "walk", []], help="all when left out"
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sizes", default="1000,100000", help="secrets in the vault, comma separated")
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("which", nargs="*", choices=[*GROUPS, []], metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument("--repeats", type=int, default=5, help="of a start; the others follow from it")
+    parser.add_argument(
+        "--sizes", default="1000,1000000", help="secrets in the vaults of `vault`; the first of `peers`"
+    )
     parser.add_argument("--data", type=Path, help="where the vault of `keys` is, or is to be made and kept")
-    parser.add_argument("--json", type=Path, help="write the numbers here too")
+    parser.add_argument("--json", type=Path, help="write the numbers here too, after each group")
     args = parser.parse_args()
-    results: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
-    if not args.which or "start" in args.which:
-        results["start"] = start.run(args.repeats)
-        show("Start", results["start"])
-    sizes = [int(size) for size in args.sizes.split(",")]
-    if not args.which or "keys" in args.which:
-        results["keys"] = keys.run(keys=args.repeats * 40, data=args.data)
-        print(keys.table(results["keys"]))
-    if not args.which or "vault" in args.which:
-        results["vault"] = vault.run(sizes, args.repeats * 20)
-        show("Vault", results["vault"])
-    if not args.which or "peers" in args.which:
-        with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-            results["peers"] = peers.run(Path(folder), sizes, args.repeats * 20)
-        show("Peers", results["peers"])
-    if not args.which or "walk" in args.which:
-        results["walk"] = walk.run(args.repeats, keys=args.repeats * 40)
-        print(walk.table(results["walk"]))
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=2) + "\n")
+    results: dict[str, Any] = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "processors": len(os.sched_getaffinity(0)),
+        "load_before": _load(),
+        "seconds": {},
+    }
+    for name, group in GROUPS.items():
+        if args.which and name not in args.which:
+            continue
+        began = time.perf_counter()
+        results[name] = group(args)
+        results["seconds"][name] = round(time.perf_counter() - began)
+        results["load_after"] = _load()
+        print(f"\n{name}, {results['seconds'][name]} s\n")
+        told = page.sections(results)
+        print(told[name] if name in told else json.dumps(results[name], indent=2), flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"\n{goals.table(goals.goals(results))}")
     return 0
 
 
-def show(title: str, numbers: dict[str, Any], indent: int = 0) -> None:
-    print("  " * indent + title)
-    for name, value in numbers.items():
-        if isinstance(value, dict):
-            show(name, value, indent + 1)
-        else:
-            print("  " * (indent + 1) + f"{name:<30} {value}")
+def _load() -> float:
+    return round(os.getloadavg()[0], 2)
 
 
 if __name__ == "__main__":

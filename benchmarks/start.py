@@ -46,8 +46,8 @@ class Program(NamedTuple):
 
 
 OTHERS = {
-    "posting": Program(["posting"], b"Quit", b"\t"),
-    "harlequin": Program(["harlequin", "--no-download-tzdata"], b"Query Results", b"\t"),
+    "posting": Program(["posting"], b"Collection is empty", DOWN),
+    "harlequin": Program(["harlequin"], b"Query Results", DOWN),
 }
 """Of the size of ours. They are looked for in the folders of BENCHMARK_PEERS, then of PATH."""
 
@@ -96,14 +96,31 @@ def run(repeats: int) -> dict[str, Any]:
             PEER: Program([sys.executable, str(HERE / "minimal_app.py")], b"first-frame", DOWN),
             **{name: Program(_kvtui("--vault", str(vault)), b"first-frame", b"l") for name, vault in vaults.items()},
         }
-        missing = []
-        for name, other in OTHERS.items():
-            if (found := find(name)) is None:
-                missing.append(name)
-            else:
-                apps[name] = other._replace(argv=[found, *other.argv[1:]])
-        screens = _screens(apps, vaults, environment, repeats)
-        return {"apps": screens, "missing": missing, **_commands(vaults, environment, repeats), **_modules(environment)}
+        others = {
+            name: other._replace(argv=[found]) for name, other in OTHERS.items() if (found := find(name)) is not None
+        }
+        apps |= {name: other for name, other in others.items() if _starts(other, environment)}
+        return {
+            "apps": _screens(apps, vaults, environment, repeats),
+            "versions": {name: _version(other.argv[0], environment) for name, other in others.items()},
+            "missing": [name for name in OTHERS if name not in apps],
+            **_commands(vaults, environment, repeats),
+            **_modules(environment),
+        }
+
+
+def _starts(other: Program, environment: Mapping[str, str]) -> bool:
+    """Whether a peer works here at all: that it does not is told, and keeps nothing else from being measured."""
+    try:
+        measure(other, environment)
+    except OSError:  # a timeout too, or it has ended
+        return False
+    return True
+
+
+def _version(program: str, environment: Mapping[str, str]) -> str:
+    told = subprocess.run([program, "--version"], env=environment, capture_output=True, text=True, check=False)
+    return (told.stdout.split() or [""])[-1]
 
 
 def _kvtui(*argv: str) -> list[str]:
