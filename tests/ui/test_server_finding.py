@@ -259,7 +259,7 @@ async def test_the_trash_has_the_rest_and_counts_what_was_not_listed(
         await screen.keys("t")
         await screen.until("1 deleted", "secret/app/db  version 2", "1 not listed: 1 denied")
         await screen.keys("enter")
-        await screen.until("Undeleted secret/app/db")
+        await screen.until("Undeleted version 2 of secret/app/db")
 
 
 @pytest.mark.parametrize("key", ["d", "m", "C"])

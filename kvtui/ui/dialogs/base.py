@@ -22,6 +22,7 @@ from textual.widgets._button import ButtonVariant
 from kvtui.actions import Scope
 from kvtui.domain.errors import KvtuiError
 from kvtui.services.changes import Change
+from kvtui.ui.composing import QuickCompositor
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show
 
@@ -72,6 +73,7 @@ class Dialog(ModalScreen[Result | None]):
         self, title: str, main: str, *, cancel: str = "Cancel", danger: bool = False, wide: bool = False
     ) -> None:
         super().__init__()
+        self._compositor = QuickCompositor()
         self._title, self._main, self._cancel = title, main, cancel
         self._asked_to_leave = False
         self.is_settling = False

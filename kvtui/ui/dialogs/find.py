@@ -5,94 +5,138 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
-from textual import work
+from textual import on, work
 from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
 
 from kvtui.clock import utc_now
-from kvtui.domain.capability import Capability
-from kvtui.domain.errors import KvtuiError
-from kvtui.domain.secret import Indexed
-from kvtui.services.search import Match, NamesIndex, names_of, searches_there
+from kvtui.services.finding import Finding, Located, Report
+from kvtui.services.search import Match
 from kvtui.services.session import Session
-from kvtui.services.survey import Survey
-from kvtui.ui.coming import batches
 from kvtui.ui.dialogs.survey import SurveyDialog
+from kvtui.ui.loop import reading_beside
 from kvtui.ui.show import show_name
-from kvtui.ui.widgets.row_list import Row
+from kvtui.ui.widgets.row_list import DrawnLine, Row
 
 SHOWN = 200
 _PAUSE = 0.1
-"""Seconds between two looks at what came: each is sorted in and looked through for the query."""
-
-
+"""Seconds between two looks at what came."""
 _TYPING = 0.25
 """Seconds without a key before the server is asked: it need not answer for every letter of a word."""
+_AT_ONCE = 50_000
+"""Names that are looked through before a thread would have got its turn: a few milliseconds."""
 
 
 class FindDialog(SurveyDialog):
-    """Returns the chosen path. What an earlier dialog read into `index` is found at once."""
+    """Returns the key of the chosen row: a path. What was read earlier in this session is found at once."""
 
-    def __init__(self, session: Session, index: NamesIndex) -> None:
+    # All of the screen, as nothing behind it has to be drawn for a key then, nor anything laid out anew for its rows.
+    DEFAULT_CSS = """
+    FindDialog {
+        background: $background;
+        & > #dialog { width: 100%; max-width: 100%; height: 100%; }
+        #dialog-body { height: 1fr; overflow: hidden; }
+        #rows { height: 1fr; max-height: 100%; }
+    }
+    """
+
+    class News(Message):
+        """There is more to be found, or to be said. Comes from any thread."""
+
+    def __init__(self, session: Session) -> None:
         placeholder, empty = "part of a path; type: tag: owner: narrow it", "No path, description or tag is like that."
         super().__init__(session, "Find everywhere", placeholder=placeholder, main="Go", empty=empty)
-        self._index = index
-        self._at_once = session.can(Capability.CHANGE_SIGNAL)
-        """Whether the store is quick to read and says when it has to be read again."""
-        self._asks = searches_there(session.backend)
-        """Whether the server is asked too, as it finds what nobody can list."""
-        self._unlisted = session.info().unlisted
-        self._answer: tuple[str, Sequence[Indexed]] | None = None
-        """A query and what the server found for it."""
-        self._refused = self._asked = ""
-        self._rows: dict[Match, Row] = {}
+        self._finding = Finding([session], came=self._came)
+        self._all_read = asyncio.Event()
+        self._pausing: Timer | None = None
+        self._has_news = False
+        self._to_ask = self._asked = ""
+        """What the server is asked in a moment, and what it was asked last."""
+        self._rows: dict[Located, Row] = {}
+
+    @property
+    def _report(self) -> Report:
+        return self._finding.reports()[0]
+
+    def show_height(self, rows: int, *, most: int = 20, beside: int | None = None) -> None:
+        """As high as the screen, whatever is found."""
+
+    # -- reading
+
+    def _came(self) -> None:
+        self.post_message(self.News())
 
     async def look(self) -> None:
-        if self._at_once:
-            await asyncio.to_thread(self._index.refresh, self.session.backend, skipped=self.left_out)
-            return
-        index, began = self._index, utc_now()
-        await asyncio.to_thread(index.begin)
-        try:
-            with Survey(self.session.backend, names_of) as survey:
-                self.left_out = survey.left_out
-                async for names in batches(survey, pause=_PAUSE):
-                    await asyncio.to_thread(index.add, names)
-                    self.tell()
-                    if not self._is_searching:
-                        self.update()
-        except BaseException:
-            index.abandon()
-            raise
-        index.end(complete=not self.left_out and not self._unlisted, as_of=began)
+        with reading_beside():
+            self._finding.read()
+            await self._all_read.wait()
+        if (error := self._report.error) is not None:
+            raise error
+
+    def on_unmount(self) -> None:
+        self._finding.close()
+        self._rows = {}
+
+    @on(News)
+    def _heard(self, event: News) -> None:
+        event.stop()
+        self._has_news = True
+        if not self._finding.is_reading:
+            self._all_read.set()
+        if self._pausing is None:
+            self._show_news()
+
+    def _show_news(self) -> None:
+        """Not more often than somebody could read it."""
+        self._pausing = None
+        if self._has_news:
+            self._has_news = False
+            self._pausing = self.set_timer(_PAUSE, self._show_news)
+            self.tell()
+            if not self._is_searching:
+                self.update()
+
+    def tell(self) -> None:
+        if (left_out := self._report.left_out) is not None:
+            self.left_out = left_out
+        super().tell()
 
     def told(self) -> str:
-        return f"{self._told_names()}{self._told_server()}"
+        report = self._report
+        return f"{self._told_names(report)}{self._told_server(report)}"
 
-    def _told_server(self) -> str:
+    def _told_server(self, report: Report) -> str:
         """What the server was asked and found, beside the names that are known here."""
-        if not self._asks:
-            return " used from here; others may be there" if self._unlisted else ""
-        if self._refused:
-            return f" · the server: {self._refused}"
+        if not report.asks:
+            return " used from here; others may be there" if report.unlisted else ""
+        if report.refused:
+            return f" · the server: {report.refused}"
         if not self.query_text:
             return " used from here · the server is asked for what you type"
-        if self._answer is None or self._answer[0] != self.query_text:
+        if report.answered is None or self._asked != self.query_text:
             return " used from here · asking the server…"
-        return f" used from here · the server found {len(self._answer[1]):,}"
+        return f" used from here · the server found {report.answered:,}"
 
-    def _told_names(self) -> str:
-        count, as_of = f"{len(self._index):,} name{'s' * (len(self._index) != 1)}", self._index.as_of
-        then = "" if as_of is None else f" as of {_clock(as_of)}"
+    def _told_names(self, report: Report) -> str:
+        count = f"{report.count:,} name{'s' * (report.count != 1)}"
+        then = "" if report.as_of is None else f" as of {_clock(report.as_of)}"
         if self.is_reading:
             return f"{count}{then}, reading again…" if then else f"{count}, still reading…"
         if self.failed:
             return f"{count}{then}, not read again" if then else f"{count}, not all of them"
         return f"{count}{then}"
 
+    # -- searching
+
     def update(self) -> None:
-        if not (self._at_once and self.is_reading):
-            self._search(self.query_text)
+        query = self.query_text
+        if self._report.count > _AT_ONCE:
+            self._search(query)
+        else:
+            self._show_found(self._found(query), query)
 
     @property
     def _is_searching(self) -> bool:
@@ -100,39 +144,28 @@ class FindDialog(SurveyDialog):
 
     @work(exclusive=True, exit_on_error=False, group="search", description="search")
     async def _search(self, query: str) -> None:
-        self.show_rows(await asyncio.to_thread(self._found, query))
-        if self._asks and query and (self._answer is None or self._answer[0] != query) and self._asked != query:
-            self._asked = query
+        self._show_found(await asyncio.to_thread(self._found, query), query)
+
+    def _show_found(self, rows: Sequence[Row], query: str) -> None:
+        self.show_rows(rows)
+        if query and self._report.asks and self._to_ask != query:
+            self._to_ask = query
             self._ask(query)
 
     @work(exclusive=True, exit_on_error=False, group="ask", description="ask the server")
     async def _ask(self, query: str) -> None:
         """Once nothing was typed for a moment; a later query ends this one with its request."""
-        from kvtui.services.server_search import asked_for  # noqa: PLC0415 - few stores search by themselves
-
         await asyncio.sleep(_TYPING)
-        self._refused = ""
+        self._asked = query
+        self._finding.ask(query, SHOWN)
         self.tell()
-        found: list[Indexed] = []
-        if text := asked_for(query):
-            try:
-                with Survey(self.session.backend, lambda backend, _: backend.find(text, SHOWN, skipped=_)) as survey:
-                    async for some in batches(survey):
-                        found += some
-            except KvtuiError as error:
-                self._refused = str(error)
-        self._answer = (query, found)
-        self.tell()
-        self.update()
 
     def _found(self, query: str) -> Sequence[Row]:
         """Most of what is found while names come was found before: those rows are the same."""
-        matches = self._index.query(query, SHOWN, at_once=True).matches
-        if self._answer is not None and self._answer[0] == query:
-            from kvtui.services.server_search import join  # noqa: PLC0415
-
-            matches = join(matches, self._answer[1], query)
-        self._rows = {match: self._rows.get(match) or Row(match.path, [_row(match)]) for match in matches}
+        matches = self._finding.query(query, SHOWN).matches
+        self._rows = {
+            found: self._rows.get(found) or Row(found.path, DrawnLine(partial(_row, found.match))) for found in matches
+        }
         return list(self._rows.values())
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.widgets import Input, Tabs
 
-from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound, Undisclosed
 from kvtui.ui.screens.watching import Watching
 from kvtui.ui.screens.workbench import TABS
@@ -17,7 +16,6 @@ from kvtui.ui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from kvtui.services.bookmarks import Bookmarks
-    from kvtui.services.search import NamesIndex
 
 
 MOST_FILTERED = 100_000
@@ -28,9 +26,6 @@ AT_ONCE = 500
 
 class Browsing(Watching):
     """The keys that change nothing but the view."""
-
-    _names: NamesIndex | None = None
-    """What find everywhere read, for the next time: names alone, gone with this screen when it is locked."""
 
     @property
     def _list(self) -> PathTree | RowList:
@@ -219,12 +214,9 @@ class Browsing(Watching):
         self.app.push_screen(GotoDialog(start), self._arrive)
 
     def action_find_everywhere(self) -> None:
-        from kvtui.services.search import NamesIndex  # noqa: PLC0415
         from kvtui.ui.dialogs.find import FindDialog  # noqa: PLC0415
 
-        if self._names is None or self.session.can(Capability.CHANGE_SIGNAL):  # those are read again in no time
-            self._names = NamesIndex()
-        dialog = FindDialog(self.session, self._names)
+        dialog = FindDialog(self.session)
 
         def decided(path: str | None) -> None:
             self.status.not_listed = dialog.left_out.counts

@@ -6,10 +6,10 @@ A row may take several lines (a revealed value of many lines). The panes of the 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, overload
 
 from rich.segment import Segment
 from textual import events
@@ -34,6 +34,29 @@ class Row(NamedTuple):
 
     key: str
     lines: Sequence[Content]
+
+
+class DrawnLine(Sequence[Content]):
+    """The one line of a row, made when it is drawn for the first time: most rows of a long list never are."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, make: Callable[[], Content]) -> None:
+        self._made: Content | Callable[[], Content] = make
+
+    def __len__(self) -> int:
+        return 1
+
+    @overload
+    def __getitem__(self, index: int) -> Content: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Content]: ...
+
+    def __getitem__(self, index: int | slice) -> Content | Sequence[Content]:
+        if not isinstance(self._made, Content):
+            self._made = self._made()
+        return [self._made][index]
 
 
 class RowList(ScrollView, can_focus=True):
