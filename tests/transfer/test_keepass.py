@@ -26,6 +26,8 @@ from tests.transfer.exports import BIN, KEY, entry, group, keepass, string, time
 
 PROGRAM = shutil.which("keepassxc-cli")
 PASSWORD = "only for this test\n"
+FILE = "<Binary><Key>f.bin</Key><Value>/wAKDQ==</Value></Binary>"
+CONTENT = b"\xff\x00\n\r"
 
 
 def read(data: bytes, form: Format = Format.KEEPASS_XML, into: str = "") -> list[Item]:
@@ -54,6 +56,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         keepass(
             group("Web", entry("mail", string("otp", "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP"), password='p<&>"w')),
             entry('a/b "c"', string("pin", "0042"), string("Notes", "two\nlines")),
+            entry("file", FILE),
         )
     )
     made = place / "made.kdbx"
@@ -74,6 +77,8 @@ def test_what_keepassxc_exports_as_xml_is_imported_with_its_recycle_bin_as_delet
     results = list(import_items(backend, read_items(exported(database, "xml"), Format.KEEPASS_XML)))
     assert [(one.path, one.outcome) for one in results] == [
         ('a%2Fb "c"', ItemOutcome.CREATED),
+        ("file", ItemOutcome.CREATED),
+        ("file", ItemOutcome.FAILED),  # KeePassXC writes no attachments of KDBX 4
         ("Recycle Bin/mail", ItemOutcome.CREATED),
     ]
     secret = backend.read('a%2Fb "c"')
@@ -86,10 +91,16 @@ def test_what_keepassxc_exports_as_xml_is_imported_with_its_recycle_bin_as_delet
     assert again["totp"].reveal() == "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP"
 
 
+def test_an_attachment_goes_through_a_pipe_as_the_page_says(database: Path) -> None:
+    argv = [str(PROGRAM), "attachment-export", "-q", str(database), "file", "f.bin", "/dev/stdout"]
+    done = subprocess.run(argv, input=PASSWORD.encode(), capture_output=True, check=True)
+    assert done.stdout == CONTENT
+
+
 def test_what_keepassxc_exports_as_csv_is_imported(database: Path) -> None:
     data = exported(database, "csv")
     assert fields(data, Format.KEEPASS_CSV)['a%2Fb "c"'] == {"notes": "two\nlines"}
-    assert [item.path for item in read(data, Format.KEEPASS_CSV)] == ['a%2Fb "c"', "Recycle Bin/mail"]
+    assert [item.path for item in read(data, Format.KEEPASS_CSV)] == ['a%2Fb "c"', "file", "Recycle Bin/mail"]
 
 
 class TestEntries:
