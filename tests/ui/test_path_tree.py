@@ -625,3 +625,57 @@ async def test_a_filter_over_very_many_rows_answers_when_it_is_made() -> None:
         app.view.filter("")
         await wait_for_idle(pilot)
         assert len(app.view.rows) == 200_002
+
+
+NESTED = {
+    "": ["a/", "b/", "c"],
+    "a": ["a/deep/", *[f"a/s{number:02}" for number in range(30)]],
+    "a/deep": [f"a/deep/t{number:02}" for number in range(30)],
+    "b": [f"b/u{number:02}" for number in range(30)],
+}
+
+
+def left(app: Host) -> list[str]:
+    """The rows without the scroll bar."""
+    return [row[:20].rstrip() for row in app.shown]
+
+
+async def test_open_folders_stay_in_sight_above_what_is_in_them() -> None:
+    app = Host(NESTED)
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, app.view.unfold, app.view.unfold, app.view.unfold)
+        await step(pilot, lambda: app.view.move(15))
+        assert app.view.cursor == ("a/deep/t14", SECRET)
+        assert left(app)[:3] == [" ▾ a", " │ ▾ deep", " │ │ • t05"]
+        assert left(app)[-1] == " │ │ • t14"
+        await step(pilot, lambda: app.view.move(-7))
+        assert left(app)[:3] == [" ▾ a", " │ ▾ deep", " │ │ • t05"]
+        await step(pilot, lambda: app.view.move(-3))
+        assert app.view.cursor == ("a/deep/t04", SECRET)
+        assert left(app)[:3] == [" ▾ a", " │ ▾ deep", " │ │ • t04"]
+        await step(pilot, lambda: app.view.select("a/s05"))
+        assert left(app)[0] == " ▾ a"
+        await pilot.click(PathTree, offset=(6, 0))
+        await wait_for_idle(pilot)
+        assert app.view.cursor == ("a", FOLDER)
+        assert app.view.rows.is_open_at(0)
+
+
+async def test_rows_that_arrive_leave_what_is_in_sight_below_its_folders() -> None:
+    app = Host(NESTED)
+    async with app.run_test(size=(40, 12)) as pilot:
+        await step(pilot, app.view.unfold, lambda: app.view.move(1), app.view.unfold, app.view.move_to_top)
+        await step(pilot, lambda: app.view.scroll_to(y=20, animate=False))
+        before = left(app)
+        assert before[:3] == [" ▾ a", " │ ▾ deep", " │ │ • t20"]
+        app.view.show_growth([Growth("a/deep", listing("a/deep", ["a/deep/t00x"]).entries)])
+        await wait_for_idle(pilot)
+        assert left(app) == before
+        assert app.view.cursor == ("a", FOLDER)
+
+
+async def test_a_low_tree_has_no_room_for_folders_out_of_sight() -> None:
+    app = Host(NESTED)
+    async with app.run_test(size=(40, 2)) as pilot:
+        await step(pilot, app.view.unfold, lambda: app.view.move(20))
+        assert left(app) == [" │ • s17", " │ • s18"]

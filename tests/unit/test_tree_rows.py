@@ -286,6 +286,18 @@ class Model(RuleBasedStateMachine):
     def go_on_with_the_filter(self, at_once: bool) -> None:
         self.filtered(self.rows.go_on(inf if at_once else 0.0))
 
+    @rule(top=st.integers(0, 9), most=st.integers(1, 4))
+    def scroll(self, top: int, most: int) -> None:
+        """Of the folders that a row in sight is in, those stay that are out of sight."""
+        rows = self.rows.rows
+        expected: list[int] = []
+        for at in range(top, min(top + most, len(rows))):
+            around = [index for index, row in enumerate(rows[:at]) if row[-1] == "/" and rows[at].startswith(row)]
+            if len(around) <= len(expected):
+                break
+            expected.append(around[len(expected)])
+        assert self.rows.stuck(top, most) == expected
+
     def filtered(self, done: bool) -> None:
         if done and self.coming is not None:
             self.query, self.coming = self.coming, None

@@ -329,7 +329,9 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
         if line != self._line:
             for changed in (self._line, line):
                 self.refresh_lines(changed)
-            self._line = line
+            left, self._line = self._line, line
+            if left < self.scroll_offset.y:  # it may be one of the folders that stay in sight
+                self.redraw()
         self._announce()
         self._keep_cursor_visible()
 
@@ -354,7 +356,8 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
     def _rows_came(self, line: int | None = None) -> None:
         """The same, and where somebody scrolled away from the cursor, the same row at the top."""
         top = self.scroll_offset.y
-        cursor_at, first = self._line - top, self._on_screen.get(0)
+        cursor_at = self._line - top
+        first = self._on_screen.get(self._above)
         rows = len(self._model)
         self._set_height(rows)
         if line is not None:
@@ -365,7 +368,7 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
             self._scroll(self._line - cursor_at)
             self._keep_cursor_visible()
         elif first is not None and first[0] is not None:
-            self._scroll(self._model.nearest(first[0].row))
+            self._scroll(self._model.nearest(first[0].row) - self._above)
         self._announce()
         self.redraw()
 
@@ -442,12 +445,16 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
     # The mouse
 
     def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor; on a folder's arrow it toggles; a double click is enter."""
+        """A click moves the cursor; on a folder's arrow it toggles; a double click is enter. A folder that stays in
+        sight above what is in it is gone to."""
         offset = event.get_content_offset(self)
         if offset is None or event.button != 1:
             return
-        line = offset.y + self.scroll_offset.y
+        line, stuck = offset.y + self.scroll_offset.y, self._stuck(self.scroll_offset.y)
         if line >= len(self._model):
+            return
+        if offset.y < len(stuck):
+            self._go(stuck[offset.y])
             return
         self._go(line)
         row = self._model.rows[line]

@@ -120,6 +120,20 @@ class TreeRows:
         folder = folder_of(self.rows[index])
         return self.find(f"{folder}/") if folder else None
 
+    def stuck(self, top: int, most: int) -> list[int]:
+        """Where the open folders are shown that the first rows from `top` on are in, the outermost first: those that
+        are out of sight above `top`, or would be covered by the ones before them. No more than `most`."""
+        found: list[int] = []
+        while len(found) < most and 0 <= (at := top + len(found)) < len(self.rows):
+            segments = folder_of(self.rows[at]).split("/", len(found) + 1)
+            if len(segments) <= len(found) or not segments[0]:
+                break
+            index = self.find("/".join(segments[: len(found) + 1]) + "/")
+            if index is None or index >= at:
+                break
+            found.append(index)
+        return found
+
     def nearest(self, row: str) -> int:
         """Where `row` is shown; else the closed folder that hides it; else what took its place, in the same folder if
         anything is left there. -1 where nothing is shown."""

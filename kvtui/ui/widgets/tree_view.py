@@ -26,8 +26,11 @@ _DRAWN_LINES = 500
 _BAR_STEPS = 8
 """In which a scroll bar's thumb moves within a cell."""
 
-_Look: TypeAlias = "tuple[TreeLine | None, int, bool]"
-"""All that is drawn of a line, its width, and whether the cursor is on it."""
+_STUCK_LINES = 4
+"""Open folders that stay in sight at most; they take no more than a third of the height."""
+
+_Look: TypeAlias = "tuple[TreeLine | None, int, str]"
+"""All that is drawn of a line, its width, and what is special about it: the cursor is on it, or it is stuck."""
 
 
 class Badge(StrEnum):
@@ -55,6 +58,7 @@ class TreeView(ScrollView, inherit_bindings=False):
         "path-tree--escape",
         "path-tree--note",
         "path-tree--error",
+        "path-tree--stuck",
     }
     DEFAULT_CSS = """
     TreeView {
@@ -74,6 +78,7 @@ class TreeView(ScrollView, inherit_bindings=False):
         & > .path-tree--escape { text-style: dim italic; }
         & > .path-tree--note { color: $text-muted; text-style: italic; }
         & > .path-tree--error { color: $text-error; }
+        & > .path-tree--stuck { background: $panel; }
         & > .path-tree--cursor {
             color: $block-cursor-blurred-foreground;
             background: $block-cursor-blurred-background;
@@ -91,6 +96,7 @@ class TreeView(ScrollView, inherit_bindings=False):
     TreeView:ansi {
         color: ansi_default;
         & > .path-tree--guide { color: ansi_default; text-style: dim; }
+        & > .path-tree--stuck { background: ansi_default; text-style: underline; }
         &:blur > .path-tree--cursor { text-style: underline; }
         &:nocolor > .path-tree--cursor { text-style: reverse; }
     }
@@ -109,6 +115,7 @@ class TreeView(ScrollView, inherit_bindings=False):
         self._signs = ASCII if ascii else UNICODE
         self._badges: dict[Badge, frozenset[str]] = {}
         self._strips: dict[_Look, Strip] = {}  # as drawn: scrolling shows most of them again
+        self._above = 0  # lines of folders that stay in sight, when it was drawn last
         self._thumb = -1  # where the scroll bar's thumb was drawn last, in the steps it goes by
         self._filters: tuple[Sequence[LineFilter], Color] | None = None  # with the background they are applied on
         self._styles_of: dict[str, Style] = {}  # of the parts of a line: every refresh makes Textual forget them
@@ -153,12 +160,19 @@ class TreeView(ScrollView, inherit_bindings=False):
             self.set_reactive(TreeView.virtual_size, size)
             self._scroll_update(size)
 
+    def _stuck(self, top: int) -> list[int]:
+        """The lines of the open folders that stay in sight over the rows scrolled to `top`."""
+        return self._model.stuck(top, min(_STUCK_LINES, self._page // 3))
+
     def _keep_cursor_visible(self) -> None:
         if self._line < 0 or not self._page:
             return
         top = self.scroll_offset.y
-        if self._line < top:
-            self._scroll(self._line)
+        if self._line < top + len(self._stuck(top)):
+            top = self._line
+            while top and self._line < top + len(self._stuck(top)):
+                top -= 1
+            self._scroll(top)
         elif self._line >= top + self._page:
             self._scroll(self._line - self._page + 1)
 
@@ -185,30 +199,30 @@ class TreeView(ScrollView, inherit_bindings=False):
 
     def redraw(self) -> None:
         """Draw what looks otherwise than it was drawn last."""
-        width = self.scrollable_content_region.width
-        changed = [y for y in range(self._page) if self._on_screen.get(y) != self._look(y, width)]
+        width, stuck = self.scrollable_content_region.width, self._stuck(self.scroll_offset.y)
+        changed = [y for y in range(self._page) if self._on_screen.get(y) != self._look(y, width, stuck)]
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
-    def _look(self, y: int, width: int) -> _Look:
-        index = y + self.scroll_offset.y
-        return self._line_at(index), width, index == self._line
+    def _look(self, y: int, width: int, stuck: Sequence[int]) -> _Look:
+        index = stuck[y] if y < len(stuck) else y + self.scroll_offset.y
+        return self._line_at(index), width, "cursor" if index == self._line else "stuck" if y < len(stuck) else ""
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """As any widget without border, padding, tint and opacity does it. What looks the same is the same strip, and
         the terminal's sequences are kept with it."""
-        width = self.scrollable_content_region.width
-        return [self._rendered(y, width).crop(crop.x, crop.right) for y in crop.line_range]
+        width, stuck = self.scrollable_content_region.width, self._stuck(self.scroll_offset.y)
+        self._above = len(stuck)
+        return [self._rendered(y, width, stuck).crop(crop.x, crop.right) for y in crop.line_range]
 
     def render_line(self, y: int) -> Strip:
-        return self._rendered(y, self.scrollable_content_region.width)
+        return self._rendered(y, self.scrollable_content_region.width, self._stuck(self.scroll_offset.y))
 
-    def _rendered(self, y: int, width: int) -> Strip:
-        look = self._on_screen[y] = self._look(y, width)
+    def _rendered(self, y: int, width: int, stuck: Sequence[int]) -> Strip:
+        look = self._on_screen[y] = self._look(y, width, stuck)
         strip = self._strips.get(look)
         if strip is None:
-            line, width, cursor = look
-            strip = self._draw(line, width, cursor=cursor)
+            strip = self._draw(*look)
             if self._filters is None:
                 self._filters = self.get_line_filters(), self.background_colors[1]
             line_filters, background = self._filters
@@ -245,11 +259,11 @@ class TreeView(ScrollView, inherit_bindings=False):
             matched=tuple(self._model.matcher.positions(path_of(row))) if self._model.matcher else (),
         )
 
-    def _draw(self, line: TreeLine | None, width: int, *, cursor: bool) -> Strip:
+    def _draw(self, line: TreeLine | None, width: int, special: str) -> Strip:
         if line is None:
             return Strip.blank(width, self.rich_style)
         strip = draw_line(line, width, self._signs, self._style)
-        return Strip(Segment.apply_style(strip, post_style=self._style("cursor")), width) if cursor else strip
+        return Strip(Segment.apply_style(strip, post_style=self._style(special)), width) if special else strip
 
     def _style(self, name: str) -> Style:
         style = self._styles_of.get(name)
