@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from kvtui.backends import registry
 from kvtui.backends.memory import ALL, MemoryBackend, MemoryFactory
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import Unavailable
+from kvtui.services.kept_names import KeptNames
 from tests.cli.conftest import PASSPHRASE, Cli, Typist, Vault, run_here
 
 
@@ -102,6 +104,15 @@ def test_where_no_store_opens_it_says_why(home: Path, tmp_path: Path, vault: Vau
     vault("set", "app/x", stdin=b"x")
     ran = vault("search", "x", "--all")  # a profile of a vault nobody made is no store that was left out
     assert (ran.code, ran.text, ran.err) == (0, "app/x\n", "")
+
+
+def test_kept_names_are_forgotten_with_the_remembered_paths(two: Cli) -> None:
+    kept = KeptNames("other", bytes(32), "")
+    assert kept.writing().save(datetime.now(UTC)) == ""
+    assert kept.file.exists()
+    assert two("profiles", "--forget", "other").text == "other: 0 paths forgotten, and the names that were kept\n"
+    assert not kept.file.exists()
+    assert two("profiles", "--forget", "other", "--json").json["names_removed"] is False
 
 
 # By value

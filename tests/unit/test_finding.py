@@ -51,6 +51,12 @@ class Slow(MemoryBackend):
             yield entry
 
 
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here names need not be collected before they are put in."""
+    monkeypatch.setattr("kvtui.services.names.PAUSE", 0.01)
+
+
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Opened]:
     """Sessions of stores that are given, by the profiles' names."""
