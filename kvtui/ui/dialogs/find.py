@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.content import Content
@@ -14,12 +14,16 @@ from textual.timer import Timer
 
 from kvtui.clock import utc_now
 from kvtui.services.finding import Finding, Located, Report
+from kvtui.services.names import told_age
 from kvtui.services.search import Match
 from kvtui.services.session import Session
 from kvtui.ui.dialogs.survey import SurveyDialog
 from kvtui.ui.loop import reading_beside
 from kvtui.ui.show import show_name
 from kvtui.ui.widgets.row_list import DrawnLine, Row
+
+if TYPE_CHECKING:
+    from kvtui.services.kept_names import NameKeys
 
 SHOWN = 200
 _PAUSE = 0.1
@@ -46,10 +50,10 @@ class FindDialog(SurveyDialog):
     class News(Message):
         """There is more to be found, or to be said. Comes from any thread."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, keys: NameKeys | None = None) -> None:
         placeholder, empty = "part of a path; type: tag: owner: narrow it", "No path, description or tag is like that."
         super().__init__(session, "Find everywhere", placeholder=placeholder, main="Go", empty=empty)
-        self._finding = Finding([session], came=self._came)
+        self._finding = Finding([session], came=self._came, keys=keys)
         self._all_read = asyncio.Event()
         self._pausing: Timer | None = None
         self._has_news = False
@@ -106,7 +110,8 @@ class FindDialog(SurveyDialog):
 
     def told(self) -> str:
         report = self._report
-        return f"{self._told_names(report)}{self._told_server(report)}"
+        kept = f" · {report.note}" if report.note else ""
+        return f"{self._told_names(report)}{self._told_server(report)}{kept}"
 
     def _told_server(self, report: Report) -> str:
         """What the server was asked and found, beside the names that are known here."""
@@ -122,7 +127,7 @@ class FindDialog(SurveyDialog):
 
     def _told_names(self, report: Report) -> str:
         count = f"{report.count:,} name{'s' * (report.count != 1)}"
-        then = "" if report.as_of is None else f" as of {_clock(report.as_of)}"
+        then = "" if report.as_of is None else f" {told_age(report.as_of, utc_now())}"
         if self.is_reading:
             return f"{count}{then}, reading again…" if then else f"{count}, still reading…"
         if self.failed:
@@ -167,12 +172,6 @@ class FindDialog(SurveyDialog):
             found: self._rows.get(found) or Row(found.path, DrawnLine(partial(_row, found.match))) for found in matches
         }
         return list(self._rows.values())
-
-
-def _clock(moment: datetime) -> str:
-    """A time of today, or a day, where the user is."""
-    local = moment.astimezone()
-    return f"{local:%H:%M}" if local.date() == utc_now().astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _row(match: Match) -> Content:

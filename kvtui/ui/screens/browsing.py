@@ -216,7 +216,7 @@ class Browsing(Watching):
     def action_find_everywhere(self) -> None:
         from kvtui.ui.dialogs.find import FindDialog  # noqa: PLC0415
 
-        dialog = FindDialog(self.session)
+        dialog = FindDialog(self.session, self.kvtui.name_keys)
 
         def decided(path: str | None) -> None:
             self.status.not_listed = dialog.left_out.counts
