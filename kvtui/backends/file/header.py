@@ -243,4 +243,6 @@ def _hex(value: Any, size: int) -> bytes:
 
 def _time(value: Any) -> datetime:
     _expect(isinstance(value, str))
-    return datetime.strptime(value, _TIME).replace(tzinfo=UTC)
+    found = datetime.fromisoformat(value)  # strptime would load the locale, which every start would feel
+    _expect(found.strftime(_TIME) == value)
+    return found.replace(tzinfo=UTC)
