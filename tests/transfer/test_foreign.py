@@ -255,6 +255,11 @@ class TestSops:
             read(data, form)
         assert "sops -d" in raised.value.hint
 
+    def test_variables_that_are_still_encrypted_are_refused(self) -> None:
+        with pytest.raises(InvalidInput, match="still encrypted"):
+            read(b"A=ENC[AES256_GCM,data:x]\nsops_mac=ENC[AES256_GCM,data:x]\n", Format.DOTENV)
+        assert len(read(b"sops_mac=mine\n", Format.DOTENV)) == 1
+
 
 EXPORTS = [
     (keepass(entry("x")), "-", Format.KEEPASS_XML),

@@ -38,10 +38,20 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 def read(window: Window, *, into: str = "", as_path: str | None = None) -> Iterator[Item]:
     """A secret for each variable, or all as the fields of one. Raises InvalidInput with the line, never its content."""
     if as_path is not None:
-        yield Item(as_path, {name: SecretValue(value) for name, value in assignments(window)})
+        yield Item(as_path, {name: SecretValue(value) for name, value in _decrypted(assignments(window))})
         return
-    for name, value in assignments(window):
+    for name, value in _decrypted(assignments(window)):
         yield Item(paths.join(into, name), {ONLY_FIELD: SecretValue(value)})
+
+
+def _decrypted(pairs: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Raises InvalidInput for what SOPS has not decrypted."""
+    for name, value in pairs:
+        if name == "sops_mac" and value.startswith("ENC["):
+            from kvtui.services.transfer.foreign.sops import still_encrypted  # noqa: PLC0415 - few files are
+
+            raise still_encrypted("dotenv")
+        yield name, value
 
 
 def parse(text: str) -> dict[str, str]:

@@ -15,7 +15,11 @@ def check_decrypted(document: Mapping[str, Any]) -> None:
     """Raises InvalidInput for a document that SOPS has not decrypted."""
     about = document.get("sops")
     if isinstance(about, dict) and "mac" in about and "lastmodified" in about:
-        raise InvalidInput(
-            "The file is still encrypted by SOPS.",
-            hint="Decrypt it on the way: sops -d FILE | kvtui import - --format sops",
-        )
+        raise still_encrypted("sops")
+
+
+def still_encrypted(form: str) -> InvalidInput:
+    return InvalidInput(
+        "The file is still encrypted by SOPS.",
+        hint=f"Decrypt it on the way: sops -d FILE | kvtui import - --format {form}",
+    )
