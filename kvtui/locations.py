@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -115,7 +114,7 @@ def replacing_private(path: Path) -> Iterator[BinaryIO]:
     The folder must exist. Raises PermissionDenied if `path` is anything but a regular file of ours, Unavailable if the
     file system refuses.
     """
-    temp = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temp = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         check_private_file(path)
         handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

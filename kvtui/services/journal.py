@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pwd
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -239,6 +238,8 @@ def _entry(row: dict[str, Any]) -> JournalEntry | None:
 
 def _login() -> str:
     """Who runs this, by the system's account list: the environment could say anything."""
+    import pwd  # noqa: PLC0415 - the first line that is written needs it
+
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
