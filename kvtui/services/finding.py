@@ -195,9 +195,9 @@ class Finding:
         def run() -> None:
             try:
                 work(store, stop)
-            except KvtuiError as error:
+            except Exception as error:  # noqa: BLE001 - told in its report
                 if not stop.is_set():
-                    store.error = error
+                    store.error = _told(error)
             finally:
                 with self._change:
                     store.readings -= 1
@@ -323,8 +323,8 @@ class _Store:
             try:
                 with survey:
                     rows = survey.rest()
-            except KvtuiError as error:
-                refused = error
+            except Exception as error:  # noqa: BLE001 - told in its report
+                refused = _told(error)
             if self._asking is survey:
                 self._answer, self._refused, self._asking = (text, rows), refused, None
                 came()
@@ -362,6 +362,13 @@ class _Store:
             left_out=names.left_out,
             note=names.note,
         )
+
+
+def _told(error: Exception) -> KvtuiError:
+    """As it can be told: the message of what nobody foresaw may quote what was being worked on."""
+    if isinstance(error, KvtuiError):
+        return error
+    return KvtuiError(f"Something went wrong inside kvtui ({type(error).__name__}).", hint="Report it.")
 
 
 def _rank(match: Match, *, is_ranked: bool) -> tuple[int, int, str]:

@@ -169,6 +169,18 @@ def test_a_store_that_fails_is_told_and_the_others_and_what_came_of_it_are_found
         assert finding.reports()[0].error is None
 
 
+def test_what_nobody_foresaw_is_told_without_its_words(opened: Opened) -> None:
+    broken = Slow("a/db")
+    broken.held, broken.failure = "a", ValueError("a/db has hunter2")
+    broken.gate.set()
+    with Finding([opened("broken", broken)]) as finding:
+        assert finding.wait(WAIT)
+        error = finding.reports()[0].error
+        assert error is not None
+        assert error.message == "Something went wrong inside kvtui (ValueError)."
+        assert not finding.query("db").complete
+
+
 def test_folders_that_are_denied_are_counted(opened: Opened) -> None:
     store = Slow("app/db", "prod/db")
     store._store.denied.add("prod")
