@@ -206,7 +206,6 @@ def whose_names(session: Session) -> str | None:
         backend.info().location,
         {name: str(value) for name, value in sorted(profile.settings.items())},
         who.identity,
-        who.name,
         sorted(who.policies),
     ]
     return hashlib.sha256(json.dumps(told).encode("ascii")).hexdigest()

@@ -221,13 +221,13 @@ def test_who_else_sees_other_names_is_told_apart(tmp_path: Path) -> None:
     assert whose_names(session) == mine
     who = SignedIn("ann", ("dev", "default"), identity="id-1")
     for other in (
-        replace(who, name="bob"),
         replace(who, policies=("dev",)),
         replace(who, identity="id-2"),
     ):
         backend.who = other
         assert whose_names(session) != mine
-    backend.who = replace(who, policies=("default", "dev"), expires_at=NOON)
+    # The same person by another way of signing in, which calls them otherwise.
+    backend.who = replace(who, name="userpass-ann", policies=("default", "dev"), expires_at=NOON)
     assert whose_names(session) == mine
     backend.who = who
     session.profile = replace(session.profile, settings=MappingProxyType({"name": str(tmp_path), "namespace": "b"}))
