@@ -121,6 +121,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("tree.forget", (), "Forget this path", "Drop what is remembered here of a store that cannot list"),
     Action("tree.forget_all", (), "Forget remembered paths", "Drop all paths remembered of this store"),
     Action("tree.fold_all", ("z",), "Fold all", "Fold all folders", needs=C.LIST),
+    Action("tree.unfold_all", ("Z",), "Unfold a level", "Unfold all folders in this one", needs=C.LIST),
     Action("tree.refresh", ("ctrl+r",), "Refresh", "Read again"),
     Action("app.lock", ("L",), "Lock", "Lock now", Scope.APP),
     Action("app.suspend", ("ctrl+z",), "Suspend", "Stop the program; fg brings it back, locked", Scope.APP),

@@ -132,7 +132,7 @@ def make(write: Callable[[Path, str], None]) -> None:
 def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as home:
         folders = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
-        os.environ.update(dict.fromkeys(folders, home))
+        os.environ.update(dict.fromkeys(folders, home), TERM="xterm-256color", LC_ALL="C.UTF-8")
         stale: list[str] = []
 
         def check(path: Path, wanted: str) -> None:

@@ -97,6 +97,8 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = tmp_path / name.lower()
         folder.mkdir(mode=0o700)
         monkeypatch.setenv(name, str(folder))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.delenv("TMUX", raising=False)
     monkeypatch.delenv("KVTUI_CONFIG", raising=False)
     for name in [name for name in os.environ if name.startswith(("BAO_", "VAULT_", "TAILOR_"))]:

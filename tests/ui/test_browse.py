@@ -35,6 +35,34 @@ async def test_tabs_are_reached_by_number_and_show_their_part(
         assert "password" in await screen.press("1")
 
 
+async def test_a_level_of_folders_is_unfolded_and_all_are_folded(running: Running) -> None:
+    async with running() as screen:
+        await screen.press("G")  # a secret of the root: all folders of the root
+        assert {"▾ app", "▾ infra", "• token"} <= {
+            row.split("│ ")[-1].strip() for row in _tree(await screen.press("Z"))
+        }
+        assert not any("▾" in row for row in _tree(await screen.press("z")))
+
+
+async def test_the_folder_under_the_cursor_is_listed_before_it_is_opened_only_where_nobody_counts_it(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running() as screen:
+        main = screen.app.main
+        assert main is not None
+        assert main.path_tree.cursor is not None
+        assert main.path_tree.cursor[0] == "app"
+        assert main.path_tree.loaded_folders() == ["", "app"]
+        monkeypatch.setattr(type(main), "_is_near", False)
+        await screen.press("j")
+        await screen.settle()
+        assert main.path_tree.loaded_folders() == ["", "app"]
+
+
+def _tree(text: str) -> list[str]:
+    return [line[:30] for line in text.splitlines()]
+
+
 async def test_filter_looks_at_folders_that_were_never_opened(running: Running) -> None:
     async with running() as screen:
         await screen.press("/")

@@ -20,7 +20,7 @@ from kvtui.services.listing import Growth
 from kvtui.ui.composing import QuickCompositor
 from kvtui.ui.widgets.path_tree import PathTree, TreeState
 from kvtui.ui.widgets.tree_row import kind_of, path_of
-from kvtui.ui.widgets.tree_view import Badge
+from kvtui.ui.widgets.tree_view import Badge, has_few_signs
 from tests.support.hostile import HOSTILE, HostileString, on_every_string
 from tests.support.screens import screen_text, wait_for_idle
 
@@ -679,3 +679,33 @@ async def test_a_low_tree_has_no_room_for_folders_out_of_sight() -> None:
     async with app.run_test(size=(40, 2)) as pilot:
         await step(pilot, app.view.unfold, lambda: app.view.move(20))
         assert left(app) == [" │ • s17", " │ • s18"]
+
+
+async def test_a_level_is_unfolded_at_once_and_no_more_than_that() -> None:
+    store = {"": ["a/", "b"], "a": ["a/x/", "a/y/", "a/z/"], "a/x": ["a/x/deep/"], "a/y": ["a/y/1"], "a/x/deep": []}
+    app = Host(store)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await step(pilot, lambda: app.view.unfold_level(9))
+        assert app.asked == ["", "a"]
+        left: list[int] = []
+        await step(pilot, lambda: left.append(app.view.unfold_level(2)))
+        assert (left, app.asked) == ([1], ["", "a", "a/x", "a/y"])
+        await step(pilot, app.view.unfold, lambda: left.append(app.view.unfold_level(2)))
+        assert app.view.cursor == ("a/x", FOLDER)
+        assert app.asked[4:] == ["a/x/deep"]
+        assert left == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("environ", "few"),
+    [
+        ({"TERM": "xterm-256color", "LANG": "C.UTF-8"}, False),
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "linux", "LANG": "C.UTF-8"}, True),
+        ({"TERM": "xterm", "LANG": "de_DE.ISO-8859-1"}, True),
+        ({"TERM": "xterm", "LC_ALL": "C", "LANG": "C.UTF-8"}, True),
+        ({"TERM": "xterm", "LC_ALL": "", "LANG": "de_DE.utf8"}, False),
+    ],
+)
+def test_signs_are_plain_where_a_terminal_lacks_others(environ: dict[str, str], few: bool) -> None:
+    assert has_few_signs(environ) is few

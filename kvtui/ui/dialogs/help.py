@@ -21,6 +21,7 @@ _GROUPS = {
     "lease": "Leases",
     "change": "Changes",
     "trash": "Trash",
+    "health": "Health",
     "bookmark": "Bookmarks",
     "profile": "Profiles",
     "container": "Containers",

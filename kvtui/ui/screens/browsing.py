@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_FILTERED = 100_000
 """Secrets a filter looks at; more than that are found with ctrl+f."""
+MOST_UNFOLDED = 100
+"""Folders that one key unfolds: each is a request."""
 AT_ONCE = 500
 """Names of a walk that are shown in one frame: a few milliseconds of it."""
 
@@ -201,6 +203,11 @@ class Browsing(Watching):
 
     def action_tree_fold_all(self) -> None:
         self.path_tree.fold_all()
+
+    def action_tree_unfold_all(self) -> None:
+        left = self.path_tree.unfold_level(MOST_UNFOLDED)
+        if left:
+            self.say(f"{MOST_UNFOLDED} folders were unfolded, {left} were not. Z goes on.")
 
     def action_tree_refresh(self) -> None:
         self.work(self.reload, "tree", "read again")

@@ -183,6 +183,19 @@ class Showing(Workbench):
         except KvtuiError as error:
             self._listed(folder, error)
 
+    @property
+    def _is_near(self) -> bool:
+        """Whether a folder may be listed before anybody asks for it: of a store on this machine, where nobody counts
+        or notes it, and changes by others are noticed."""
+        return self.session.can(Capability.CHANGE_SIGNAL)
+
+    async def _read_near(self, folder: str) -> None:
+        """So that the folder under the cursor is open at once. What fails is told when it is opened."""
+        with suppress(KvtuiError):
+            part = await self.call(next, self.session.backend.list_parts(folder))
+            if part.complete:
+                self.path_tree.show_listing(part)
+
     async def _load_parts(self, folder: str) -> None:
         """The first children of many are shown before the rest is read."""
         parts = self.session.backend.list_parts(folder)
@@ -241,7 +254,7 @@ class Showing(Workbench):
             self._settle_timer = self.set_timer(SETTLE_SECONDS, lambda: self._settled(path, event.kind))
         if event.path is not None and event.kind is EntryKind.SECRET:
             self.mask()
-        else:
+        elif self.secret is not None or self._activity is not None:
             self.show_secret(None)
 
     def _settled(self, path: str, kind: EntryKind | None) -> None:
@@ -250,6 +263,8 @@ class Showing(Workbench):
             self.open_secret(path)
         elif self.tab == "activity":
             self.work(self.fill_tab, "detail", "fill a tab")
+        if kind is EntryKind.FOLDER and self._is_near and not self.path_tree.rows.is_loaded(path):
+            self.work(partial(self._read_near, path), "near", "read the folder under the cursor")
         if self.session.is_open and self.session.info().varies:
             self.work(partial(self._look_up_limits, path, kind), "limits", "see what may be done")
 

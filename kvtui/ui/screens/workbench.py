@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
@@ -26,7 +27,7 @@ from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, Versi
 from kvtui.ui.widgets.path_tree import PathTree
 from kvtui.ui.widgets.row_list import QueryInput, RowList
 from kvtui.ui.widgets.status import StatusLine
-from kvtui.ui.widgets.tree_view import Badge
+from kvtui.ui.widgets.tree_view import Badge, has_few_signs
 
 if TYPE_CHECKING:
     from kvtui.ui.app import KvtuiApp
@@ -67,7 +68,7 @@ class Workbench(Screen[None]):
         with Horizontal(id="workbench"):
             with Vertical(id="tree-side"):
                 yield QueryInput(id="filter", placeholder="filter")
-                yield PathTree(id="tree")
+                yield PathTree(ascii=has_few_signs(os.environ), id="tree")
             with Vertical(id="detail"):
                 yield Static(id="title", markup=False)
                 tabs = Tabs(*(Tab(name.capitalize(), id=name) for name in TABS), id="tabs")

@@ -314,6 +314,26 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
         self._model.close_all()
         self._row_changes()
 
+    def unfold_level(self, most: int) -> int:
+        """Open the folder under the cursor, or the one the cursor is in; of an open one, those in it that are closed,
+        but no more than `most`. Returns how many were left."""
+        self._end_quest()
+        above = self._row is not None and is_folder(self._row)
+        folder = path_of(self._row) if self._row is not None and above else self.cursor_folder
+        if not self._model.is_wanted_open(folder):
+            self._open(folder)
+            return 0
+        closed = [
+            path_of(row)
+            for row in self._model.children(folder)
+            if is_folder(row) and not self._model.is_wanted_open(path_of(row))
+        ]
+        for each in closed[:most]:
+            if self._model.open(each):
+                self._request(each)
+        self._row_changes()
+        return max(0, len(closed) - most)
+
     def _close(self, folder: str) -> None:
         self._end_quest()
         self._model.close(folder)

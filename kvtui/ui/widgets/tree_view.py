@@ -4,7 +4,7 @@ number, and a line is drawn again only when it looks otherwise."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
@@ -31,6 +31,18 @@ _STUCK_LINES = 4
 
 _Look: TypeAlias = "tuple[TreeLine | None, int, str]"
 """All that is drawn of a line, its width, and what is special about it: the cursor is on it, or it is stuck."""
+
+
+_PLAIN_TERMINALS = frozenset({"dumb", "linux", "vt100", "vt102", "vt220"})
+"""The fonts of the console and of old terminals have few signs."""
+
+
+def has_few_signs(environ: Mapping[str, str]) -> bool:
+    """Whether a terminal is likely to lack the tree's signs: by its name, or as its locale says that it has no Unicode
+    (locale(7): the first variable that is set decides)."""
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
+    has_unicode = not locale or "utf" in locale.lower()
+    return not has_unicode or environ.get("TERM", "") in _PLAIN_TERMINALS
 
 
 class Badge(StrEnum):
