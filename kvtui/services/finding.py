@@ -230,12 +230,12 @@ class Finding:
 
     # -- finding
 
-    def query(self, text: str, limit: int | None = None, *, exact: bool = False) -> Findings:
-        """What is known by now, and what stores that were asked the same found besides."""
+    def query(self, text: str, limit: int | None = None, *, exact: bool = False, at_once: bool = False) -> Findings:
+        """What is known by now, and what stores that were asked the same found besides. `at_once`: see `NamesIndex`."""
         stores = list(self._stores)
         found: list[tuple[int, _Store, SearchResult]] = []
         for at, store in enumerate(stores):
-            if (result := store.query(text, limit, exact=exact)) is not None:
+            if (result := store.query(text, limit, exact=exact, at_once=at_once)) is not None:
                 found.append((at, store, result))
         located = [(at, Located(store.name, match)) for at, store, result in found for match in result.matches]
         if len(found) > 1:
@@ -293,11 +293,11 @@ class _Store:
         self.names = names = self.session.names
         return names
 
-    def query(self, text: str, limit: int | None, *, exact: bool) -> SearchResult | None:
+    def query(self, text: str, limit: int | None, *, exact: bool, at_once: bool) -> SearchResult | None:
         """None where nothing can be said of it, as it is not open."""
         if self.names is None:
             return None
-        found = self.names.query(text, limit, exact=exact)
+        found = self.names.query(text, limit, exact=exact, at_once=at_once)
         answer = self._answer
         if not self.asks or answer is None or answer[0] != text:
             return found

@@ -66,12 +66,13 @@ class Names:
     def __len__(self) -> int:
         return len(self.index)
 
-    def query(self, text: str, limit: int | None = None, *, exact: bool = False) -> SearchResult:
+    def query(self, text: str, limit: int | None = None, *, exact: bool = False, at_once: bool = False) -> SearchResult:
         """As `NamesIndex.query`, without what was seen to be gone."""
         gone = self._gone
         if not gone:
-            return self.index.query(text, limit, exact=exact)
-        found = self.index.query(text, None if limit is None else limit + len(gone), exact=exact)
+            return self.index.query(text, limit, exact=exact, at_once=at_once)
+        most = None if limit is None else limit + len(gone)
+        found = self.index.query(text, most, exact=exact, at_once=at_once)
         there = [match for match in found.matches if match.path not in gone]
         more = found.more or (limit is not None and len(there) > limit)
         complete = found.complete and not more

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kvtui.services.kept_names import NameKeys
 
 SHOWN = 200
-_PAUSE = 0.1
+_PAUSE = 0.2
 """Seconds between two looks at what came."""
 _TYPING = 0.25
 """Seconds without a key before the server is asked: it need not answer for every letter of a word."""
@@ -167,7 +167,7 @@ class FindDialog(SurveyDialog):
 
     def _found(self, query: str) -> Sequence[Row]:
         """Most of what is found while names come was found before: those rows are the same."""
-        matches = self._finding.query(query, SHOWN).matches
+        matches = self._finding.query(query, SHOWN, at_once=True).matches
         self._rows = {
             found: self._rows.get(found) or Row(found.path, DrawnLine(partial(_row, found.match))) for found in matches
         }

@@ -83,7 +83,7 @@ class Browsing(Watching):
             self.say("Cancelled.")
         elif self.fields.revealed:
             self.mask()
-        elif self.has_class("-filtering"):
+        elif self._filter_input.display:
             self._end_filter()
         elif self.secret is not None and self.secret.version.number != self.secret.current:
             self.work(partial(self.read_secret, self.secret.path), "detail", "read a secret")
@@ -129,9 +129,15 @@ class Browsing(Watching):
 
     # -- filter
 
+    @property
+    def _filter_input(self) -> Input:
+        """Hidden where nothing is filtered. By itself, as a class would make every widget of the screen look for its
+        style anew before the first letter is taken."""
+        return self.query_one("#filter", Input)
+
     def action_tree_filter(self) -> None:
-        self.add_class("-filtering")
-        self.set_focus(self.query_one("#filter", Input))
+        self._filter_input.display = True
+        self.set_focus(self._filter_input)
         self.work(self._load_all, "long", "read all names")
 
     async def _load_all(self) -> None:
@@ -176,8 +182,8 @@ class Browsing(Watching):
     def _end_filter(self) -> None:
         """The whole tree again, the cursor where it was found."""
         found, kind = self.at_cursor
-        self.remove_class("-filtering")
-        self.query_one("#filter", Input).value = ""
+        self._filter_input.display = False
+        self._filter_input.value = ""
         self.path_tree.filter("")
         if found is not None:
             self.path_tree.select(found, kind)
