@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
@@ -37,6 +38,7 @@ _SHORTEST = 6
 """Characters below which equal values say nothing: ports, yes and no, short names."""
 _LONGEST_TYPED = 100
 """Characters above which nobody typed a value."""
+_RANDOM = 20
 _BEGIN = "-----BEGIN "
 _BEGIN_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _JWT = re.compile(r"(?:Bearer )?eyJ[A-Za-z0-9_-]+\.(eyJ[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*", re.ASCII)
@@ -204,8 +206,20 @@ def _weakness(secret: Secret, value: SecretValue) -> str:
     text = to_text(value)
     if len(text) > _LONGEST_TYPED or "\n" in text.strip() or text.startswith((_BEGIN, "ssh-")):
         return ""
+    if _looks_random(text):
+        return ""
     strength = estimate(text)
     return str(strength) if strength.label in {"very weak", "weak"} else ""
+
+
+def _looks_random(text: str) -> bool:
+    """Whether its kinds of characters change as often as in what a generator makes: most values are such, and judging
+    each would take most of the time. Nobody types that: long, and a capital or digit at every third character."""
+    if len(text) < _RANDOM:
+        return False
+    kinds = ["d" if ch.isdigit() else "u" if ch.isupper() else "l" if ch.islower() else "o" for ch in text]
+    changes = sum(one != other for one, other in pairwise(kinds))
+    return {"d", "u", "l"} <= set(kinds) and 3 * changes >= len(text) and len(set(text)) >= len(text) / 2
 
 
 def _end(value: SecretValue) -> tuple[str, datetime] | None:

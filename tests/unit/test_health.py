@@ -20,8 +20,10 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import PermissionDenied
 from kvtui.domain.metadata import MetadataPatch, SecretType
 from kvtui.domain.value import SecretValue
-from kvtui.services.health import Checkup, Finding, Kind
+from kvtui.services.generator import Recipe, generate
+from kvtui.services.health import Checkup, Finding, Kind, _looks_random
 from kvtui.services.left_out import LeftOut
+from kvtui.services.strength import estimate
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -127,6 +129,21 @@ def test_weak_values_are_told_of_but_not_what_stands_beside_them() -> None:
     found = look(store)
     assert [(one.kind, one.field) for one in found] == [(Kind.WEAK, "password"), (Kind.WEAK, "pin")]
     assert found[0].detail.startswith("estimate: ")
+
+
+@pytest.mark.parametrize(
+    "text", ["Password2024Password", "Aa1Aa1Aa1Aa1Aa1Aa1Aa1", "correct-Horse-2024", "qwertyuiopQWERTY1234"]
+)
+def test_long_values_that_people_type_are_judged(text: str) -> None:
+    store = MemoryBackend()
+    store.write("a", {"v": SecretValue(text)})
+    assert bool(kinds(store)) == (estimate(text).label in {"very weak", "weak"})
+    assert not _looks_random(text)
+
+
+def test_what_a_generator_makes_is_mostly_not_judged() -> None:
+    made = [generate(Recipe()).reveal() for _ in range(200)]
+    assert sum(map(_looks_random, made)) > 150
 
 
 def test_what_is_to_be_rotated_and_what_is_old_comes_with_its_dates() -> None:
