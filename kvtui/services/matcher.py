@@ -23,19 +23,24 @@ _AFTER_SLASH = 10
 _AFTER_SEPARATOR = 8
 _CAMEL = 7
 _CONSECUTIVE = 6
+_CONSECUTIVE_INSIDE = 4
 _EXACT_CASE = 1
 _SEGMENT_END = 6
 _NAME_END = 6
-_GAP = -3
+_GAP = -2
 _GAP_MORE = -1
 _GAP_BY_PLACE = _GAP - 2 * _GAP_MORE
 """What a gap costs beside the distance of its two ends."""
 _NEVER = -(10**9)
-_END = (10**9, 0)
+_END = (10**9, 0, 0)
 _MOST = LITERAL - 1
 
-_Cells: TypeAlias = list[tuple[int, int]]
-"""Where a letter occurs, ascending, and the best score of the word up to it there."""
+_RUN = {bonus: max(_CONSECUTIVE_INSIDE, bonus - 1) for bonus in (0, _CAMEL, _AFTER_SEPARATOR, _AFTER_SLASH)}
+"""What a letter is worth that follows at once, by the bonus of where its run started: a little less than a new start,
+so that initials are seen as such."""
+
+_Cells: TypeAlias = list[tuple[int, int, int]]
+"""Where a letter occurs, ascending, the best score of the word up to it there, and the bonus of the run's start."""
 
 
 class _Bonuses(dict[str, int]):
@@ -142,28 +147,30 @@ class Word:
         cells: _Cells = []
         at = find(ch := next(letters))
         while at >= 0:
-            cells.append((at, _MATCH + 2 * bonuses[name[at - 1 : at + 1]]))
+            bonus = bonuses[name[at - 1 : at + 1]]
+            cells.append((at, _MATCH + 2 * bonus, bonus))
             at = find(ch, at + 1)
         for ch in letters:
             if table is not None:
                 table.append(cells)
             before, cells = iter(cells), []
-            place, score = next(before)
+            place, score, start = next(before)
             gapped = _NEVER  # the best of the places before the last one, as a gap costs by its length
             at = find(ch, place + 1)
             while at >= 0:
                 while place < at - 1:
                     gapped = max(gapped, place + score)
-                    place, score = next(before, _END)
+                    place, score, start = next(before, _END)
                 bonus = bonuses[name[at - 1 : at + 1]]
                 best = gapped - at + _GAP_BY_PLACE + bonus
-                if place == at - 1 and best < score + (together := max(bonus, _CONSECUTIVE)):
-                    best = score + together
-                cells.append((at, best + _MATCH))
+                if place == at - 1 and best <= (together := score + max(bonus, _RUN[start])):
+                    cells.append((at, together + _MATCH, max(bonus, start)))
+                else:
+                    cells.append((at, best + _MATCH, bonus))
                 at = find(ch, at + 1)
         if table is not None:
             table.append(cells)
-        return max([score for _, score in cells])
+        return max([score for _, score, _ in cells])
 
 
 def _traced(name: str, table: Sequence[_Cells]) -> tuple[int, ...]:
@@ -173,8 +180,8 @@ def _traced(name: str, table: Sequence[_Cells]) -> tuple[int, ...]:
     for cells in reversed(table[:-1]):
         bonus = _BONUSES[name[at - 1 : at + 1]]
         ways = [
-            (score + (max(bonus, _CONSECUTIVE) if place == at - 1 else bonus + place - at + _GAP_BY_PLACE), place)
-            for place, score in cells
+            (score + (max(bonus, _RUN[start]) if place == at - 1 else bonus + place - at + _GAP_BY_PLACE), place)
+            for place, score, start in cells
             if place < at
         ]
         at = max(ways)[1]

@@ -10,7 +10,7 @@ import heapq
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from itertools import accumulate, chain, islice
 from operator import attrgetter, or_
 from typing import NamedTuple
@@ -34,6 +34,8 @@ _FEW_LEFT = 200
 """What is left of it once there are matches of better classes, for those whose letters are merely in order."""
 _LONGEST = 12
 """Letters of a word that is looked for in pieces."""
+_PLAIN = 500
+"""So many names are looked through one by one: those of a walk are soon put together with others."""
 _FEW = 50
 """Less than one of so many rows are sorted; of more, all are gone through in order."""
 _BLOCK_BITS = 10
@@ -72,10 +74,10 @@ class NamesPart:
         """Rows in the order of their paths."""
         rows = [rows[at] for at in by_path]
         paths = [row.path for row in rows]
-        folded = [path if (low := fold(path)) == path else low for path in paths]
+        folded = paths if fold(together := "".join(paths)) == together else list(map(fold, paths))
         self._paths = _Texts(paths)
-        self._folded = self._paths if folded == paths else _Texts(folded)
-        self._segments = Segments(folded)
+        self._folded = self._paths if folded is paths else _Texts(folded)
+        self._segments = Segments(folded) if len(rows) > _PLAIN else None
         numbers = {kind: number for number, kind in enumerate(_TYPES)}
         self._types = bytes(numbers[row.type] for row in rows)
         self._told = {at: row for at, row in enumerate(rows) if row.description or row.tags or row.owner}
@@ -135,7 +137,7 @@ class NamesPart:
         passing = (1 << len(self)) - 1
         for field, text in query.filters:
             if field == "path":
-                passing &= self._segments.containing(text)
+                passing &= self._segments.containing(text.replace("\n", " ")) if self._segments else -1
             elif field == "type":
                 digits = bytes(49 if kind is not None and kind.value.startswith(text) else 48 for kind in _TYPES)
                 passing &= int(self._types.translate(digits.ljust(256, b"0"))[::-1] or b"0", 2)
@@ -152,14 +154,14 @@ class NamesPart:
         whole = len(self) + 1 if most is None else most
         screen = min(whole, _SCREEN) if at_once else whole
         enough = max(_RANKED // len(words), screen) if at_once else max(_RANKED, whole)
-        effort = _EFFORT + len(self) // _EFFORT_BY_SIZE if at_once else 1 << 62
+        effort = _EFFORT + len(self) // _EFFORT_BY_SIZE if at_once and self._segments else 1 << 62
         hits = dict[int, tuple[int, str]]()
         seen, reached, more = 0, [0] * len(words), False
         is_literal = False
         for rows_of, is_in_class, looking, scoring, share in self._levels(most):
             found = passing
             for index, each in enumerate(words):
-                reached[index] |= rows_of(each.folded)
+                reached[index] |= rows_of(each.folded.replace("\n", " "))
                 found &= reached[index]
             if at_once and is_literal and is_in_class is not _has:
                 effort = min(effort, _FEW_LEFT)
@@ -188,27 +190,17 @@ class NamesPart:
     def _levels(self, most: int | None) -> Iterator[_Level]:
         """From the best class to any match."""
         segments, told = self._segments, self._told_text.containing
+        if segments is None:
+            yield _Level(lambda _: (1 << len(self)) - 1)
+            return
         if most is not None:
             for literally in (segments.exact, segments.prefix, segments.word_prefix, segments.containing):
                 yield _Level(literally, _has, scoring=2)
             yield _Level(told)
             yield _Level(segments.with_initials, _has_initials, looking=3, share=0.25)
-            yield _Level(self._in_pieces, share=0.8)
+            yield _Level(partial(_in_pieces, segments), share=0.8)
             yield _Level(segments.starting)
         yield _Level(lambda text: segments.with_letters(text) | told(text))
-
-    def _in_pieces(self, text: str) -> int:
-        """The rows that have the letters of a text as several pieces, each at the start of a segment or word."""
-        letters = text.replace("/", "")
-        if not 1 < len(letters) <= _LONGEST:
-            return 0
-        reached, alive = [(1 << len(self)) - 1], list[int]()
-        for end in range(1, len(letters) + 1):
-            starts = [start for start in [*alive, end - 1] if reached[start]]
-            pieces = {start: self._segments.word_prefix(letters[start:end]) for start in starts}
-            alive = [start for start, rows in pieces.items() if rows]  # none starts with what no shorter one did
-            reached.append(reduce(or_, (reached[start] & pieces[start] for start in alive), 0))
-        return reached[-1]
 
     def _at(self, row: int) -> tuple[str, str]:
         path = self._paths[row]
@@ -225,6 +217,20 @@ class NamesPart:
                 return 0, where
             total += score
         return total, where
+
+
+def _in_pieces(segments: Segments, text: str) -> int:
+    """The rows that have the letters of a text as several pieces, each at the start of a segment or word."""
+    letters = text.replace("/", "")
+    if not 1 < len(letters) <= _LONGEST:
+        return 0
+    reached, alive = [(1 << segments.size) - 1], list[int]()
+    for end in range(1, len(letters) + 1):
+        starts = [start for start in [*alive, end - 1] if reached[start]]
+        pieces = {start: segments.word_prefix(letters[start:end]) for start in starts}
+        alive = [start for start, rows in pieces.items() if rows]  # none starts with what no shorter one did
+        reached.append(reduce(or_, (reached[start] & pieces[start] for start in alive), 0))
+    return reached[-1]
 
 
 def merged(found: Sequence[Found], query: Query, most: int | None) -> Found:
@@ -297,7 +303,7 @@ class _Told:
 
     def containing(self, text: str) -> int:
         """The rows, as a set, of which a folded text is told."""
-        rows, text = array("I"), text.replace("\n", " ")
+        rows = array("I")
         at = self._text.find(text)
         while at >= 0:
             number = bisect_right(self._starts, at) - 1

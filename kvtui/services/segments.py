@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import or_
 from typing import TypeAlias
 
@@ -45,22 +45,25 @@ class Segments:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.size = len(paths)
-        folders, names = _Groups(), _Groups()
-        for path in paths:
-            folder, slash, name = (path if "\n" not in path else path.replace("\n", " ")).rpartition("/")
-            folders.add(folder + slash)
-            names.add(name)
-        self._by_folder, folder_spans = folders.sorted()
-        by_name, name_spans = names.sorted()
-        nodes = _nodes(folder_spans)
-        self._entries = entries = sorted({*name_spans, *nodes})
+        masks = _MasksOf()
+        whole = (path if "\n" not in path else path.replace("\n", " ") for path in paths)
+        parts = [path.rpartition("/") for path in whole]
+        folders, names = _Groups([folder + slash for folder, slash, _ in parts]), _Groups([name for *_, name in parts])
+        nodes, of_folder = _nodes(folders.spans, masks)
+        self._by_folder = folders.rows
+        self._entries = entries = sorted({*names.spans, *nodes})
         self._text = "\n" + "".join(f"{entry}\n" for entry in entries)
         self._starts = array("I", accumulate((len(entry) + 1 for entry in entries), initial=1))
         """Where each entry starts in the text, and where one more would."""
         later = sorted((found.start() for found in _LATER_START.finditer(self._text)), key=self._word)
         self._later = array("I", later)
-        self._lay_out([(by_name[slice(*name_spans.get(entry, (0, 0)))], nodes.get(entry, ())) for entry in entries])
-        self._mark(entries, folders, names)
+        self._lay_out([(names.rows[slice(*names.spans.get(entry, (0, 0)))], nodes.get(entry, ())) for entry in entries])
+        of_name = [masks[name] for name in names.spans]
+        rows = list(zip(folders.of_row, names.of_row, strict=True))
+        self._with, self._starting = (
+            bits.by_bit(array("Q", [of_folder[folder][kind] | of_name[name][kind] for folder, name in rows]))
+            for kind in range(2)
+        )
         self._remembered: dict[str, int] = {}
         self._kept = 0
 
@@ -84,24 +87,12 @@ class Segments:
         sizes = (end - start for start, end in zip(self._node_starts, self._node_ends, strict=True))
         self._node_rows = array("Q", accumulate(sizes, initial=0))
 
-    def _mark(self, entries: Sequence[str], folders: _Groups, names: _Groups) -> None:
-        """By letter the rows that have it, and those in which it starts a segment or a word."""
-        masks = {entry: _masks(entry) for entry in entries}
-        each_folder = [[masks[segment] for segment in _segments(folder)] for folder in folders.numbers]
-        sets = []
-        for kind in range(2):
-            of_folder = [_union(mask[kind] for mask in segments) for segments in each_folder]
-            of_name = [masks[name][kind] for name in names.numbers]
-            rows = zip(folders.of_row, names.of_row, strict=True)
-            sets.append(bits.by_bit(array("Q", [of_folder[folder] | of_name[name] for folder, name in rows])))
-        self._with, self._starting = sets
-
     # -- the rows that have
 
     def with_letters(self, text: str) -> int:
         """All letters of a text, in whatever order."""
         found = (1 << self.size) - 1
-        for ch in set(text.replace("\n", " ")):
+        for ch in set(text):
             found &= self._with[ord(ch) & 63]
         return found
 
@@ -208,57 +199,67 @@ class Segments:
 
 
 class _Groups:
-    """Rows by a text that each has."""
+    """Rows by the text that each has."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        distinct = sorted(set(texts))
+        ranks = {text: rank for rank, text in enumerate(distinct)}
+        self.of_row = [ranks[text] for text in texts]
+        """The number of its text for each row; they are numbered in order."""
+        self.rows = array("I", sorted(range(len(texts)), key=self.of_row.__getitem__))
+        """The rows in the order of their texts, ascending for each."""
+        counts = Counter(self.of_row)
+        ends = accumulate((counts[rank] for rank in range(len(distinct))), initial=0)
+        self.spans = dict(zip(distinct, pairwise(ends), strict=True))
+        """Which of these rows have a text, in order."""
+
+
+def _nodes(folders: Mapping[str, _Span], masks: _MasksOf) -> tuple[dict[str, list[_Span]], list[_Masks]]:
+    """By segment the spans of rows that are somewhere below it, and for each folder the letters in it. `folders` are
+    sorted, so each has one span for all that is below it."""
+    found: defaultdict[str, list[_Span]] = defaultdict(list)
+    letters = list[_Masks]()
+    above: list[tuple[str, str, int, _Masks]] = [
+        ("", "", 0, (0, 0))
+    ]  # the folder, its last segment, first row, letters
+    end = 0
+    for folder, (start, after) in folders.items():
+        while not folder.startswith(above[-1][0]):
+            _, segment, first, _ = above.pop()
+            found[segment].append((first, end))
+        for segment in _segments(folder[len(above[-1][0]) :]):
+            path, _, _, (some, starting) = above[-1]
+            more = masks[segment]
+            above.append((path + segment, segment, start, (some | more[0], starting | more[1])))
+        letters.append(above[-1][3])
+        end = after
+    for _, segment, first, _ in above[1:]:
+        found[segment].append((first, end))
+    return found, letters
+
+
+class _MasksOf(dict[str, _Masks]):
+    """The letters of a segment, and those that start it or a word in it."""
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-        self.of_row = array("I")
+        super().__init__()
+        self._bits = _Bits()
 
-    def add(self, text: str) -> None:
-        self.of_row.append(self.numbers.setdefault(text, len(self.numbers)))
-
-    def sorted(self) -> tuple[array[int], dict[str, _Span]]:
-        """The rows in the order of their texts, ascending for each; and which of them each text has, in order."""
-        texts = sorted(self.numbers)
-        ranks, counts = [0] * len(texts), [0] * len(texts)
-        for rank, text in enumerate(texts):
-            ranks[self.numbers[text]] = rank
-        rank_of_row = [ranks[number] for number in self.of_row]
-        for rank in rank_of_row:
-            counts[rank] += 1
-        ends = list(accumulate(counts, initial=0))
-        rows = array("I", sorted(range(len(rank_of_row)), key=rank_of_row.__getitem__))
-        return rows, {text: (ends[rank], ends[rank + 1]) for rank, text in enumerate(texts)}
+    def __missing__(self, segment: str) -> _Masks:
+        bit = self._bits.__getitem__
+        starting = map(bit, [*segment[:1], *STARTS.findall(segment)])
+        masks = self[segment] = reduce(or_, map(bit, set(segment)), 0), reduce(or_, starting, 0)
+        return masks
 
 
-def _nodes(folders: Mapping[str, _Span]) -> dict[str, list[_Span]]:
-    """By segment the spans of rows that are somewhere below it. `folders` are sorted, so each has one span for all
-    that is below it."""
-    found: defaultdict[str, list[_Span]] = defaultdict(list)
-    above, starts, now = list[str](), list[int](), 0
-    for folder, (start, end) in [*folders.items(), ("", (0, 0))]:
-        segments = _segments(folder)
-        same = 0
-        while same < min(len(above), len(segments)) and above[same] == segments[same]:
-            same += 1
-        for depth in range(same, len(above)):
-            found[above[depth]].append((starts[depth], now))
-        above, starts, now = segments, [*starts[:same], *[start] * (len(segments) - same)], end
-    return found
+class _Bits(dict[str, int]):
+    """The bit of a character; those 64 code points apart share one."""
+
+    def __missing__(self, ch: str) -> int:
+        bit = self[ch] = 1 << (ord(ch) & 63)
+        return bit
 
 
 def _segments(text: str) -> list[str]:
     """The segments of a text, with the slash behind each that has one."""
     return re.findall("[^/]*/|[^/]+", text)
-
-
-def _masks(text: str) -> _Masks:
-    return _union(map(_bit, text)), _union(map(_bit, [text[:1] or "\0", *STARTS.findall(text)]))
-
-
-def _bit(ch: str) -> int:
-    return 1 << (ord(ch) & 63)
-
-
-def _union(masks: Iterable[int]) -> int:
-    return reduce(or_, masks, 0)

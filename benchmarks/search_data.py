@@ -1,0 +1,283 @@
+"""Paths as stores of secrets have them, and what people type to find one: the same for the same numbers, always."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+
+_TEAMS = [
+    "platform",
+    "payments",
+    "identity",
+    "growth",
+    "data-science",
+    "mobile",
+    "checkout",
+    "logistics",
+    "search",
+    "billing",
+    "security",
+    "infra",
+    "marketing",
+    "support",
+    "fraud",
+    "risk",
+    "ml-ops",
+    "web-core",
+    "partner-apis",
+    "finance",
+    "hr",
+    "legal",
+    "analytics",
+    "video",
+    "messaging",
+    "ads",
+]
+_NOUNS = [
+    "account",
+    "address",
+    "audit",
+    "auth",
+    "avatar",
+    "basket",
+    "batch",
+    "billing",
+    "booking",
+    "cache",
+    "campaign",
+    "card",
+    "cart",
+    "catalog",
+    "channel",
+    "charge",
+    "chat",
+    "claim",
+    "comment",
+    "config",
+    "consent",
+    "contact",
+    "content",
+    "coupon",
+    "currency",
+    "customer",
+    "dashboard",
+    "delivery",
+    "device",
+    "discount",
+    "document",
+    "email",
+    "event",
+    "export",
+    "feature",
+    "feedback",
+    "file",
+    "fraud",
+    "fulfilment",
+    "gateway",
+    "geo",
+    "gift",
+    "image",
+    "import",
+    "index",
+    "insight",
+    "inventory",
+    "invoice",
+    "item",
+    "job",
+    "kyc",
+    "label",
+    "layout",
+    "ledger",
+    "license",
+    "link",
+    "location",
+    "log",
+    "loyalty",
+    "mailer",
+    "map",
+    "media",
+    "member",
+    "merchant",
+    "message",
+    "metric",
+    "model",
+    "monitor",
+    "notification",
+    "offer",
+    "order",
+    "page",
+    "parcel",
+    "partner",
+    "payment",
+    "payout",
+    "permission",
+    "photo",
+    "policy",
+    "portal",
+    "price",
+    "product",
+    "profile",
+    "promotion",
+    "proxy",
+    "push",
+    "quote",
+    "rate",
+    "ranking",
+    "rating",
+    "receipt",
+    "refund",
+    "region",
+    "report",
+    "reservation",
+    "return",
+    "review",
+    "reward",
+    "role",
+    "route",
+    "rule",
+    "schedule",
+    "search",
+    "segment",
+    "session",
+    "settlement",
+    "shipment",
+    "signal",
+    "sms",
+    "sso",
+    "stock",
+    "store",
+    "stream",
+    "subscription",
+    "survey",
+    "tag",
+    "tax",
+    "template",
+    "tenant",
+    "ticket",
+    "timeline",
+    "token",
+    "tracking",
+    "transaction",
+    "transfer",
+    "trip",
+    "upload",
+    "user",
+    "vendor",
+    "video",
+    "voucher",
+    "wallet",
+    "warehouse",
+    "webhook",
+    "widget",
+    "workflow",
+    "zone",
+]
+_KINDS = ["api", "worker", "service", "gateway", "consumer", "cron", "web", "admin", "sync", "proxy", "engine", "bff"]
+_ENVIRONMENTS = ["prod", "staging", "dev", "test", "qa", "sandbox", "prod-eu", "prod-us"]
+_NAMES = [
+    "db-password",
+    "db-user",
+    "database-url",
+    "redis-url",
+    "redis-password",
+    "api-key",
+    "api-token",
+    "jwt-signing-key",
+    "session-secret",
+    "oauth-client-id",
+    "oauth-client-secret",
+    "smtp-password",
+    "smtp-user",
+    "tls-cert",
+    "tls-key",
+    "ca-bundle",
+    "aws-access-key-id",
+    "aws-secret-access-key",
+    "s3-bucket-key",
+    "gcp-service-account",
+    "azure-client-secret",
+    "stripe-secret-key",
+    "stripe-webhook",
+    "sendgrid-api-key",
+    "twilio-auth-token",
+    "slack-webhook-url",
+    "github-token",
+    "gitlab-deploy-key",
+    "docker-registry-password",
+    "kafka-username",
+    "kafka-password",
+    "rabbitmq-url",
+    "elastic-password",
+    "mongo-uri",
+    "postgres-dsn",
+    "mysql-root-password",
+    "sentry-dsn",
+    "datadog-api-key",
+    "newrelic-license",
+    "grafana-admin-password",
+    "prometheus-basic-auth",
+    "pagerduty-key",
+    "encryption-key",
+    "hmac-secret",
+    "csrf-secret",
+    "cookie-secret",
+    "license-key",
+    "ssh-private-key",
+    "ssh-public-key",
+    "gpg-passphrase",
+    "ldap-bind-password",
+    "saml-certificate",
+    "vault-token",
+    "consul-acl-token",
+    "backup-key",
+    "feature-flags-sdk-key",
+]
+_FOLDERS = ("", "", "", "credentials", "config", "keys", "integrations")
+_VOWELS = str.maketrans("", "", "aeiou")
+
+
+def paths(count: int) -> list[str]:
+    """`count` distinct paths: teams, their services, environments, names; of ten secrets one has a customer's number,
+    as no other segment has it."""
+    pick = Random(6)
+    found = dict[str, None]()
+    while len(found) < count:
+        team, kind = pick.choice(_TEAMS), pick.choice(_KINDS)
+        service = (
+            f"{pick.choice(_NOUNS)}-{pick.choice(_NOUNS)}-{kind}"
+            if pick.random() < 0.6
+            else (f"{pick.choice(_NOUNS)}-{kind}")
+        )
+        for environment in pick.sample(_ENVIRONMENTS, pick.randint(2, 4)):
+            folder = pick.choice(_FOLDERS)
+            for name in pick.sample(_NAMES, pick.randint(3, 12)):
+                below = f"customer-{pick.randrange(10 * count)}" if pick.random() < 0.1 else folder
+                found["/".join(filter(None, (team, service, environment, below, name)))] = None
+    return sorted(list(found)[:count])
+
+
+def _starts(text: str, letters: int) -> str:
+    return "".join(word[:letters] for word in text.replace("-", "/").split("/"))
+
+
+KINDS: Mapping[str, Callable[[str, Sequence[str]], str]] = {
+    "initials": lambda path, _: _starts(path, 1),
+    "segment starts": lambda _, of: of[1][:4] + of[2][:3] + of[-1][:3],
+    "parts of two segments": lambda _, of: of[1][:5] + of[-1].rpartition("-")[2][:5],
+    "abbreviations": lambda _, of: of[1].partition("-")[0].translate(_VOWELS) + _starts(of[-1], 1),
+    "exact name": lambda _, of: of[1],
+    "end of the path": lambda path, _: path.partition("/")[2],
+    "words": lambda _, of: f"{of[1].partition('-')[0]} {of[2]} {of[-1].partition('-')[0]}",
+    "words backwards": lambda _, of: f"{of[-1].rpartition('-')[2][:4]} {of[2][:3]} {of[1][:6]}",
+}
+"""How somebody may ask for a path, of which they have the segments before them."""
+
+
+def wanted(among: Sequence[str], count: int) -> Iterator[tuple[str, str, str]]:
+    """`count` queries: the kind, what is typed and the path that is wanted; of each kind as many."""
+    pick = Random(7)
+    kinds = list(KINDS.items())
+    for number in range(count):
+        kind, typed = kinds[number % len(kinds)]
+        path = pick.choice(among)
+        yield kind, typed(path, path.split("/")), path

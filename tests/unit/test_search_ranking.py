@@ -1,0 +1,112 @@
+"""What is found first, beside fzf's own first ten; and that being fast changes nothing of it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvtui.domain.secret import Indexed
+from kvtui.services import matcher, names_part
+from kvtui.services.matcher import Word, fold
+from kvtui.services.names_part import NamesPart, merged
+from kvtui.services.query import Query
+from kvtui.services.search import NamesIndex
+from kvtui.services.segments import Segments
+
+RECORDED = json.loads((Path(__file__).parents[1] / "data" / "ranking.json").read_text())
+"""Paths, and for queries the wanted one and the numbers of fzf's first ten; made by `benchmarks.search.record`."""
+SEGMENTS = st.text(alphabet="abAB-_1é\n", max_size=5)
+PATHS = st.lists(st.lists(SEGMENTS, min_size=1, max_size=4).map("/".join), unique=True, max_size=15)
+QUERIES = st.lists(st.text(alphabet="abA/-1é", min_size=1, max_size=4), min_size=1, max_size=2).map(" ".join)
+
+
+@pytest.fixture(scope="module")
+def listed() -> NamesIndex:
+    return NamesIndex(map(Indexed, RECORDED["paths"]))
+
+
+def test_the_wanted_path_is_first_at_least_as_often_as_with_fzf(listed: NamesIndex) -> None:
+    ours = theirs = 0
+    for row in RECORDED["asked"]:
+        first = [match.path for match in listed.query(row["query"], 200, at_once=True).matches[:10]]
+        ours += row["wanted"] in first
+        theirs += row["wanted"] in [RECORDED["paths"][number] for number in row["fzf"]]
+    assert ours >= theirs > len(RECORDED["asked"]) // 2
+
+
+def test_what_is_best_at_once_is_best_of_everything(listed: NamesIndex) -> None:
+    for row in RECORDED["asked"]:
+        first = listed.query(row["query"], 200, at_once=True).matches[0]
+        assert first == listed.query(row["query"]).matches[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _laid_out_from_the_first_name() -> Iterator[None]:
+    """Few names are looked through one by one; here their segments are to be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(names_part, "_PLAIN", 0)
+        yield
+
+
+@given(paths=PATHS, text=QUERIES)
+def test_the_fast_way_finds_what_each_name_by_itself_says(paths: list[str], text: str) -> None:
+    words, plain = [Word(each) for each in text.split()], []
+    for path in paths:
+        scores = [word.score(path, fold(path)) for word in words]
+        if all(scores):
+            plain.append((-sum(scores), len(path), path))
+    part = NamesPart(map(Indexed, paths))
+    for at_once in (False, True):
+        found = part.best(Query.parse(text), 50, at_once=at_once)
+        assert [(-match.score, len(match.path), match.path) for match in found.matches] == sorted(plain)
+        assert not found.more
+
+
+@given(paths=PATHS, text=QUERIES, cut=st.integers(0, 15), most=st.integers(1, 5))
+def test_names_that_came_in_parts_are_found_as_one(paths: list[str], text: str, cut: int, most: int) -> None:
+    query, rows = Query.parse(text), [Indexed(path) for path in paths]
+    parts = [NamesPart(rows[:cut]), NamesPart(rows[cut:])]
+    apart = merged([part.best(query, most) for part in parts], query, most)
+    together = NamesPart.joined(parts)
+    assert together.last is not None
+    assert together.best(query, most).matches == NamesPart(rows).best(query, most).matches == apart.matches
+
+
+def bits_of(rows: int, size: int) -> list[bool]:
+    return [bool(rows >> at & 1) for at in range(size)]
+
+
+@given(paths=PATHS, text=st.text(alphabet="ab/-1é\n", min_size=1, max_size=4))
+def test_no_row_of_a_class_is_left_out(paths: list[str], text: str) -> None:
+    folded, text = [fold(path).replace("\n", " ") for path in paths], text.replace("\n", " ")
+    segments = Segments(folded)
+    for rows, fits in [
+        (segments.containing(text), lambda path: text in path),
+        (segments.prefix(text), lambda path: f"/{text}" in f"/{path}"),
+        (segments.exact(text), lambda path: f"/{text.removesuffix('/')}/" in f"/{path}/" and "/" not in text),
+        (segments.with_letters(text), lambda path: set(text) <= set(path)),
+    ]:
+        told = bits_of(rows, len(paths))
+        assert all(is_told for path, is_told in zip(folded, told, strict=True) if fits(path))
+
+
+@given(name=st.text(alphabet="abAB/-1", min_size=1, max_size=12), word=st.text(alphabet="ab/1", min_size=1, max_size=4))
+def test_positions_are_those_of_the_score(name: str, word: str) -> None:
+    hit = Word(word).match(name)
+    assert (hit.score if hit else 0) == Word(word).score(name, fold(name))
+    if hit is None or word in fold(name):
+        return
+    score, run = 0, 0
+    bonus = [matcher._BONUSES[name[at - 1 : at + 1]] for at in range(len(name))]
+    for index, at in enumerate(hit.positions):
+        before = hit.positions[index - 1] if index else None
+        if before is None:
+            score, run = 16 + 2 * bonus[at], bonus[at]
+        elif before == at - 1:
+            score, run = score + 16 + max(bonus[at], matcher._RUN[run]), max(run, bonus[at])
+        else:
+            score, run = score + 16 + bonus[at] - (at - before), bonus[at]
+    assert hit.score == max(1, score)
