@@ -21,8 +21,9 @@ Start = Callable[..., Terminal]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = f"{Path(__file__).parent.relative_to(ROOT).as_posix()}/"
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.nodeid.startswith(folder):
             item.add_marker(pytest.mark.pty)
 
 
