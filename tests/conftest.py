@@ -6,8 +6,13 @@ import gc
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from textual.css.model import RuleSet
+    from textual.css.stylesheet import Stylesheet
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,8 +44,30 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _look_sooner_whether_the_app_rests() -> None:
-    """The pilot sleeps 20 ms at a time until the process is idle; most keys are answered in a fraction of it."""
-    from textual import _wait
+    """The pilot sleeps 20 ms at a time until the process is idle; most keys are answered in a fraction of it.
+
+    Before it looks at the screen it has all that is due drawn, so that frames in between are for nobody: of a person's
+    60 a second every fourth is left.
+    """
+    from textual import _wait, screen
 
     _wait.SLEEP_GRANULARITY = 1 / 250
     _wait.SLEEP_IDLE = _wait.SLEEP_GRANULARITY / 3
+    screen.UPDATE_PERIOD = 1 / 15  # type: ignore[misc]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _parse_each_style_sheet_once() -> None:
+    """The rules of an app are those of the one before; an app looks up whether it has parsed them already."""
+    from textual.css.stylesheet import Stylesheet
+
+    parse = Stylesheet._parse_rules
+    known: dict[object, list[RuleSet]] = {}
+
+    def parsed(sheet: Stylesheet, *source: Any, **more: Any) -> list[RuleSet]:
+        key = (tuple(sheet._variables.items()), source, tuple(more.items()))
+        if key not in known:
+            known[key] = parse(sheet, *source, **more)
+        return known[key]
+
+    Stylesheet._parse_rules = parsed  # type: ignore[method-assign]
