@@ -212,7 +212,7 @@ class Run:
                 self._done.discard(number)
                 yield TaskFailed(task, error)
             else:
-                record.add({"is": "done", "of": number})
+                record.add({"is": "done", "of": number}, durable=False)  # what is there tells it too
                 self._done.add(number)
                 self._doubtful.discard(number)
                 yield result

@@ -5,7 +5,7 @@
 
 A row is names and numbers, never a value. With a key of the store each is sealed (AES-256-GCM) for its file and its
 line, so that none can be read, moved or made by others; without one they are readable to this account, as the journal
-is. A line that a killed process left unfinished is cut off. A row is on disk when `add` returns.
+is. A line that a killed process left unfinished is cut off.
 """
 
 from __future__ import annotations
@@ -91,8 +91,9 @@ class BatchRecord:
         *lines, _unfinished = data.split(b"\n")
         return [self._row(number, line) for number, line in enumerate(lines)]
 
-    def add(self, row: Row) -> None:
-        """Take note of a step. Raises PermissionDenied, Unavailable: then nothing may be done that hangs on it."""
+    def add(self, row: Row, *, durable: bool = True) -> None:
+        """Take note of a step. Not `durable`: a killed process has taken it all the same, but not a machine that lost
+        power. Raises PermissionDenied, Unavailable: then nothing may be done that hangs on it."""
         locations.private_dir(self.file.parent)
         locations.check_private_file(self.file)
         with _told(self.file):
@@ -104,7 +105,8 @@ class BatchRecord:
                 while rest:
                     written = os.pwrite(handle, rest, end)
                     rest, end = rest[written:], end + written
-                os.fsync(handle)
+                if durable:
+                    os.fsync(handle)
                 self._end = number + 1, end
             finally:
                 os.close(handle)

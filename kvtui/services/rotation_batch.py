@@ -284,7 +284,7 @@ class RotationBatch:
     # -- the record
 
     def _add(self, row: Row) -> None:
-        self._record.add(row)
+        self._record.add(row, durable=row["is"] == "begun")  # what comes after it, the store tells too
         self._note(row)
 
     def _note(self, row: Row) -> None:

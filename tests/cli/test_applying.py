@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -203,12 +206,12 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     count = 0
     add = BatchRecord.add
 
-    def adding(self: BatchRecord, row: Any) -> None:
+    def adding(self: BatchRecord, row: Any, **how: bool) -> None:
         nonlocal count
         count += 1
         if count == number:
             raise Killed
-        add(self, row)
+        add(self, row, **how)
 
     monkeypatch.setattr(BatchRecord, "add", adding)
 
@@ -291,3 +294,32 @@ def test_the_record_of_a_vault_is_sealed_and_gone_at_the_end(vault: Vault, home:
     vault("set", "missing", stdin=b"x")
     assert apply(vault, changes).code == 0
     assert list((home / "state").rglob("*.rows")) == []
+
+
+@pytest.mark.slow
+def test_kill_9_in_a_loop_does_each_change_once(vault: Vault, tmp_path: Path) -> None:
+    made = [{"op": "set", "path": f"k/{number}", "fields": {"v": str(number)}} for number in range(60)]
+    moved = [{"op": "move", "path": f"k/{number}", "to": f"m/{number}"} for number in range(60)]
+    file = tmp_path / "changes.json"
+    file.write_text(json.dumps({"changes": [*made, *moved]}))
+    file.chmod(0o600)
+    options = ["--vault", str(vault.path), "--passphrase-file", str(vault.passphrase_file)]
+    killed = 0
+    for lines in (1, 7, 20, 30, 50, 90):
+        child = subprocess.Popen(
+            [sys.executable, "-u", "-m", "kvtui", *options, "apply", str(file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert child.stdout is not None
+        for _ in range(lines):  # those that were done before are told at once
+            child.stdout.readline()
+        child.kill()
+        child.stdout.close()
+        killed += child.wait() == -signal.SIGKILL
+    assert killed > 3
+    last = vault("apply", str(file), "--json")
+    assert (last.code, len(last.json["done"])) == (0, 120)
+    found = {entry["path"] for entry in vault("ls", "-r", "--json").json["entries"]}
+    assert found == {f"m/{number}" for number in range(60)}
+    assert all(vault("versions", path, "--json").json["current"] == 1 for path in found)

@@ -41,12 +41,12 @@ def die_at(patch: pytest.MonkeyPatch, number: int, *, before: bool) -> None:
     """Die before or after the record is written for the so-manieth time."""
     count, add = 0, BatchRecord.add
 
-    def adding(self: BatchRecord, row: Any) -> None:
+    def adding(self: BatchRecord, row: Any, **how: bool) -> None:
         nonlocal count
         count += 1
         if before and count == number:
             raise Killed
-        add(self, row)
+        add(self, row, **how)
         if count == number:
             raise Killed
 

@@ -38,12 +38,12 @@ async def test_after_a_crash_the_screen_offers_to_go_on(running: Running, monkey
     async with running() as screen:
         add, count = BatchRecord.add, 0
 
-        def adding(self: BatchRecord, row: Any) -> None:
+        def adding(self: BatchRecord, row: Any, **how: bool) -> None:
             nonlocal count
             count += 1
             if count == 6:
                 raise Killed
-            add(self, row)
+            add(self, row, **how)
 
         how = How(Recipe())
         before = [screen.backend.read(path).current for path in PATHS]
