@@ -28,7 +28,7 @@ LOCAL_SECONDS = 1.5
 SERVER_SECONDS = 0.5
 MOST = 1000
 """Candidates at a time."""
-_PATHS = frozenset({"PATH", "SRC", "DST", "A", "B"})
+_PATHS = frozenset({"PATH", "PREFIX", "SRC", "DST", "A", "B"})
 _FILES = frozenset({"FILE", "DIR", "TEMPLATE", "OUT", "ARCHIVE"})
 
 SCRIPTS = {
@@ -238,15 +238,30 @@ def _kind(action: Action, before: Sequence[str], last: str) -> Answer:
     name = str(action.metavar or action.dest)
     if action.choices is not None:
         return Answer([str(each) for each in action.choices])
-    if name == "TYPE":
-        return Answer(list(SecretType))
     if name in _FILES:
         return Answer(files=True)
-    if action.dest == "profile":
+    if name in {"TYPE", "CLASS", "SET", "F", "yes|no"}:
+        return Answer(_known(name))
+    if action.dest == "profile" or name == "PROFILE":
         return Answer(_in_time(SERVER_SECONDS, lambda: list(_context(before).profiles.names)))
     if name in _PATHS:
         return Answer(_paths(before, last))
     return Answer()
+
+
+def _known(name: str) -> Sequence[str]:
+    """Values of a closed set, by their name in the help."""
+    from kvtui.services.generator import CLASSES, REQUIRABLE  # noqa: PLC0415 - few words are such
+    from kvtui.services.transfer.model import Format  # noqa: PLC0415
+
+    sets: dict[str, Sequence[str]] = {
+        "TYPE": list(SecretType),
+        "CLASS": REQUIRABLE,
+        "SET": list(CLASSES),
+        "F": [each.value for each in Format],
+        "yes|no": ("yes", "no"),
+    }
+    return sets[name]
 
 
 def _paths(before: Sequence[str], last: str) -> list[str]:
@@ -291,7 +306,7 @@ def _context(before: Sequence[str]) -> Context:
     """With the global options that were typed so far; nobody can be asked, and nothing is said."""
     parser = Parser(prog="kvtui", add_help=False)
     add_global_options(parser)
-    words = [*before]
+    words = [os.path.expandvars(word) for word in before]
     if "--" in words:
         words = words[: words.index("--")]
     try:

@@ -56,6 +56,10 @@ def test_commands_options_and_values_come_from_the_tables(cli: Cli) -> None:
     assert bash(cli, "kvtui -p o") == ["words", "other"]
     assert bash(cli, "kvtui get --profile=x --js") == ["words", "--json"]
     assert bash(cli, "kvtui completion f") == ["words", "fish"]
+    assert bash(cli, "kvtui import --from o") == ["words", "other"]
+    assert bash(cli, "kvtui export --format y") == ["words", "yaml"]
+    assert bash(cli, "kvtui generate --charset he") == ["words", "hex"]
+    assert bash(cli, "kvtui meta x --cas-required ") == ["words", "yes", "no"]
     for line in (
         "kvtui import ",
         "kvtui --config ",
@@ -83,13 +87,15 @@ def test_paths_are_completed_folder_by_folder_in_any_profile(filled: Cli) -> Non
     assert bash(filled, "kvtui get nothing/here/") == ["open"]
 
 
-def test_nothing_is_asked_said_or_written_down(vault: Vault, home: Path) -> None:
+def test_nothing_is_asked_said_or_written_down(vault: Vault, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERE", str(vault.passphrase_file.parent))
     vault("set", "app/db", stdin=b"1")
     before = vault("journal", "--json").json
     assert bash(vault, "kvtui ls") == ["words", "ls"]
     line = f"kvtui --vault {vault.path} get a"
     assert bash(vault, line) == ["open"]
     assert bash(vault, line.replace("get", f"--passphrase-file {vault.passphrase_file} get")) == ["open", "app/"]
+    assert bash(vault, line.replace("get", "--passphrase-file $HERE/pass get")) == ["open", "app/"]
     assert bash(vault, line.replace("get", "--passphrase-file missing get")) == []
     assert bash(vault, line.replace("get", "--passphrase-file /dev/null get")) == ["open"]
     (home / "wrong.yaml").write_text("profiles: 7\n")
