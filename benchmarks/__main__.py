@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import goals, keys, page, peers, start, vault, walk
+from benchmarks import goals, keys, page, peers, search, start, vault, walk
 
 
 def _start(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -27,6 +27,10 @@ def _start(args: argparse.Namespace) -> Mapping[str, Any]:
 
 def _keys(args: argparse.Namespace) -> Mapping[str, Any]:
     return keys.run(keys=args.repeats * 72, data=args.data)
+
+
+def _search(_args: argparse.Namespace) -> Mapping[str, Any]:
+    return search.run((100_000, 1_000_000))
 
 
 def _vault(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -49,6 +53,7 @@ def _sizes(args: argparse.Namespace) -> list[int]:
 GROUPS: Mapping[str, Callable[[argparse.Namespace], Mapping[str, Any]]] = {
     "start": _start,
     "keys": _keys,
+    "search": _search,
     "vault": _vault,
     "peers": _peers,
     "walk": _walk,

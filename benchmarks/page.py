@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import goals, keys, walk
+from benchmarks import goals, keys, search, walk
 
 Numbers = Mapping[str, Any]
 
@@ -71,6 +71,7 @@ def _vault(found: Numbers) -> str:
 _TABLES: Mapping[str, Callable[[Numbers], str]] = {
     "start": _start,
     "keys": keys.table,
+    "search": search.table,
     "vault": _vault,
     "walk": walk.table,
 }

@@ -41,6 +41,8 @@ def test_every_goal_is_a_row_and_says_whether_it_is_met() -> None:
     assert rows["first frame beyond the KDF, beside posting"].ratio == "3.00 ×"
     assert rows["first frame beyond the KDF, beside harlequin"].met is None
     assert rows["keys dropped at 30 a second, 80x24"].measured == "0 of 720"
+    assert rows["find everywhere beside fzf, 1,000,000 paths"].ratio == "0.05 ×"
+    assert rows["wanted path among the first ten"].met
     assert rows["durable write, 1,000,000 secrets"].met
     assert rows["key to frame while all is listed, double"].measured == "30.5 ms (/, typing)"
 
