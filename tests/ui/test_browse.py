@@ -52,11 +52,14 @@ async def test_the_folder_under_the_cursor_is_listed_before_it_is_opened_only_wh
         assert main is not None
         assert main.path_tree.cursor is not None
         assert main.path_tree.cursor[0] == "app"
-        assert main.path_tree.loaded_folders() == ["", "app"]
-        monkeypatch.setattr(type(main), "_is_near", False)
+        assert main.path_tree.loaded_folders() == [""]
         await screen.press("j")
         await screen.settle()
-        assert main.path_tree.loaded_folders() == ["", "app"]
+        assert main.path_tree.loaded_folders() == ["", "infra"]
+        monkeypatch.setattr(type(main), "_is_near", False)
+        await screen.press("k")
+        await screen.settle()
+        assert main.path_tree.loaded_folders() == ["", "infra"]
 
 
 def _tree(text: str) -> list[str]:

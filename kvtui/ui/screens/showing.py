@@ -78,6 +78,7 @@ class Showing(Workbench):
         """What the detail says while no secret is selected; "" is the usual."""
         self._reveal_timer: Timer | None = None
         self._settle_timer: Timer | None = None
+        self._somebody_moves = False
         self._fields: FieldsPane | None = None
         self._actions: dict[tuple[str, type], Action | None] = {}
 
@@ -117,6 +118,7 @@ class Showing(Workbench):
 
     def on_key(self, event: events.Key) -> None:
         """What failed has been read by the next key. The key of an action that cannot be done here says why."""
+        self._somebody_moves = True
         if self.status.failed:
             self.say("")
         action = self._action_of(event.key)
@@ -186,8 +188,8 @@ class Showing(Workbench):
     @property
     def _is_near(self) -> bool:
         """Whether a folder may be listed before anybody asks for it: of a store on this machine, where nobody counts
-        or notes it, and changes by others are noticed."""
-        return self.session.can(Capability.CHANGE_SIGNAL)
+        or notes it, and changes by others are noticed. A start reads no more than it shows."""
+        return self._somebody_moves and self.session.can(Capability.CHANGE_SIGNAL)
 
     async def _read_near(self, folder: str) -> None:
         """So that the folder under the cursor is open at once. What fails is told when it is opened."""
