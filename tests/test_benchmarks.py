@@ -48,13 +48,13 @@ def test_every_goal_is_a_row_and_says_whether_it_is_met() -> None:
 
 
 def test_page_gets_the_tables_of_a_run_and_keeps_the_rest() -> None:
-    page = "<!-- goals -->\n<!-- -->\n\n<!-- start -->\nbygone\n<!-- -->\n\n<!-- search -->\nkept\n<!-- -->\nend\n"
+    page = "<!-- goals -->\n<!-- -->\n\n<!-- start -->\nbygone\n<!-- -->\n\n<!-- peers -->\nkept\n<!-- -->\nend\n"
     written = page_of(page, NUMBERS)
     assert written == page_of(written, NUMBERS)
     assert "bygone" not in written
     assert "| posting 2.11 | 660 ms |" in written
     assert "| harlequin | not installed |" in written
-    assert written.endswith("<!-- search -->\nkept\n<!-- -->\nend\n")
+    assert written.endswith("<!-- peers -->\nkept\n<!-- -->\nend\n")
 
 
 def test_a_peer_is_looked_for_in_the_named_folders_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
