@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kvtui.backends.file import creating, mastering, salvaging
 from kvtui.backends.file import vault as file_vault
 from kvtui.backends.file.backend import FileBackend
 from kvtui.backends.file.factory import FileFactory
@@ -21,7 +22,8 @@ from tests.cli.conftest import CHEAP, PASSPHRASE, Typist, Vault, run_here
 @pytest.fixture(autouse=True)
 def _cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """New passphrases cost milliseconds."""
-    monkeypatch.setattr(file_vault, "calibrated", lambda: CHEAP)
+    for module in (creating, mastering, salvaging, file_vault):
+        monkeypatch.setattr(module, "calibrated", lambda: CHEAP)
 
 
 def test_init_creates_and_prints_the_recovery_key_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
