@@ -49,8 +49,9 @@ def test_every_goal_is_a_row_and_says_whether_it_is_met() -> None:
 
 def test_page_gets_the_tables_of_a_run_and_keeps_the_rest() -> None:
     page = "<!-- goals -->\n<!-- -->\n\n<!-- start -->\nbygone\n<!-- -->\n\n<!-- peers -->\nkept\n<!-- -->\nend\n"
-    written = page_of(page, NUMBERS)
-    assert written == page_of(written, NUMBERS)
+    ran = {name: found for name, found in NUMBERS.items() if name not in {"keys", "search", "walk"}}
+    written = page_of(page, ran)
+    assert written == page_of(written, ran)
     assert "bygone" not in written
     assert "| posting 2.11 | 660 ms |" in written
     assert "| harlequin | not installed |" in written
