@@ -43,7 +43,7 @@ def _peers(args: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _walk(args: argparse.Namespace) -> Mapping[str, Any]:
-    return walk.run(max(1, args.repeats // 2), keys=args.repeats * 20)
+    return walk.run(max(1, args.repeats // 2))
 
 
 def _sizes(args: argparse.Namespace) -> list[int]:
