@@ -15,7 +15,7 @@ from textual.widgets import Static
 from kvtui.domain.secret import Entry, EntryKind, Listing
 from kvtui.ui.composing import Pieces, QuickCompositor
 from kvtui.ui.widgets.path_tree import PathTree
-from tests.support.screens import screen_text, wait_for_idle
+from tests.support.screens import wait_for_idle
 
 WIDTH, HEIGHT = 60, 14
 
@@ -35,7 +35,7 @@ class Host(App[None]):
         super().__init__()
         self.terminal = pyte.Screen(WIDTH, HEIGHT)
         self._stream = pyte.Stream(self.terminal)
-        self._writer = Console(color_system="truecolor", force_terminal=True)
+        self.writer = Console(color_system="truecolor", force_terminal=True)
         self.partial = 0
 
     def get_default_screen(self) -> Screen[None]:
@@ -54,13 +54,14 @@ class Host(App[None]):
         """Headless apps draw nothing: this one on a terminal of its own."""
         if renderable is not None:
             self.partial += isinstance(renderable, Pieces)
-            self._stream.feed(renderable.render_segments(self._writer))
+            self._stream.feed(renderable.render_segments(self.writer))
         super()._display(screen, renderable)
 
 
-def on_terminal(app: Host) -> list[str]:
-    # A wide character's second cell is empty in pyte.
-    return [line.rstrip() for line in app.terminal.display]
+def drawn_anew(app: Host) -> pyte.Screen:
+    terminal = pyte.Screen(WIDTH, HEIGHT)
+    pyte.Stream(terminal).feed(app.screen._compositor.render_full_update().render_segments(app.writer))
+    return terminal
 
 
 @pytest.fixture
@@ -84,11 +85,18 @@ async def test_parts_drawn_one_after_the_other_are_the_whole_picture(names: list
             lambda: app.query_one("#s2", Static).update("changed\n語x\nz", layout=False),
             tree.move_to_bottom,
             tree.move_to_top,
+            lambda: tree.move_half_page(1),
+            lambda: tree.move_half_page(1),
+            lambda: tree.show_listing(Listing("", [Entry(name, EntryKind.SECRET) for name in sorted(names)[:20]])),
+            tree.move_to_bottom,
+            lambda: tree.move(-13),
         ]
         for step in steps:
             step()
             await wait_for_idle(pilot)
-            assert on_terminal(app) == [line.rstrip() for line in screen_text(app)]
+            whole = drawn_anew(app)
+            assert app.terminal.display == whole.display
+            assert app.terminal.buffer == whole.buffer
         assert app.partial > 15
 
 

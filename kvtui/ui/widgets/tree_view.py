@@ -6,6 +6,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from math import ceil
 from typing import ClassVar, TypeAlias
 
 from rich.segment import Segment
@@ -128,7 +129,6 @@ class TreeView(ScrollView, inherit_bindings=False):
         self._badges: dict[Badge, frozenset[str]] = {}
         self._strips: dict[_Look, Strip] = {}  # as drawn: scrolling shows most of them again
         self._above = 0  # lines of folders that stay in sight, when it was drawn last
-        self._thumb = -1  # where the scroll bar's thumb was drawn last, in the steps it goes by
         self._filters: tuple[Sequence[LineFilter], Color] | None = None  # with the background they are applied on
         self._styles_of: dict[str, Style] = {}  # of the parts of a line: every refresh makes Textual forget them
         self._on_screen: dict[int, _Look] = {}  # what was drawn last, by the place in view
@@ -195,17 +195,24 @@ class TreeView(ScrollView, inherit_bindings=False):
         self._keep_cursor_visible()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """As a ScrollView does, but its bar is drawn again only where it looks otherwise: seldom, with many rows."""
+        """As a ScrollView does, but only those cells of its bar are drawn again that look otherwise."""
         if self.show_vertical_scrollbar:
             bar = self.vertical_scrollbar
             bar.set_reactive(type(bar).position, new_value)
-            page, lines = self._page, max(1, self.virtual_size.height)
-            thumb = int(_BAR_STEPS * (page - max(1, page * page / lines)) * new_value / max(1, lines - page))
-            if thumb != self._thumb:
-                self._thumb = thumb
-                bar.refresh()
+            old, new = self._thumb(old_value), self._thumb(new_value)
+            if old != new:
+                cells = [(start // _BAR_STEPS, end // _BAR_STEPS + 1) for start, end in (old, new)]
+                bar.refresh(*(Region(0, first, 1, last - first) for first, last in cells))
         if round(old_value) != round(new_value):
             self.refresh(self.size.region)
+
+    def _thumb(self, top: float) -> tuple[int, int]:
+        """Where the scroll bar's thumb begins and ends with the rows scrolled to `top`, in steps smaller than a cell,
+        as a ScrollBar draws it."""
+        page, lines = self._page, max(1, self.virtual_size.height)
+        size = max(1, page * page / lines)
+        start = int(_BAR_STEPS * (page - size) * top / max(1, lines - page))
+        return start, start + ceil(size * _BAR_STEPS)
 
     # Drawing
 
