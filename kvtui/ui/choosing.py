@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kvtui.actions import BY_ID, Scope
@@ -11,8 +11,12 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import KvtuiError
 
 if TYPE_CHECKING:
+    from textual.theme import Theme
+
+    from kvtui.services.completing import Completions
     from kvtui.services.session import Session
     from kvtui.ui.app import KvtuiApp
+    from kvtui.ui.dialogs.palette import Offer
 
 
 async def choose_profile(app: KvtuiApp) -> None:
@@ -54,22 +58,64 @@ def choose_theme(app: KvtuiApp) -> None:
     def chosen(name: str | None) -> None:
         if name is None:
             app.theme = before
-        elif name != before and (main := app.main) is not None:
-            main.say(f"Theme {name} until you quit. ui: {{theme: {name}}} in the configuration keeps it.")
+        elif name != before:
+            _tell_theme(app, name)
 
     app.push_screen(ThemeDialog(), chosen)
 
 
 def choose_action(app: KvtuiApp) -> None:
-    """It is done where the focus was."""
+    """It is done where the focus was. Profiles, themes and paths are chosen there too while a store is open."""
     from kvtui.ui.dialogs.palette import PaletteDialog  # noqa: PLC0415
 
     screen = app.screen
+    main = app.main if app.main is screen else None
 
     def run(chosen: str | None) -> None:
-        if chosen is not None:
-            action = BY_ID[chosen]
+        action = BY_ID.get(chosen or "")
+        if action is not None:
             where = "app." if action.scope is Scope.APP else ""
             screen.call_later(screen.run_action, where + action.method)
+        elif chosen is not None and main is not None:
+            kind, _, name = chosen.partition(":")
+            if kind == "profile":
+                app.call_later(app.switch_profile, app.profiles.get(name))
+            elif kind == "theme":
+                _use_theme(app, name)
+            else:
+                main.arrive(name.rstrip("/"))
 
-    app.push_screen(PaletteDialog(app.keys, app.why_not), run)
+    def offers() -> Sequence[Offer]:
+        return _offers(app) if main is not None else ()
+
+    def completions() -> Completions | None:
+        return main.completions() if main is not None else None
+
+    app.push_screen(PaletteDialog(app.keys, app.why_not, offers, completions), run)
+
+
+def _offers(app: KvtuiApp) -> Sequence[Offer]:
+    """Other profiles, and themes."""
+    from kvtui.ui.dialogs.palette import Offer  # noqa: PLC0415
+
+    here = app.session.profile.name
+    profiles = [Offer(f"profile:{name}", "Profile", name) for name in app.profiles.names if name and name != here]
+    return [*profiles, *(Offer(f"theme:{name}", "Theme", name) for name in _themes())]
+
+
+def _themes() -> Mapping[str, Theme]:
+    from kvtui.locations import themes_dir  # noqa: PLC0415
+    from kvtui.ui.themes import load_themes  # noqa: PLC0415 - reads every theme file
+
+    return {theme.name: theme for theme in load_themes(themes_dir()).themes}
+
+
+def _use_theme(app: KvtuiApp, name: str) -> None:
+    app.register_theme(_themes()[name])
+    app.theme = name
+    _tell_theme(app, name)
+
+
+def _tell_theme(app: KvtuiApp, name: str) -> None:
+    if (main := app.main) is not None:
+        main.say(f"Theme {name} until you quit. ui: {{theme: {name}}} in the configuration keeps it.")

@@ -5,34 +5,93 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from textual import events, on
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select, Static
 
 from kvtui.domain import path as paths
 from kvtui.domain.errors import InvalidInput
+from kvtui.services.completing import Completions
 from kvtui.ui.dialogs.base import Dialog
+from kvtui.ui.dialogs.matched import matched
+from kvtui.ui.dialogs.rows import RowsDialog
 from kvtui.ui.show import say, show_name
+from kvtui.ui.widgets.row_list import QueryInput, Row, RowList
+
+OFFERED = 8
+"""Completions that are shown."""
 
 
-class GotoDialog(Dialog[str]):
-    """Any path, whether or not its folders can be listed."""
+class GotoDialog(RowsDialog[str]):
+    """Any path, whether or not its folders can be listed. What it may become stands below as it is typed: tab goes on
+    as far as there is one way to, the arrows choose one."""
 
     ENTER_FINISHES = True
+    BESIDE = 10
+    DEFAULT_CSS = """
+    GotoDialog #rows.-unchosen > .row-list--cursor-blurred { background: transparent; }
+    """
 
-    def __init__(self, start: str) -> None:
+    def __init__(self, start: str, completions: Completions | None = None) -> None:
         super().__init__("Go to a path", "Go")
-        self._start = start
+        self._start, self._completions = start, completions
 
     def body(self) -> Iterable[Widget]:
         yield Label("Path", classes="label", markup=False)
-        yield Input(id="path", placeholder=self._start or "app/db/password")
+        yield QueryInput(id="path", placeholder=self._start or "app/db/password", select_on_focus=False)
+        rows = RowList(id="rows", classes="-unchosen")
+        rows.can_focus = False
+        rows.display = self._completions is not None
+        yield rows
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.show_height(OFFERED)
+
+    @property
+    def _typed(self) -> Input:
+        return self.query_one("#path", Input)
+
+    @on(Input.Changed, "#path")
+    def _offer(self, event: Input.Changed) -> None:
+        event.stop()
+        self.rows.add_class("-unchosen")
+        if self._completions is not None:
+            found = self._completions.found(event.value, OFFERED)
+            self.rows.set_rows([Row(each.path, [matched(each.path, each.positions)]) for each in found])
+            self.rows.move_to_top()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "tab" and self.focused is self._typed and (longer := self._longer()):
+            event.stop()
+            event.prevent_default()
+            self._typed.value = longer
+            self._typed.cursor_position = len(longer)
+        elif event.key in self._moves and self.rows.rows and self.rows.has_class("-unchosen"):
+            event.stop()
+            event.prevent_default()
+            self.rows.remove_class("-unchosen")
+            self.rows.move_to_top()
+        else:
+            super().on_key(event)
+
+    def _longer(self) -> str:
+        """What tab makes of what is typed, "" for nothing else: it goes to the next field then."""
+        typed = self._typed.value
+        completed = self._completions.completed(typed) if self._completions is not None and typed else typed
+        return completed if completed != typed else ""
+
+    def choose(self) -> None:
+        self.rows.remove_class("-unchosen")
+        self.finish()
 
     def is_dirty(self) -> bool:
         return False
 
     def result(self) -> str:
-        path = paths.check_folder(self.query_one("#path", Input).value)
+        chosen = None if self.rows.has_class("-unchosen") else self.rows.key
+        path = paths.check_folder(chosen.rstrip("/") if chosen is not None else self._typed.value)
         if not path:
             raise InvalidInput("Type a path.", hint="For example app/db/password.")
         return path

@@ -16,6 +16,7 @@ from kvtui.ui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from kvtui.services.bookmarks import Bookmarks
+    from kvtui.services.completing import Completions
 
 
 MOST_FILTERED = 100_000
@@ -224,7 +225,14 @@ class Browsing(Watching):
         from kvtui.ui.dialogs.goto import GotoDialog  # noqa: PLC0415 - dialogs load when first asked for
 
         start = self.secret.path if self.secret else self.path_tree.cursor_folder
-        self.app.push_screen(GotoDialog(start), self._arrive)
+        self.app.push_screen(GotoDialog(start, self.completions()), self.arrive)
+
+    def completions(self) -> Completions:
+        """Of paths, by the folders that are loaded and the names that were read."""
+        from kvtui.services.completing import Completions  # noqa: PLC0415
+
+        tree = self.path_tree
+        return Completions(tree.rows.children, tree.loaded_folders(), self.session.names)
 
     def action_find_everywhere(self) -> None:
         from kvtui.ui.dialogs.find import FindDialog  # noqa: PLC0415
@@ -233,11 +241,11 @@ class Browsing(Watching):
 
         def decided(path: str | None) -> None:
             self.status.not_listed = dialog.left_out.counts
-            self._arrive(path)
+            self.arrive(path)
 
         self.app.push_screen(dialog, decided)
 
-    def _arrive(self, path: str | None) -> None:
+    def arrive(self, path: str | None) -> None:
         if path is not None:
             self.work(partial(self._go_and_tell, path), "tree", "go to a path")
 
@@ -266,7 +274,7 @@ class Browsing(Watching):
             self.problem(error)
             return
         self.app.push_screen(
-            PickDialog("Bookmarks", rows, empty="No bookmarks yet. B bookmarks this path."), self._arrive
+            PickDialog("Bookmarks", rows, empty="No bookmarks yet. B bookmarks this path."), self.arrive
         )
 
     def action_bookmark_add(self) -> None:

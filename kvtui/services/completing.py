@@ -1,0 +1,59 @@
+"""What somebody who types a path may mean: what is listed below it, and what is known of the whole store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from kvtui.services.matcher import match
+from kvtui.services.query import Match
+
+if TYPE_CHECKING:
+    from kvtui.services.names import Names
+
+MOST_LISTED = 2000
+"""Listed rows that are ranked; in a longer list only what starts as it was typed is offered."""
+
+
+class Completions:
+    """`listed` are the children of a folder that are known, folders with a slash behind them, and `folders` those that
+    it has children of; `names` is searched besides."""
+
+    def __init__(
+        self, listed: Callable[[str], Sequence[str]], folders: Iterable[str] = (), names: Names | None = None
+    ) -> None:
+        self._listed, self._names = listed, names
+        self._near: list[str] = []
+        for folder in folders:
+            rows = listed(folder)
+            if len(self._near) + len(rows) <= MOST_LISTED:
+                self._near += rows
+
+    def below(self, typed: str) -> list[str]:
+        """The children of the folder that is typed which go on as what is typed after it."""
+        return [row for row in self._listed(typed.rpartition("/")[0]) if row.startswith(typed)]
+
+    def completed(self, typed: str) -> str:
+        """What is typed as far as it can only go on in one way; if it cannot go on at all, the best match."""
+        if below := self.below(typed):
+            least, greatest = min(below), max(below)
+            size = next((at for at, ch in enumerate(least) if not greatest.startswith(ch, at)), len(least))
+            return least[:size]
+        return next((found.path for found in self.found(typed, 1)), typed)
+
+    def found(self, typed: str, most: int) -> list[Match]:
+        """Matches, the best first: what goes on as it is typed, then what has it somewhere."""
+        words = tuple(typed.split())
+        if not words:
+            return []
+        ranked = [Match(row, hit.score, words=words) for row in self._near if (hit := match(typed, row)) is not None]
+        if self._names is not None:
+            ranked += self._names.query(_as_words(words), most, at_once=True).matches
+        below = [Match(row, words=(typed,)) for row in sorted(self.below(typed), key=len)[:most]]
+        by_path = {each.path: each for each in (*below, *sorted(ranked, key=lambda each: each.order))}
+        return list(by_path.values())[:most]
+
+
+def _as_words(words: Iterable[str]) -> str:
+    """Words of a path are none of a query's filters."""
+    return " ".join(f'"{word}"' for word in words if '"' not in word)
