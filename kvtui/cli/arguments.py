@@ -8,11 +8,10 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
 from kvtui.cli.exits import Usage
 from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType, check_tags, parse_duration
@@ -125,16 +124,14 @@ _TOLD = {
 """How argparse's messages about one argument begin, and what we say instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command: `arguments` adds what it takes, `run` does it and returns the exit code."""
 
     run: Handler
     arguments: Callable[[Parser], None] = lambda _parser: None
 
 
-@dataclass(frozen=True, slots=True)
-class GlobalOptions:
+class GlobalOptions(NamedTuple):
     """The options every command takes, before or after its name."""
 
     profile: str | None = None
@@ -183,7 +180,7 @@ def split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def global_options(*parsed: argparse.Namespace) -> GlobalOptions:
     """The options of several places; the later place wins."""
-    names = GlobalOptions.__dataclass_fields__
+    names = GlobalOptions._fields
     found = {name: value for place in parsed for name, value in vars(place).items() if name in names}
     return GlobalOptions(**found)
 

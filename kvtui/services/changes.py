@@ -92,8 +92,7 @@ class Change:
                 return f"Destroy {self.of_versions}{self.path}" + ("" if self.versions else " with all its versions")
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """A change that happened. `version` is the new version of a SET. `undo` takes it back, None where nothing can."""
 
     change: Change

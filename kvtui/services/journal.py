@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -61,8 +60,7 @@ class Act(StrEnum):
     UNWRAP = "unwrap"
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(NamedTuple):
     """One act. `at` is aware UTC, `actor` the login name, `to` the target of a copy or move."""
 
     at: datetime

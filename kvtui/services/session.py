@@ -310,7 +310,7 @@ class Session:
             with self._journaled(act or _ACTS[change.op], change) as note:
                 told = len(self.backend.notes)
                 applied = changes.apply(self.backend, change, overwrite=overwrite)
-                applied = replace(applied, notes=tuple(self.backend.notes[told:]))
+                applied = applied._replace(notes=tuple(self.backend.notes[told:]))
                 note(applied)
             if applied.undo is not None:
                 self._undo.append(_Undoable(applied.undo, applied.version.number - 1 if applied.version else None))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -25,8 +25,7 @@ _INDENT = 2
 _UNIT = re.compile("<[0-9A-F]+>|.", re.DOTALL)  # what stands for one character in an escaped piece
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(NamedTuple):
     """What is drawn beside names, each one cell wide."""
 
     opened: str
@@ -44,8 +43,7 @@ UNICODE = Signs("▾", "▸", "•", "✓", "│", "…", "⚠", {"deleted": "�
 ASCII = Signs("v", ">", "-", "*", "|", "~", "!", {"deleted": "x", "destroyed": "x", "due": "@", "staged": "+"})
 
 
-@dataclass(frozen=True, slots=True)
-class TreeLine:
+class TreeLine(NamedTuple):
     """Everything that is drawn of a row."""
 
     row: str
