@@ -96,8 +96,11 @@ class KvtuiApp(TypeAheadApp[int]):
         self._handle_signals()
         self.set_interval(TICK_SECONDS, self._tick)
         if not self._has_theme:
-            name = show(self.config.ui.theme).plain
-            self.notify(f"There is no theme {name}. See T for those there are.", severity="warning", markup=False)
+            self.notify(
+                f"There is no theme {show(self.config.ui.theme).plain}. See T for those there are.",
+                severity="warning",
+                markup=False,
+            )
         self.enter()
 
     def _handle_signals(self) -> None:
