@@ -236,8 +236,9 @@ async def test_somebody_who_may_write_but_not_read_still_makes_a_secret(
         await screen.press("enter", "enter")
         await screen.type("thrown in")
         await screen.press("ctrl+s")
-        text = await screen.press("ctrl+s")
-        assert "Wrote version 1 of secret/drop/box." in text
+        await screen.until("Create secret/drop/box, version 1.")
+        await screen.keys("ctrl+s")
+        text = await screen.until("Wrote version 1 of secret/drop/box.")
         assert "takes it back" not in text
         assert value_of(server, "drop/box") == "thrown in"
         assert len(server.mutations()) == 1

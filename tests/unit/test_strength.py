@@ -90,19 +90,19 @@ def test_hostile_lengths_stay_within_a_few_milliseconds(text: str) -> None:
     estimate("words are read once")
     durations = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.thread_time()
         estimate(text)
-        durations.append(time.perf_counter() - start)
+        durations.append(time.thread_time() - start)
     assert min(durations) < 0.02  # measured 1 ms; the bar is 100 ms
 
 
 def test_every_hostile_string_is_judged_within_the_bar() -> None:
     assert HOSTILE
     for entry in HOSTILE:
-        start = time.perf_counter()
+        start = time.thread_time()
         strength = estimate(entry.value)
         warning = warn_passphrase(entry.value)
-        assert time.perf_counter() - start < 0.1, entry
+        assert time.thread_time() - start < 0.1, entry
         assert f"{strength}{strength.advice}{warning}".isprintable(), entry
 
 
