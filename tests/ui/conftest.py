@@ -47,22 +47,27 @@ class Screen:
 
     async def press(self, *keys: str) -> str:
         """Press keys one after the other, wait until nothing moves any more, return the screen."""
+        await self._press(*keys)
+        return self.text
+
+    async def _press(self, *keys: str) -> None:
         for key in keys:
             await self.app._press_keys((key,))  # `pilot.press` asks every widget once more, as waiting does
             await wait_for_idle(self.pilot)
-        return self.text
 
     async def type(self, text: str) -> str:
-        await self.pilot.press(*(_NAMES.get(ch, ch) for ch in text))
-        await wait_for_idle(self.pilot)
+        await self._type(text)
         return self.text
 
+    async def _type(self, text: str) -> None:
+        await self.pilot.press(*(_NAMES.get(ch, ch) for ch in text))
+        await wait_for_idle(self.pilot)
+
     async def go_to(self, path: str) -> str:
-        await self.press("J")
-        await self.type(path)
-        await self.press("enter")
-        await self.settle()
-        return self.text
+        await self._press("J")
+        await self._type(path)
+        await self._press("enter")
+        return await self.settle()
 
     async def settle(self) -> str:
         """Wait out the short pause after which the secret under the cursor is read."""

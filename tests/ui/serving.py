@@ -30,11 +30,18 @@ class Served(Screen):
         """Until all of these stand on the screen, or are so; the screen."""
         try:
             async with asyncio.timeout(seconds):
-                while not all(one in self.text if isinstance(one, str) else one() for one in wanted):
-                    await self.pilot.pause(0.01)
+                while not self._stand(wanted):
+                    await self.pilot.pause(0.02)
         except TimeoutError:
             raise AssertionError(f"not within {seconds} s: {wanted}\n{self.text}") from None
         return self.text
+
+    def _stand(self, wanted: tuple[str | Callable[[], object], ...]) -> bool:
+        if not all(one() for one in wanted if callable(one)):
+            return False
+        words = [one for one in wanted if isinstance(one, str)]
+        text = self.text if words else ""  # all of the screen is drawn for it
+        return all(word in text for word in words)
 
     async def gone(self, unwanted: str) -> str:
         return await self.until(lambda: unwanted not in self.text)
