@@ -10,8 +10,11 @@ from tests.pty.conftest import Start, files_with
 from tests.pty.program import FAULTS
 from tests.ui.safety.contents import SENTINEL
 
+SELDOM = ("timer", "handler")
+"""Callbacks of the app, as an action is one."""
 
-@pytest.mark.parametrize("fault", FAULTS)
+
+@pytest.mark.parametrize("fault", [pytest.param(each, marks=[pytest.mark.slow] * (each in SELDOM)) for each in FAULTS])
 def test_an_error_shows_no_value_and_restores_the_terminal(fault: str, start: Start, home: Path) -> None:
     terminal = start("--fault", fault)
     if fault != "compose":

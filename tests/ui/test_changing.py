@@ -31,7 +31,9 @@ async def test_undelete_from_the_trash(running: Running) -> None:
         assert screen.backend.read("infra/token").version.state is VersionState.LIVE
 
 
-@pytest.mark.parametrize("typed", ["", "y", "app/d", "app/dbx", "APP/DB"])
+@pytest.mark.parametrize(
+    "typed", ["", *(pytest.param(typed, marks=pytest.mark.slow) for typed in ("y", "app/d", "app/dbx")), "APP/DB"]
+)
 async def test_destroy_refuses_anything_but_the_exact_path(running: Running, typed: str) -> None:
     async with running() as screen:
         await screen.go_to("app/db")

@@ -265,7 +265,7 @@ async def test_an_old_engine_is_shown_without_versions_wherever_one_is_named(
         assert not re.search(r"[vV]ersion +\d", said + screen.text)
 
 
-@pytest.mark.parametrize("how", ["edit", "staged", "locked"])
+@pytest.mark.parametrize("how", ["edit", pytest.param("staged", marks=pytest.mark.slow), "locked"])
 async def test_an_old_engine_overwrites_nobody_s_change(
     server: VaultDouble, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:

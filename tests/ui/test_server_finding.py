@@ -195,7 +195,7 @@ async def test_a_filter_shows_what_has_come_and_is_left_with_escape(
         await screen.until("last-key")
 
 
-@pytest.mark.parametrize("count", [5_000, 20_000])
+@pytest.mark.parametrize("count", [5_000, pytest.param(20_000, marks=pytest.mark.slow)])
 async def test_a_folder_with_very_many_secrets_opens_and_is_gone_through(
     server: VaultDouble, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:

@@ -226,7 +226,14 @@ async def test_bytes_are_typed_as_base64_and_null_has_no_text() -> None:
         assert plain(shown.answer.fields) == {"b": b"\xff", "n": None}
 
 
-@pytest.mark.parametrize("kind", [ValueType.NUMBER, ValueType.BOOLEAN, ValueType.LIST, ValueType.MAP, ValueType.BYTES])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ValueType.NUMBER,
+        ValueType.BYTES,
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in (ValueType.BOOLEAN, ValueType.LIST, ValueType.MAP)),
+    ],
+)
 async def test_what_is_not_of_its_kind_is_refused_by_field_never_quoting_it(kind: ValueType) -> None:
     dialog = EditDialog(EVERYTHING, path="p")
     async with showing(dialog) as shown:

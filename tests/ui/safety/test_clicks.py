@@ -57,7 +57,16 @@ async def click_everywhere(watched: Watched, most: int = 6) -> None:
         assert watched.app.screen is screen, f"a click on row {y}, column {x} went somewhere"
 
 
-@pytest.mark.parametrize("place", ["fields", "revealed", "metadata", "tree", "dialog", "report", "toast"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "fields",
+        "tree",
+        "dialog",
+        "toast",
+        *(pytest.param(place, marks=pytest.mark.slow) for place in ("revealed", "metadata", "report")),
+    ],
+)
 async def test_clicking_a_text_that_looks_like_an_action_runs_nothing(watching: Watching, place: str) -> None:
     with (
         patch("kvtui.ui.app.KvtuiApp.exit") as leave,

@@ -12,7 +12,9 @@ SIZES = [(80, 24), (200, 50)]
 corpora = pytest.mark.parametrize(
     "entries", [pytest.param(sample(), id="sample"), pytest.param(SHORT, id="all", marks=pytest.mark.slow)]
 )
-by_size = pytest.mark.parametrize("size", SIZES, ids=["80x24", "200x50"])
+by_size = pytest.mark.parametrize(
+    "size", [pytest.param(SIZES[0], id="80x24"), pytest.param(SIZES[1], id="200x50", marks=pytest.mark.slow)]
+)
 
 
 async def page_through(watched: Watched, most: int = 400) -> int:
@@ -71,7 +73,10 @@ async def test_hostile_authors_of_versions_send_nothing_of_their_own(
         assert await page_through(watched) > 1
 
 
-@pytest.mark.parametrize(("folder", "size"), [("names", SIZES[0]), ("names", SIZES[1]), ("folders", SIZES[0])])
+@pytest.mark.parametrize(
+    ("folder", "size"),
+    [("names", SIZES[0]), pytest.param("names", SIZES[1], marks=pytest.mark.slow), ("folders", SIZES[0])],
+)
 @corpora
 async def test_hostile_names_in_the_tree_send_nothing_of_their_own(
     watching: Watching, size: tuple[int, int], folder: str, entries: list[HostileString]

@@ -47,7 +47,7 @@ async def test_idle_time_locks_and_drops_the_screen(watching: Watching, vault: P
         assert not watched.app.session.is_open
 
 
-@pytest.mark.parametrize("event", ["key", "click", "paste"])
+@pytest.mark.parametrize("event", ["key", pytest.param("click", marks=pytest.mark.slow), "paste"])
 async def test_the_first_input_after_a_long_sleep_only_locks(watching: Watching, vault: Path, event: str) -> None:
     clock = SetClock()
     async with watching(vault=vault, clock=clock, ui=UiConfig(lock_minutes=5)) as watched:
@@ -86,7 +86,7 @@ async def test_input_puts_the_lock_off(watching: Watching, vault: Path) -> None:
         pytest.param(["o"], marks=pytest.mark.slow),
         pytest.param(["D"], marks=pytest.mark.slow),
         pytest.param(["i"], marks=pytest.mark.slow),
-        ["ctrl+f"],
+        pytest.param(["ctrl+f"], marks=pytest.mark.slow),
     ],
     ids=["panes", "edit", "review", "diff", "rotate", "destroy", "metadata", "find"],
 )
