@@ -62,7 +62,7 @@ async def test_keys_without_a_meaning_here_do_nothing(running: Running) -> None:
         await screen.go_to("app/db")
         await screen.app._tick()  # or the lock's countdown comes in between
         before = await screen.settle()
-        for key in ("H", "x", "5", "Q", "f7"):
+        for key in ("K", "x", "5", "Q", "f7"):
             assert await screen.press(key) == before
 
 
