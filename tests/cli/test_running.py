@@ -21,8 +21,27 @@ PASSWORD = f"SENTINEL-{1:03}-pass'w\"o$rd"
 SHOW_ENVIRONMENT = (sys.executable, "-I", "-c", "import os, json; print(json.dumps(dict(os.environ)))")
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the first test leaves its vault, filled, and what is remembered of it, for the others."""
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def stored(vault: Vault) -> Vault:
+def stored(tmp_path: Path, kept: Path, request: pytest.FixtureRequest) -> Vault:
+    if not (kept / "key").exists():
+        made = filled(request.getfixturevalue("vault"))
+        shutil.copytree(made.path, kept / made.path.name)
+        shutil.copy2(made.passphrase_file, kept)
+        state = Path(os.environ["XDG_STATE_HOME"])
+        shutil.copytree(state, kept / state.relative_to(tmp_path))
+        (kept / "key").write_text(made.recovery_key)  # last: from here on it is whole
+        return made
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    return Vault(tmp_path / "v.kvtui", tmp_path / "pass", (tmp_path / "key").read_text())
+
+
+def filled(vault: Vault) -> Vault:
     vault("set", "app/db", "-f", "password", stdin=PASSWORD.encode())
     vault("set", "app/db", "-f", "user", stdin=b"admin")
     vault("set", "app/api", stdin=b"\xff\xfe raw")
