@@ -95,3 +95,21 @@ def test_the_screen_is_up_before_what_only_some_of_it_needs() -> None:
     assert modules.isdisjoint(f"kvtui.ui.dialogs.{name}" for name in late)
     assert modules.isdisjoint(f"kvtui.ui.screens.{name}" for name in ("create", "problem", "unlock"))
     assert len(modules) <= SCREEN_MODULES
+
+
+def test_a_vault_is_opened_by_what_was_prepared(vault: Path) -> None:
+    program = f"""
+import json, sys
+from kvtui.backends.file import FileFactory
+from kvtui.domain.credential import Credential
+from kvtui.domain.value import SecretValue
+from pathlib import Path
+vault = Path(sys.argv[1])
+factory = FileFactory(lambda: vault.parent / "state")
+factory.prepare()
+before = set(sys.modules)
+factory.open({{"path": vault}}, Credential(SecretValue({PASSPHRASE!r}))).close()
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+    run = subprocess.run([sys.executable, "-c", program, str(vault)], check=True, capture_output=True)
+    assert packages(set(json.loads(run.stdout))).isdisjoint({"apsw", "cryptography", "kvtui"})

@@ -79,6 +79,10 @@ class BackendFactory(ABC):
         where it has nothing of the kind. No I/O."""
         return None
 
+    def prepare(self) -> None:  # noqa: B027 - most load little
+        """Load what `open` needs. Two threads that import hold each other up: a start does this before it opens beside
+        what else it loads."""
+
     @abstractmethod
     def probe(self, settings: Mapping[str, Any]) -> StoreState:
         """Whether it is there and needs a credential. Raises PermissionDenied, Corrupt, Unavailable."""

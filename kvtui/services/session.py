@@ -426,6 +426,8 @@ class Opening:
     def __init__(self, session: Session, credential: Credential | None) -> None:
         self._state: StoreState | None = None
         self._error: Exception | None = None
+        if credential is not None:
+            session.profile.factory.prepare()
         self._thread = threading.Thread(target=self._enter, args=(session, credential), name="opening", daemon=True)
         self._thread.start()
 

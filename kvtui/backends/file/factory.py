@@ -41,6 +41,9 @@ class FileFactory(BackendFactory):
     def __init__(self, state_dir: Callable[[], Path] = state_dir) -> None:
         self._state_dir = state_dir
 
+    def prepare(self) -> None:
+        from kvtui.backends.file import backend, vault  # noqa: F401, PLC0415
+
     def probe(self, settings: Mapping[str, Any]) -> StoreState:
         vault = _path(settings)
         if not checks.exists(vault):
