@@ -185,6 +185,9 @@ class RotationBatch:
             made = session.backend.outline(path).version
             return RotationResult(path, name, made, Step.DONE, None, note="It was written before the run was ended.")
         secret = session.backend.read(path)
+        if secret.version.numbered and secret.current != version:
+            note = f"Version {secret.current} was written since, so after_rotate was not run for version {version}."
+            return RotationResult(path, name, secret.version, Step.DONE, None, note=note)
         if name not in secret.fields:
             raise NotFound(f"The field {name} is gone since it was rotated.", hint="Look at its versions.", path=path)
         value = secret.fields[name]

@@ -115,6 +115,20 @@ def test_the_hook_is_run_for_one_that_was_written_when_the_run_was_killed(
     assert told.read_text().splitlines() == [f"{name} {three('get', name).text}" for name in NAMES]
 
 
+def test_what_somebody_wrote_since_the_run_was_killed_is_left_alone(
+    three: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        die_at(patch, 3, before=False)
+        with pytest.raises(Killed):
+            three("rotate", *NAMES)
+    three("set", NAMES[0], stdin=b"theirs")
+    again = three("rotate", *NAMES)
+    assert (again.code, "Version 3 was written since" in again.err) == (0, True)
+    assert three("get", NAMES[0]).out == b"theirs"
+    assert versions(three) == [3, 2, 2]
+
+
 def test_what_failed_is_done_by_the_same_again(three: Cli) -> None:
     ran = three("rotate", "missing", *NAMES, "--json")
     assert (ran.code, len(ran.json["done"])) == (4, 3)
