@@ -204,7 +204,7 @@ class TreeView(ScrollView, inherit_bindings=False):
                 cells = [(start // _BAR_STEPS, end // _BAR_STEPS + 1) for start, end in (old, new)]
                 bar.refresh(*(Region(0, first, 1, last - first) for first, last in cells))
         if round(old_value) != round(new_value):
-            self.refresh(self.size.region)
+            self.refresh(self.scrollable_content_region.size.region)
 
     def _thumb(self, top: float) -> tuple[int, int]:
         """Where the scroll bar's thumb begins and ends with the rows scrolled to `top`, in steps smaller than a cell,
