@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -94,6 +94,14 @@ class Word:
         letters = [re.escape(ch) for ch in self.folded]
         self.in_order = re.compile("".join(f"[^{ch}]*+{ch}" for ch in letters), re.DOTALL).match
         """Whether a folded name has the letters in order."""
+
+    @cached_property
+    def in_pieces(self) -> Callable[[str], re.Match[str] | None]:
+        """Whether a folded name has the letters in order, each at the start of a word or right after the one before it,
+        where it can be. Atomic: a piece never gives back, so this finds most such names, not all, and is quick."""
+        first, *others = [re.escape(ch) for ch in self.folded]
+        start = r"(?<![^\W_])"
+        return re.compile(start + first + "".join(f"(?>{ch}|.*?{start}{ch})" for ch in others), re.DOTALL).search
 
     def match(self, name: str, folded: str | None = None) -> Hit | None:
         """`folded` is fold(name), where it is at hand."""

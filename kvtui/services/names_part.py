@@ -10,9 +10,10 @@ import heapq
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial, reduce
+from functools import partial
 from itertools import accumulate, chain, islice
-from operator import attrgetter, or_
+from math import inf
+from operator import attrgetter
 from typing import NamedTuple
 
 from kvtui.domain.metadata import SecretType
@@ -28,7 +29,7 @@ _SCREEN = 60
 """At once, so many are enough: worse classes are not looked for."""
 _RANKED = 250
 """How many are ranked where fewer are wanted, as only their score tells the best of a class."""
-_EFFORT, _EFFORT_BY_SIZE = 1800, 400
+_EFFORT, _EFFORT_BY_SIZE = 1800, 300
 """How much is done at once, and one more for so many names."""
 _FEW_LEFT = 200
 """What is left of it once there are matches of better classes, for those whose letters are merely in order."""
@@ -57,9 +58,9 @@ class _Level(NamedTuple):
     """The rows to look at for a word: all of the class and maybe more."""
     is_in_class: Callable[[Word, str], bool] | None = None
     """Whether a word matches a folded path in that class; None for all that match at all."""
-    looking: int = 1
-    scoring: int = 10
-    """What a row takes of the effort, in about microseconds: to be looked at, and to be scored, for each word."""
+    looking: float = 1
+    scoring: float = 2
+    """What a row takes of the effort, in about microseconds: to be looked at, and to be scored, for each letter."""
     share: float = 1
     """Of the effort that is left, for this class."""
 
@@ -154,10 +155,10 @@ class NamesPart:
         whole = len(self) + 1 if most is None else most
         screen = min(whole, _SCREEN) if at_once else whole
         enough = max(_RANKED // len(words), screen) if at_once else max(_RANKED, whole)
-        effort = _EFFORT + len(self) // _EFFORT_BY_SIZE if at_once and self._segments else 1 << 62
+        effort = _EFFORT + len(self) // _EFFORT_BY_SIZE if at_once and self._segments else inf
         hits = dict[int, tuple[int, str]]()
         seen, reached, more = 0, [0] * len(words), False
-        is_literal = False
+        is_literal, letters = False, sum(len(each.text) for each in words)
         for rows_of, is_in_class, looking, scoring, share in self._levels(most):
             found = passing
             for index, each in enumerate(words):
@@ -165,7 +166,7 @@ class NamesPart:
                 found &= reached[index]
             if at_once and is_literal and is_in_class is not _has:
                 effort = min(effort, _FEW_LEFT)
-            is_whole, least = True, int(effort * (1 - share))
+            is_whole, least = True, effort * (1 - share) if at_once else -inf
             for at in bits.rows_of(found & ~seen):
                 if len(hits) >= enough or (effort <= least and (hits or least)):
                     is_whole, more = False, True
@@ -176,7 +177,7 @@ class NamesPart:
                     is_whole = False  # more rows were given than are of this class
                 elif at not in hits and (hit := self._score(at, path, folded, words))[0] and fits(folded):
                     hits[at] = hit
-                    effort -= scoring * len(words)
+                    effort -= scoring * letters
             seen |= found if is_whole else 0
             is_literal = is_literal or (is_in_class is _has and bool(hits))
             if len(hits) >= screen or (hits and effort <= 0):
@@ -195,10 +196,11 @@ class NamesPart:
             return
         if most is not None:
             for literally in (segments.exact, segments.prefix, segments.word_prefix, segments.containing):
-                yield _Level(literally, _has, scoring=2)
+                yield _Level(literally, _has, scoring=0.4)
             yield _Level(told)
             yield _Level(segments.with_initials, _has_initials, looking=3, share=0.25)
-            yield _Level(partial(_in_pieces, segments), share=0.8)
+            yield _Level(partial(_in_pieces, segments, 3), _has_pieces, share=0.6)
+            yield _Level(partial(_in_pieces, segments, 6), _has_pieces, share=0.6)
             yield _Level(segments.starting)
         yield _Level(lambda text: segments.with_letters(text) | told(text))
 
@@ -219,18 +221,26 @@ class NamesPart:
         return total, where
 
 
-def _in_pieces(segments: Segments, text: str) -> int:
-    """The rows that have the letters of a text as several pieces, each at the start of a segment or word."""
+def _in_pieces(segments: Segments, most: int, text: str) -> int:
+    """The rows that have the letters of a text in at most so many pieces, each at the start of a segment or word; in
+    whatever order."""
     letters = text.replace("/", "")
     if not 1 < len(letters) <= _LONGEST:
         return 0
-    reached, alive = [(1 << segments.size) - 1], list[int]()
-    for end in range(1, len(letters) + 1):
-        starts = [start for start in [*alive, end - 1] if reached[start]]
-        pieces = {start: segments.word_prefix(letters[start:end]) for start in starts}
-        alive = [start for start, rows in pieces.items() if rows]  # none starts with what no shorter one did
-        reached.append(reduce(or_, (reached[start] & pieces[start] for start in alive), 0))
-    return reached[-1]
+    pieces = list[tuple[int, int, int]]()
+    for start in range(len(letters)):
+        for end in range(start + 1, len(letters) + 1):
+            if not (rows := segments.word_prefix(letters[start:end])):
+                break  # nothing starts with more of it either
+            pieces.append((start, end, rows))
+    found, reached = 0, {0: (1 << segments.size) - 1}
+    for _ in range(most):
+        before, reached = reached, {}
+        for start, end, rows in pieces:
+            if start in before:
+                reached[end] = reached.get(end, 0) | before[start] & rows
+        found |= reached.get(len(letters), 0)
+    return found
 
 
 def merged(found: Sequence[Found], query: Query, most: int | None) -> Found:
@@ -248,6 +258,10 @@ def _has(each: Word, folded: str) -> bool:
 
 def _has_initials(each: Word, folded: str) -> bool:
     return bool(each.in_order(folded) and each.in_order("".join(STARTS.findall(folded))))
+
+
+def _has_pieces(each: Word, folded: str) -> bool:
+    return bool(each.in_order(folded) and each.in_pieces(folded))
 
 
 def _literally(query: Query) -> Callable[[str], bool]:

@@ -29,7 +29,7 @@ _MOST_ROWS_OF_PIECE = 3000
 """Nor those of one of the many pieces of a word where they are more."""
 _KEY = 8
 """Characters that the words within segments are sorted by."""
-_REMEMBERED = 64
+_REMEMBERED = 128
 """Bits for each row that are kept of what was found: most of what a query needs, the one before it needed too."""
 _LAST = "\U0010ffff"
 STARTS = re.compile(r"(?<![^\W_])[^\W_]")
@@ -170,16 +170,19 @@ class Segments:
         found = count = 0
         pieces: list[array[int]] = []
         for low, high in spans:
-            for number in self._dense_numbers[
-                bisect_left(self._dense_numbers, low) : bisect_left(self._dense_numbers, high)
-            ]:
-                found |= self._dense[number]
+            if high - low == 1:
+                found |= self._dense.get(low, 0)
+            else:
+                dense = self._dense_numbers
+                for number in dense[bisect_left(dense, low) : bisect_left(dense, high)]:
+                    found |= self._dense[number]
             first, last = self._nodes[low], self._nodes[high]
             count += self._name_ends[high] - self._name_ends[low] + self._node_rows[last] - self._node_rows[first]
             if count > most:
                 return self.with_letters(text)
             pieces.append(self._by_name[self._name_ends[low] : self._name_ends[high]])
-            pieces += [self._by_folder[self._node_starts[at] : self._node_ends[at]] for at in range(first, last)]
+            if first < last:
+                pieces += [self._by_folder[self._node_starts[at] : self._node_ends[at]] for at in range(first, last)]
         return found | bits.of_rows(pieces, count, self.size) if count else found
 
     def _exact(self, text: str) -> _Span:
