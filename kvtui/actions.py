@@ -129,6 +129,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.quit", ("q",), "Quit", "Quit", Scope.APP, bar=True),
     Action("dialog.apply", ("ctrl+s",), "Apply", "Do what the main button does", Scope.DIALOG, palette=False),
     Action("dialog.cancel", ("escape",), "Cancel", "Leave without doing anything", Scope.DIALOG, palette=False),
+    Action(
+        "dialog.scope",
+        ("ctrl+t",),
+        "All stores",
+        "Find in all stores that open without asking, or in this one alone",
+        Scope.DIALOG,
+        palette=False,
+    ),
     Action("dialog.generate", ("ctrl+g",), "Generate", "Generate a value for this field", Scope.DIALOG, palette=False),
     Action(
         "dialog.reveal", ("ctrl+r",), "Show values", "Show or hide the values of this form", Scope.DIALOG, palette=False

@@ -247,9 +247,11 @@ class KvtuiApp(TypeAheadApp[int]):
         self._sessions[profile.name] = self.session
         self.enter()
 
-    async def switch_profile(self, profile: Profile) -> None:
-        """Lock this profile and open another one; what is staged in either waits there, sealed."""
+    async def switch_profile(self, profile: Profile, path: str | None = None) -> None:
+        """Lock this profile and open another one, at a path; what is staged in either waits there, sealed."""
         self._remember_place()
+        if path is not None:
+            self._places[profile.name] = Place(cursor=path)
         await self.show_only(None)
         await self._close_session()
         self.session, self._note = self._sessions.setdefault(profile.name, Session(profile)), ""

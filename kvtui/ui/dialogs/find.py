@@ -1,9 +1,10 @@
-"""Find everywhere: all paths fuzzily, descriptions and tags literally, as one types. Never values."""
+"""Find everywhere, in this store or in all that open without asking: paths fuzzily, descriptions and tags literally, as
+one types. Never values."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,31 +12,42 @@ from textual import on, work
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Static
 
 from kvtui.clock import utc_now
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import KvtuiError
+from kvtui.domain.metadata import Metadata
 from kvtui.services.finding import Finding, Located, Report
 from kvtui.services.names import told_age
 from kvtui.services.search import Match
 from kvtui.services.session import Session
 from kvtui.ui.dialogs.survey import SurveyDialog
 from kvtui.ui.loop import reading_beside
-from kvtui.ui.show import show_name
-from kvtui.ui.widgets.row_list import DrawnLine, Row
+from kvtui.ui.show import show, show_name
+from kvtui.ui.widgets.panes import when
+from kvtui.ui.widgets.row_list import DrawnLine, Row, RowList
 
 if TYPE_CHECKING:
     from kvtui.services.kept_names import NameKeys
+    from kvtui.services.profiles import Profile
 
 SHOWN = 200
 _PAUSE = 0.2
 """Seconds between two looks at what came."""
 _TYPING = 0.25
 """Seconds without a key before the server is asked: it need not answer for every letter of a word."""
+_RESTING = 0.05
+"""Seconds that the cursor rests on a row before more is read of it."""
+_ROOM = 40
+"""Lines of a screen that has room for more than rows."""
 _AT_ONCE = 50_000
 """Names that are looked through before a thread would have got its turn: a few milliseconds."""
 
 
 class FindDialog(SurveyDialog):
-    """Returns the key of the chosen row: a path. What was read earlier in this session is found at once."""
+    """Returns the key of the chosen row, see `where`. What was read earlier in this session is found at once."""
 
     # All of the screen, as nothing behind it has to be drawn for a key then, nor anything laid out anew for its rows.
     DEFAULT_CSS = """
@@ -44,16 +56,21 @@ class FindDialog(SurveyDialog):
         & > #dialog { width: 100%; max-width: 100%; height: 100%; }
         #dialog-body { height: 1fr; overflow: hidden; }
         #rows { height: 1fr; max-height: 100%; }
+        &.-all #told { height: 3; }
+        #preview { height: 7; border-top: solid $panel; display: none; }
     }
     """
 
     class News(Message):
         """There is more to be found, or to be said. Comes from any thread."""
 
-    def __init__(self, session: Session, keys: NameKeys | None = None) -> None:
+    def __init__(self, session: Session, keys: NameKeys | None = None, others: Sequence[Profile] = ()) -> None:
+        """`others` can be looked through too: those that open without asking anybody."""
         placeholder, empty = "part of a path; type: tag: owner: narrow it", "No path, description or tag is like that."
         super().__init__(session, "Find everywhere", placeholder=placeholder, main="Go", empty=empty)
-        self._finding = Finding([session], came=self._came, keys=keys)
+        self._keys, self._others = keys, others
+        self._finding = self._new_finding()
+        self._in_all = False
         self._all_read = asyncio.Event()
         self._pausing: Timer | None = None
         self._has_news = False
@@ -61,9 +78,41 @@ class FindDialog(SurveyDialog):
         """What the server is asked in a moment, and what it was asked last."""
         self._rows: dict[Located, Row] = {}
 
+    def body(self) -> Iterable[Widget]:
+        yield from super().body()
+        yield Static(id="preview", markup=False)
+
+    def _new_finding(self) -> Finding:
+        return Finding([self.session], came=self._came, keys=self._keys)
+
     @property
     def _report(self) -> Report:
+        """Of the store that is open on the screen."""
         return self._finding.reports()[0]
+
+    def where(self, key: str) -> tuple[str, str]:
+        """The profile and the path of a row."""
+        profile, mark, path = key.partition("\0")
+        return (profile, path) if mark else (self.session.profile.name, key)
+
+    def _key(self, found: Located) -> str:
+        return found.path if found.profile == self.session.profile.name else f"{found.profile}\0{found.path}"
+
+    def action_dialog_scope(self) -> None:
+        if not self._others:
+            self.show_error("There is no other store. Profiles in the configuration add some.")
+            return
+        before, self._in_all = self._finding, not self._in_all
+        self._finding = self._new_finding()
+        self._close(before)
+        self.query_one("#dialog").border_title = "Find everywhere: all stores" if self._in_all else "Find everywhere"
+        self.set_class(self._in_all, "-all")
+        self._to_ask, self._rows = "", {}
+        self.read()
+
+    @work(exit_on_error=False, group="close", description="lock what was opened to look through it")
+    async def _close(self, finding: Finding) -> None:
+        await asyncio.to_thread(finding.close)
 
     def show_height(self, rows: int, *, most: int = 20, beside: int | None = None) -> None:
         """As high as the screen, whatever is found."""
@@ -76,13 +125,18 @@ class FindDialog(SurveyDialog):
     async def look(self) -> None:
         with reading_beside():
             self._finding.read()
+            if self._in_all:
+                for profile in self._others:
+                    self._finding.open(profile)
+            self._all_read.clear()  # news of before this
             await self._all_read.wait()
         if (error := self._report.error) is not None:
             raise error
 
-    def on_unmount(self) -> None:
-        self._finding.close()
+    async def on_unmount(self) -> None:
         self._rows = {}
+        self._finding.stop()
+        await asyncio.to_thread(self._finding.close)
 
     @on(News)
     def _heard(self, event: News) -> None:
@@ -111,7 +165,18 @@ class FindDialog(SurveyDialog):
     def told(self) -> str:
         report = self._report
         kept = f" · {report.note}" if report.note else ""
-        return f"{self._told_names(report)}{self._told_server(report)}{kept}"
+        scope = self._told_others() or (" · ctrl+t: all stores" if self._others else "")
+        return f"{self._told_names(report)}{self._told_server(report)}{kept}{scope}"
+
+    def _told_others(self) -> str:
+        """How far the other stores are, and which are left out for what."""
+        said = ""
+        for report in self._finding.reports()[1:]:
+            denied = f", {report.denied:,} denied" if report.denied else ""
+            reading = ", still reading…" if report.is_reading else ""
+            told = f"{report.count:,}{denied}{reading}" if report.error is None else "left out: " + str(report.error)
+            said += f" · {report.profile}: {told}"
+        return said
 
     def _told_server(self, report: Report) -> str:
         """What the server was asked and found, beside the names that are known here."""
@@ -138,7 +203,7 @@ class FindDialog(SurveyDialog):
 
     def update(self) -> None:
         query = self.query_text
-        if self._report.count > _AT_ONCE:
+        if sum(report.count for report in self._finding.reports()) > _AT_ONCE:
             self._search(query)
         else:
             self._show_found(self._found(query), query)
@@ -169,12 +234,68 @@ class FindDialog(SurveyDialog):
         """Most of what is found while names come was found before: those rows are the same."""
         matches = self._finding.query(query, SHOWN, at_once=True).matches
         self._rows = {
-            found: self._rows.get(found) or Row(found.path, DrawnLine(partial(_row, found.match))) for found in matches
+            found: self._rows.get(found) or Row(self._key(found), DrawnLine(partial(self._row, found)))
+            for found in matches
         }
         return list(self._rows.values())
 
+    def _row(self, found: Located) -> Content:
+        row = _path(found.match)
+        if not self._in_all:
+            return row
+        return show_name(found.profile).stylize("$foreground-muted") + Content("  ") + row
 
-def _row(match: Match) -> Content:
+    # -- what is known of the row under the cursor
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.query_one("#preview").display = self.size.height >= _ROOM
+        self._preview()
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        super().show_rows(rows)
+        self._preview()
+
+    @on(RowList.CursorMoved)
+    def _moved(self, event: RowList.CursorMoved) -> None:
+        event.stop()
+        self._preview()
+
+    @work(exclusive=True, exit_on_error=False, group="preview", description="read metadata")
+    async def _preview(self) -> None:
+        """Only of a store on this machine: elsewhere each would be a request that is logged."""
+        preview = self.query_one("#preview", Static)
+        if not preview.display:
+            return
+        key = self.rows.key
+        if key is None:
+            preview.update("", layout=False)
+            return
+        profile, path = self.where(key)
+        session = self._finding.session(profile)
+        said = show_name(path).stylize("bold")
+        if session is not None and session.can(Capability.CHANGE_SIGNAL):
+            await asyncio.sleep(_RESTING)
+            try:
+                metadata = await asyncio.to_thread(session.backend.metadata, path)
+            except KvtuiError as error:
+                said = Content("\n").join([said, show(str(error))])
+            else:
+                said = Content("\n").join([said, *map(show, _told_metadata(metadata))])
+        preview.update(said, layout=False)
+
+
+def _told_metadata(metadata: Metadata) -> Iterator[str]:
+    owner = f" · owner {metadata.owner}" if metadata.owner else ""
+    updated = f" · updated {when(metadata.updated_at, utc_now())}" if metadata.updated_at else ""
+    yield f"{metadata.type.value}{owner}{updated}"
+    if metadata.tags:
+        yield f"tags {', '.join(metadata.tags)}"
+    if metadata.description:
+        yield metadata.description
+
+
+def _path(match: Match) -> Content:
     row = show_name(match.path)
     if len(row.plain) == len(match.path):  # nothing was spelled out, so the positions hold
         for position in match.positions:

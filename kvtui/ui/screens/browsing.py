@@ -237,11 +237,21 @@ class Browsing(Watching):
     def action_find_everywhere(self) -> None:
         from kvtui.ui.dialogs.find import FindDialog  # noqa: PLC0415
 
-        dialog = FindDialog(self.session, self.kvtui.name_keys)
+        here, profiles = self.session.profile.name, self.kvtui.profiles
+        others = [profiles.get(name) for name in profiles.names if name and name != here]
+        dialog = FindDialog(self.session, self.kvtui.name_keys, others)
 
-        def decided(path: str | None) -> None:
+        def decided(key: str | None) -> None:
             self.status.not_listed = dialog.left_out.counts
+<<<<<<< HEAD
             self.arrive(path)
+=======
+            profile, path = (here, None) if key is None else dialog.where(key)
+            if profile == here:
+                self._arrive(path)
+            else:
+                self.app.call_later(self.kvtui.switch_profile, profiles.get(profile), path)
+>>>>>>> 4d2f9c1 (mine)
 
         self.app.push_screen(dialog, decided)
 

@@ -234,6 +234,8 @@ class RowList(ScrollView, can_focus=True):
 
     def _strip(self, content: Content, base: Style, width: int) -> Strip:
         parse = self.app.stylesheet.parse_style
+        if content.cell_length > width:
+            content = content.truncate(width, ellipsis=True)
         segments = [
             Segment(text, (base + style).rich_style) for text, style in content.render(base, end="", parse_style=parse)
         ]

@@ -1,0 +1,77 @@
+"""Find everywhere over several stores: their names stand in the rows, and one that is chosen is gone to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from kvtui.backends.contract import Backend
+from kvtui.domain.metadata import MetadataPatch
+from kvtui.domain.value import SecretValue
+from kvtui.services.profiles import Profile
+from tests.doubles.vault import VaultDouble
+from tests.ui.conftest import Running
+from tests.ui.serving import profile_of, served
+from tests.vault.places import Place
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[VaultDouble, VaultDouble]]:
+    with VaultDouble() as here, VaultDouble() as there:
+        monkeypatch.setenv("TOKEN_HERE", here.root_token)
+        monkeypatch.setenv("TOKEN_THERE", there.root_token)
+        here.write("secret", "app/key-here", {"value": "x"})
+        there.write("secret", "app/key-there", {"value": "x"})
+        yield here, there
+
+
+def profiles(two: tuple[VaultDouble, VaultDouble], tmp_path: Path) -> list[Profile]:
+    """The two servers, and a vault that would ask for its passphrase."""
+    vault = Profile("mine", "file", MappingProxyType({"path": str(Place(tmp_path).path)}))
+    token = [{"method": "token", "token_env": f"TOKEN_{name}"} for name in ("HERE", "THERE")]
+    return [profile_of(two[0], token[0], "first"), profile_of(two[1], token[1], "second"), vault]
+
+
+async def test_a_key_looks_through_all_stores_and_back_and_what_is_chosen_is_gone_to(
+    two: tuple[VaultDouble, VaultDouble], tmp_path: Path
+) -> None:
+    async with served(*profiles(two, tmp_path), size=(120, 30)) as screen:
+        await screen.until("▸ secret")
+        await screen.keys("ctrl+f", *"key")
+        text = await screen.until("secret/app/key-here", "1 name as of", "ctrl+t: all stores")
+        assert "key-there" not in text
+        await screen.keys("ctrl+t")
+        await screen.until("first  secret/app/key-here", "second  secret/app/key-there", "mine: left out: ")
+        opened = screen.app.screen._finding.session("second")  # type: ignore[attr-defined]
+        await screen.keys("ctrl+t")
+        await screen.until(lambda: "key-there" not in screen.text and "key-here" in screen.text)
+        await screen.until(lambda: not opened.is_open)
+        await screen.keys("ctrl+t", *"there")
+        await screen.until("second  secret/app/key-there", lambda: "key-here" not in screen.text)
+        await screen.keys("enter")
+        await screen.until(
+            lambda: screen.app.session.profile.name == "second",
+            lambda: screen.app.main is not None and screen.app.main.at_cursor[0] == "secret/app/key-there",
+        )
+
+
+async def test_what_is_known_of_a_row_is_told_where_there_is_room_and_a_long_path_ends_in_dots(
+    running: Running,
+) -> None:
+    def fill(backend: Backend) -> None:
+        metadata = MetadataPatch(description="of the billing team", tags=("card",))
+        backend.write("app/" + "long/" * 30 + "key", {"value": SecretValue("x")}, metadata=metadata)
+
+    async with running(contents=fill, size=(100, 45)) as screen:
+        await screen.press("ctrl+f")
+        text = await screen.type("longkey")
+        assert "long/l…" in text
+        async with asyncio.timeout(20):
+            while "of the billing team" not in text:  # read once the cursor rests
+                text = await screen.settle()
+        assert "tags card" in text
+        assert "••" not in text
