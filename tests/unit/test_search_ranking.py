@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import search
 from kvtui.domain.secret import Indexed
 from kvtui.services import matcher, names_part
 from kvtui.services.matcher import Word, fold
@@ -110,3 +111,22 @@ def test_positions_are_those_of_the_score(name: str, word: str) -> None:
         else:
             score, run = score + 16 + bonus[at] - (at - before), bonus[at]
     assert hit.score == max(1, score)
+
+
+@given(words=st.lists(st.sampled_from(["ab", "ba", "ab1", "b"]), min_size=2, max_size=4), cuts=st.data())
+def test_letters_that_start_words_are_in_pieces(words: list[str], cuts: st.DataObject) -> None:
+    typed = "".join(word[: cuts.draw(st.integers(1, len(word)))] for word in words)
+    paths = ["-".join(words), "/".join(words), f"x/{'_'.join(words)}/x"]
+    rows = names_part._in_pieces(Segments(paths), len(words), typed)
+    assert bits_of(rows, len(paths)) == [True] * len(paths)
+
+
+def test_a_long_path_of_many_words_takes_no_backtracking() -> None:
+    assert Word("a" * 12 + "b").in_pieces("a-" * 500) is None
+
+
+def test_the_benchmark_runs_on_next_to_nothing() -> None:
+    results = search.run((60,), queries=8, typed=1)
+    assert results["60 paths"]["typing"]["all"]["keys"] > 1
+    assert results["ranking"]["kinds"]["all"]["queries"] == 8
+    assert "| 60 | all |" in search.table(results)
