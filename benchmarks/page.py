@@ -39,7 +39,7 @@ def _run(results: Numbers) -> str:
     minutes = sum(results["seconds"].values()) / 60
     return (
         f"Python {results['python']}, {results['processors']} processors, load {results['load_before']} before and "
-        f"{results['load_after']} after; {minutes:.0f} minutes."
+        f"{results['load_after']} after; {minutes:.0f} min."
     )
 
 
