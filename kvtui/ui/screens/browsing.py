@@ -243,15 +243,11 @@ class Browsing(Watching):
 
         def decided(key: str | None) -> None:
             self.status.not_listed = dialog.left_out.counts
-<<<<<<< HEAD
-            self.arrive(path)
-=======
             profile, path = (here, None) if key is None else dialog.where(key)
             if profile == here:
-                self._arrive(path)
+                self.arrive(path)
             else:
                 self.app.call_later(self.kvtui.switch_profile, profiles.get(profile), path)
->>>>>>> 4d2f9c1 (mine)
 
         self.app.push_screen(dialog, decided)
 
