@@ -63,7 +63,7 @@ async def test_what_is_gone_to_and_not_there_is_not_offered_again(server: VaultD
         session.names.read()
         del server.secrets_of("secret")["old"]
         assert screen.app.main is not None
-        screen.app.main._arrive("secret/old")
+        screen.app.main.arrive("secret/old")
         await screen.until(lambda: known(session) == ["secret/db"])
 
 
