@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from kvtui.services.matcher import match
+from kvtui.services.matcher import fold, word
 from kvtui.services.query import Match
 
 if TYPE_CHECKING:
     from kvtui.services.names import Names
 
-MOST_LISTED = 2000
+MOST_LISTED = 1000
 """Listed rows that are ranked; in a longer list only what starts as it was typed is offered."""
 
 
@@ -46,12 +46,19 @@ class Completions:
         words = tuple(typed.split())
         if not words:
             return []
-        ranked = [Match(row, hit.score, words=words) for row in self._near if (hit := match(typed, row)) is not None]
+        ranked = [Match(row, score, words=words) for row in self._near if (score := _score(words, row))]
         if self._names is not None:
             ranked += self._names.query(_as_words(words), most, at_once=True).matches
         below = [Match(row, words=(typed,)) for row in sorted(self.below(typed), key=len)[:most]]
         by_path = {each.path: each for each in (*below, *sorted(ranked, key=lambda each: each.order))}
         return list(by_path.values())[:most]
+
+
+def _score(words: Iterable[str], row: str) -> int:
+    """The score of all words, 0 if one does not match."""
+    folded = fold(row)
+    scores = [word(text).score(row, folded) for text in words]
+    return sum(scores) if all(scores) else 0
 
 
 def _as_words(words: Iterable[str]) -> str:
