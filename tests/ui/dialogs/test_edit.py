@@ -64,8 +64,9 @@ async def test_labels_are_the_words_of_the_product() -> None:
     "size", [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((60, 20), (200, 50)))]
 )
 async def test_buttons_stay_visible_with_many_fields(size: tuple[int, int]) -> None:
-    many = {f"field{index}": "x\ny\nz" for index in range(30)}
+    many = {f"field{index}": "x\ny\nz" for index in range(20)}
     async with showing(EditDialog(EVERYTHING, secret=secret(many)), size) as shown:
+        assert any(widget.max_scroll_y for widget in shown.app.screen.query())  # more than is seen at once
         for word in ("Review", "+ Add field", "Cancel"):
             assert word in shown.screen
         await shown.press("ctrl+r")
