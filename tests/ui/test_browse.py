@@ -1,11 +1,13 @@
 """Getting about with the keys."""
 
+import threading
 from typing import Any
 
 import pytest
 from textual.screen import Screen as TextualScreen
 
 from kvtui.backends.contract import Backend
+from kvtui.domain.secret import Outline
 from kvtui.domain.value import SecretValue
 from tests.support.variants import QUIET, use
 from tests.ui.conftest import SENTINEL, Running
@@ -19,6 +21,32 @@ async def test_the_tree_opens_folders_and_shows_a_secret_masked(running: Running
         assert "app/db" in text
         assert text.count("••••••••") == 3
         assert SENTINEL not in text
+
+
+async def test_what_was_read_too_late_is_not_shown_where_the_cursor_is_by_then(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    async with running() as screen:
+        store, main = screen.session.backend, screen.app.main
+        outline = store.outline
+        assert main is not None
+
+        def late(path: str, version: int | None = None) -> Outline:
+            reached.set()
+            go_on.wait(10)
+            return outline(path, version)
+
+        monkeypatch.setattr(store, "outline", late)
+        await screen.press("l", "j", "j")
+        while not reached.is_set():
+            await screen.pilot.pause(0.01)  # the cursor has to rest for a moment
+        await screen.press("g")
+        go_on.set()
+        text = await screen.settle()
+        assert main.secret is None
+        assert "No secret selected." in text
 
 
 async def test_tabs_are_reached_by_number_and_show_their_part(

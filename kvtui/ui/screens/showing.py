@@ -319,7 +319,14 @@ class Showing(Workbench):
 
     def open_secret(self, path: str) -> None:
         if self.secret is None or self.secret.path != path:
-            self.work(partial(self.read_secret, path), "detail", "read a secret")
+            self.work(partial(self._read_at_cursor, path), "detail", "read a secret")
+
+    async def _read_at_cursor(self, path: str) -> None:
+        """As `read_secret`, but not where the cursor went elsewhere meanwhile."""
+        secret = await self.call(self.session.backend.outline, path)
+        if self.at_cursor[0] == path:
+            self.show_secret(secret)
+            await self.fill_tab()
 
     async def selected(self) -> Outline:
         """The secret under the cursor, read now where the detail does not show it yet. Raises InvalidInput."""

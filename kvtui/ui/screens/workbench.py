@@ -114,7 +114,9 @@ class Workbench(Screen[None]):
         return self.query_one(f"#pane-{self.tab}", RowList)
 
     def show_tab(self, name: str) -> None:
-        self.query_one("#tabs", Tabs).active = name
+        tabs = self.query_one("#tabs", Tabs)
+        tabs.query_one(f"#{name}", Tab)  # it may have gone before the others, with the screen
+        tabs.active = name
 
     # -- work off the event loop
 
@@ -155,7 +157,7 @@ class Workbench(Screen[None]):
             except KvtuiError as error:
                 self.problem(error)
             except NoMatches:
-                if self.query("#status"):
+                if self.query("#status") and not self._pruning:
                     raise
                 # What was read came back to a screen that is on its way out.
 
