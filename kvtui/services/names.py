@@ -110,7 +110,7 @@ class Names:
         self.left_out = left_out = LeftOut()
         gone = self._gone
         if self.at_once:
-            self.index.refresh(self._backend, skipped=left_out)
+            self.index.refresh(self._backend, skipped=left_out, came=came)
         elif not self._stream(began, stop, came):
             return
         self._gone = self._gone - gone

@@ -31,8 +31,8 @@ _RANKED = 250
 """How many are ranked where fewer are wanted, as only their score tells the best of a class."""
 _EFFORT, _EFFORT_BY_SIZE = 1800, 300
 """How much is done at once, and one more for so many names."""
-_FEW_LEFT = 200
-"""What is left of it once there are matches of better classes, for those whose letters are merely in order."""
+_FEW_LEFT = 10
+"""The part of it that is left once there are matches of better classes, for those whose letters are merely in order."""
 _LONGEST = 12
 """Letters of a word that is looked for in pieces."""
 _PLAIN = 500
@@ -85,6 +85,7 @@ class NamesPart:
         self._told_text = _Told(self._told, len(rows))
         self.last: tuple[tuple[Query, int | None, bool], Found] | None = None
         """What was asked for last, and found."""
+        self._effort: float = inf
 
     def __len__(self) -> int:
         return len(self._types)
@@ -101,11 +102,14 @@ class NamesPart:
         paths = sorted(found) if most is None else heapq.nsmallest(most, found)
         return Found([Match(path, words=(text,), exact=True) for path in paths], len(found) > len(paths))
 
-    def best(self, query: Query, most: int | None = None, *, at_once: bool = False) -> Found:
-        """The best matches; what was asked for last is known still."""
+    def best(self, query: Query, most: int | None = None, *, at_once: bool = False, effort: float = 0) -> Found:
+        """The best matches; what was asked for last is known still. `effort` is how much is done at once, in about
+        microseconds: nothing may be found then where a longer look would find something, and there is `more`. Without,
+        it is looked for until something is found."""
         asked = query, most, at_once
-        if self.last is None or self.last[0] != asked:
-            self.last = asked, self._ranked(*asked) if query.words else self._listed(query, most)
+        if self.last is None or self.last[0] != asked or (self.last[1].more and self._effort < (effort or inf)):
+            self.last = asked, self._ranked(*asked, effort) if query.words else self._listed(query, most)
+            self._effort = effort or inf
         return self.last[1]
 
     @classmethod
@@ -149,13 +153,14 @@ class NamesPart:
 
     # -- queries with words
 
-    def _ranked(self, query: Query, most: int | None, at_once: bool) -> Found:
+    def _ranked(self, query: Query, most: int | None, at_once: bool, at_most: float) -> Found:
         words = [word(text) for text in query.words]
         passing, fits = self._passing(query), _literally(query)
         whole = len(self) + 1 if most is None else most
         screen = min(whole, _SCREEN) if at_once else whole
         enough = max(_RANKED // len(words), screen) if at_once else max(_RANKED, whole)
-        effort = _EFFORT + len(self) // _EFFORT_BY_SIZE if at_once and self._segments else inf
+        effort = (at_most or effort_for(len(self))) if at_once and self._segments else inf
+        few_left = effort / _FEW_LEFT
         hits = dict[int, tuple[int, str]]()
         seen, reached, more = 0, [0] * len(words), False
         is_literal, letters = False, sum(len(each.text) for each in words)
@@ -165,10 +170,10 @@ class NamesPart:
                 reached[index] |= rows_of(each.folded.replace("\n", " "))
                 found &= reached[index]
             if at_once and is_literal and is_in_class is not _has:
-                effort = min(effort, _FEW_LEFT)
+                effort = min(effort, few_left)
             is_whole, least = True, effort * (1 - share) if at_once else -inf
             for at in bits.rows_of(found & ~seen):
-                if len(hits) >= enough or (effort <= least and (hits or least)):
+                if len(hits) >= enough or (effort <= least and (hits or least or at_most)):
                     is_whole, more = False, True
                     break
                 path, folded = self._at(at)
@@ -180,7 +185,7 @@ class NamesPart:
                     effort -= scoring * letters
             seen |= found if is_whole else 0
             is_literal = is_literal or (is_in_class is _has and bool(hits))
-            if len(hits) >= screen or (hits and effort <= 0):
+            if len(hits) >= screen or (effort <= 0 and (hits or at_most)):
                 more = True
                 break
         ranked = ((-score, at, where) for at, (score, where) in hits.items())
@@ -219,6 +224,11 @@ class NamesPart:
                 return 0, where
             total += score
         return total, where
+
+
+def effort_for(size: int) -> float:
+    """How much is done at once to search so many names, in about microseconds."""
+    return _EFFORT + size / _EFFORT_BY_SIZE
 
 
 def _in_pieces(segments: Segments, most: int, text: str) -> int:

@@ -13,7 +13,8 @@ Nothing of it heeds case. An exact query is one literal piece of a path, case an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -21,13 +22,20 @@ from typing import NamedTuple
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
 from kvtui.domain.secret import Indexed, Skip, Skipped
-from kvtui.services.names_part import NamesPart, merged
+from kvtui.services.names_part import Found, NamesPart, effort_for, merged
 from kvtui.services.query import Match, Query
 
 __all__ = ["Match", "NamesIndex", "Query", "SearchResult", "names_of", "search", "search_exact", "searches_there"]
 
 _MOST = 1_000_000
 """Candidates of an exact query that are looked at."""
+_FIRST_PARTS = (20_000, 80_000)
+_LARGE = 100_000
+"""Names of a part where there are very many."""
+_FEW, _LONGER = 10, 8
+"""Where fewer matches are easily found, it is looked for them so many times as long."""
+_LEAST = 2000
+"""A part of fewer names has the share of so many."""
 _ALIKE = 4
 """So many parts of about the same size are put together: fewer take longer to keep, more to search."""
 
@@ -58,7 +66,7 @@ class NamesIndex:
     """
 
     def __init__(self, names: Iterable[Indexed] = (), *, complete: bool = True) -> None:
-        self._parts = _Parts((NamesPart(names),))
+        self._parts = _Parts(tuple(map(NamesPart, _in_parts(names))))
         self._complete = complete
         self._token: int | None = None
         self.as_of: datetime | None = None
@@ -69,14 +77,28 @@ class NamesIndex:
         parts = self._parts
         return max(sum(map(len, some)) for some in (parts.before, parts.coming))
 
-    def refresh(self, backend: Backend, *, skipped: Skip | None = None) -> bool:
-        """Read the names again, unless the store says that nothing changed. Whether they were read. Raises as `index`,
-        or as `walk` on stores without an index."""
+    def refresh(
+        self, backend: Backend, *, skipped: Skip | None = None, came: Callable[[], object] | None = None
+    ) -> bool:
+        """Read the names again, unless the store says that nothing changed. Whether they were read. What was there
+        before is found meanwhile, and what came by then; `came` is called when it is more. Raises as `index`, or as
+        `walk` on stores without an index."""
         token = backend.change_token() if backend.can(Capability.CHANGE_SIGNAL) else None
         if token is not None and token == self._token:
             return False
         noticing = _Noticing(skipped)
-        self._parts = _Parts((NamesPart(names_of(backend, noticing)),))
+        before = self._parts
+        coming: tuple[NamesPart, ...] = ()
+        try:
+            for some in _in_parts(names_of(backend, noticing)):
+                coming = (*coming, NamesPart(some))
+                self._parts = _Parts((*before.before, *before.coming), coming)
+                if came is not None:
+                    came()
+        except BaseException:
+            self._parts = before
+            raise
+        self._parts = _Parts(coming)
         self._complete = noticing.is_complete and not backend.info().unlisted
         self._token = token
         return True
@@ -120,9 +142,38 @@ class NamesIndex:
             found = merged([part.containing(text, most) for part in parts], Query(), most)
         else:
             query = Query.parse(text)
-            found = merged([part.best(query, most, at_once=at_once) for part in parts], query, most)
+            found = (
+                _best(parts, query, most)
+                if at_once
+                else merged([part.best(query, most) for part in parts], query, most)
+            )
         more = found.more or (limit is not None and len(found.matches) > limit)
         return SearchResult(text, found.matches[:limit], complete=self._complete and not more, more=more)
+
+
+def _best(parts: Sequence[NamesPart], query: Query, most: int | None) -> Found:
+    """At once: it is looked for longer only where little is easily found, and very long only where nothing is."""
+    size = sum(map(len, parts)) or 1
+    for longer in (1, _LONGER):
+        effort = longer * effort_for(size) / size
+        each = [part.best(query, most, at_once=True, effort=effort * max(len(part), _LEAST)) for part in parts]
+        found = merged(each, query, most)
+        if not found.more or len(found.matches) >= _FEW:
+            return found
+    if not found.matches:
+        for part in parts:
+            if (last := part.best(query, most, at_once=True)).matches:
+                return Found(last.matches, more=True)
+        return Found([])
+    return found
+
+
+def _in_parts(names: Iterable[Indexed]) -> Iterator[list[Indexed]]:
+    """One at least. To lay out a million takes many seconds: the first can be searched long before the last."""
+    left, sizes = iter(names), itertools.chain(_FIRST_PARTS, itertools.repeat(_LARGE))
+    yield list(itertools.islice(left, next(sizes)))
+    while some := list(itertools.islice(left, next(sizes))):
+        yield some
 
 
 class _Parts(NamedTuple):

@@ -129,6 +129,19 @@ def test_the_best_classes_come_first_among_very_many() -> None:
     assert found("key", rows)[:2] == ["zz/key", "zz/keys/a"]
 
 
+def test_the_first_of_very_many_names_are_found_while_the_rest_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kvtui.services.search._FIRST_PARTS", (3,))
+    monkeypatch.setattr("kvtui.services.search._LARGE", 4)
+    backend = MemoryBackend()
+    for number in range(13):
+        backend.write(f"app/s{number:02d}", {"value": SecretValue("x")})
+    index, seen = NamesIndex(), list[int]()
+    assert index.refresh(backend, came=lambda: seen.append(len(index.query("app", at_once=True).matches)))
+    assert seen == [3, 7, 11, 13]
+    assert len(index) == len(index.query("app", 20, at_once=True).matches) == 13
+    assert not index.query("nowhere", 20, at_once=True).matches
+
+
 def test_refresh_reads_again_only_after_a_change() -> None:
     backend = MemoryBackend()
     index = NamesIndex()
