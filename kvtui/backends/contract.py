@@ -56,7 +56,6 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
-from kvtui.domain.codec import encode_fields
 from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.errors import Unsupported
 from kvtui.domain.metadata import Metadata, MetadataPatch
@@ -124,6 +123,8 @@ class Backend(ABC):
         `write` would raise for them."""
         info = self.info()
         paths.check(path)
+        from kvtui.domain.codec import encode_fields  # noqa: PLC0415 - the first value that is written loads it
+
         encode_fields(fields)
         types = {value.type for value in fields.values()}
         needed = {

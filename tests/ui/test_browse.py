@@ -39,10 +39,10 @@ async def test_what_was_read_too_late_is_not_shown_where_the_cursor_is_by_then(
             return outline(path, version)
 
         monkeypatch.setattr(store, "outline", late)
-        await screen.press("l", "j", "j")
+        await screen.pilot.press("l", "j", "j")
         while not reached.is_set():
             await screen.pilot.pause(0.01)  # the cursor has to rest for a moment
-        await screen.press("g")
+        await screen.pilot.press("g")
         go_on.set()
         text = await screen.settle()
         assert main.secret is None

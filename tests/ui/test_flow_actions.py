@@ -7,6 +7,7 @@ from kvtui.backends.contract import Backend
 from kvtui.ui.app import KvtuiApp
 from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.dialogs.edit import EditDialog
+from kvtui.ui.dialogs.find import FindDialog
 from kvtui.ui.screens.main import MainScreen
 from tests.ui.conftest import Running
 
@@ -14,11 +15,11 @@ from tests.ui.conftest import Running
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_every_action_of_the_table_is_a_method(action: object) -> None:
     assert action in ACTIONS
-    home = {Scope.APP: KvtuiApp, Scope.MAIN: MainScreen, Scope.DIALOG: EditDialog}[action.scope]  # type: ignore[attr-defined]
-    assert callable(getattr(home, f"action_{action.method}", None)), action  # type: ignore[attr-defined]
+    homes = {Scope.APP: [KvtuiApp], Scope.MAIN: [MainScreen], Scope.DIALOG: [EditDialog, FindDialog]}[action.scope]  # type: ignore[attr-defined]
+    assert any(callable(getattr(home, f"action_{action.method}", None)) for home in homes), action  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("home", [KvtuiApp, MainScreen, Dialog, EditDialog])
+@pytest.mark.parametrize("home", [KvtuiApp, MainScreen, Dialog, EditDialog, FindDialog])
 def test_every_method_that_acts_is_in_the_table(home: type) -> None:
     ours = {
         name.removeprefix("action_").replace("_", ".", 1)

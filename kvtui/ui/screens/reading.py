@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
-from kvtui.domain import codec
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.secret import EntryKind, Outline, Secret, VersionState
@@ -82,6 +81,8 @@ class Reading(Browsing):
         secret = await self.live_secret()
         field = self.field_of(secret)
         value = await self.call(self.session.disclose, Act.COPY, secret, field)
+        from kvtui.domain import codec  # noqa: PLC0415 - the first value that is copied loads it
+
         await self.to_clipboard(codec.to_bytes(value), f"{field} of {secret.path}")
         await self.fill_activity()
 

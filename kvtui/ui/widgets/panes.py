@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from kvtui.domain import codec
 from kvtui.domain.metadata import Metadata, format_duration
 from kvtui.domain.secret import Outline, Version, VersionState
 from kvtui.domain.value import SecretValue, ValueType
@@ -123,6 +122,8 @@ class FieldsPane(RowList):
 
 
 def _revealed_lines(label: Content, kind: str, value: SecretValue, width: int) -> Sequence[Content]:
+    from kvtui.domain import codec  # noqa: PLC0415 - the first value that is revealed loads it
+
     text = codec.to_text(value)
     kind = "base64 " if value.type is ValueType.BYTES else kind
     cut = len(text) > SHOWN_CHARACTERS
