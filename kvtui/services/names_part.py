@@ -16,6 +16,7 @@ from math import inf
 from operator import attrgetter
 from typing import NamedTuple
 
+from kvtui.courtesy import make_way
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Indexed
 from kvtui.services import bits
@@ -75,10 +76,12 @@ class NamesPart:
         """Rows in the order of their paths."""
         rows = [rows[at] for at in by_path]
         paths = [row.path for row in rows]
+        make_way()
         folded = paths if fold(together := "".join(paths)) == together else list(map(fold, paths))
         self._paths = _Texts(paths)
         self._folded = self._paths if folded is paths else _Texts(folded)
         self._segments = Segments(folded) if len(rows) > _PLAIN else None
+        make_way()
         numbers = {kind: number for number, kind in enumerate(_TYPES)}
         self._types = bytes(numbers[row.type] for row in rows)
         self._told = {at: row for at, row in enumerate(rows) if row.description or row.tags or row.owner}

@@ -17,6 +17,7 @@ from itertools import accumulate, pairwise
 from operator import or_
 from typing import TypeAlias
 
+from kvtui.courtesy import make_way
 from kvtui.services import bits
 
 _DENSE = 32
@@ -48,8 +49,11 @@ class Segments:
         masks = _MasksOf()
         whole = (path if "\n" not in path else path.replace("\n", " ") for path in paths)
         parts = [path.rpartition("/") for path in whole]
+        make_way()  # here and below: names are laid out while somebody types
         folders, names = _Groups([folder + slash for folder, slash, _ in parts]), _Groups([name for *_, name in parts])
+        make_way()
         nodes, of_folder = _nodes(folders.spans, masks)
+        make_way()
         self._by_folder = folders.rows
         self._entries = entries = sorted({*names.spans, *nodes})
         self._text = "\n" + "".join(f"{entry}\n" for entry in entries)
@@ -57,7 +61,9 @@ class Segments:
         """Where each entry starts in the text, and where one more would."""
         later = sorted((found.start() for found in _LATER_START.finditer(self._text)), key=self._word)
         self._later = array("I", later)
+        make_way()
         self._lay_out([(names.rows[slice(*names.spans.get(entry, (0, 0)))], nodes.get(entry, ())) for entry in entries])
+        make_way()
         of_name = [masks[name] for name in names.spans]
         rows = list(zip(folders.of_row, names.of_row, strict=True))
         self._with, self._starting = (
