@@ -38,6 +38,8 @@ _LONGEST = 12
 """Letters of a word that is looked for in pieces."""
 _PLAIN = 500
 """So many names are looked through one by one: those of a walk are soon put together with others."""
+_HEAVY = 20_000
+"""So many are laid out in full even if they are to be put together with others soon."""
 _FEW = 50
 """Less than one of so many rows are sorted; of more, all are gone through in order."""
 _BLOCK_BITS = 10
@@ -67,9 +69,9 @@ class _Level(NamedTuple):
 
 
 class NamesPart:
-    """Names that do not change."""
+    """Names that do not change. Light ones are laid out in a tenth of the time and searched less thoroughly at once."""
 
-    def __init__(self, names: Iterable[Indexed]) -> None:
+    def __init__(self, names: Iterable[Indexed], *, is_light: bool = False) -> None:
         rows = sorted(names, key=lambda row: row.path)
         by_path = sorted(range(len(rows)), key=lambda at: len(rows[at].path))
         self._by_path = array("I", sorted(range(len(rows)), key=by_path.__getitem__))
@@ -80,7 +82,8 @@ class NamesPart:
         folded = paths if fold(together := "".join(paths)) == together else list(map(fold, paths))
         self._paths = _Texts(paths)
         self._folded = self._paths if folded is paths else _Texts(folded)
-        self._segments = Segments(folded) if len(rows) > _PLAIN else None
+        self.is_light = is_light and _PLAIN < len(rows) < _HEAVY
+        self._segments = Segments(folded) if len(rows) > _PLAIN and not self.is_light else None
         make_way()
         numbers = {kind: number for number, kind in enumerate(_TYPES)}
         self._types = bytes(numbers[row.type] for row in rows)
@@ -116,10 +119,10 @@ class NamesPart:
         return self.last[1]
 
     @classmethod
-    def joined(cls, parts: Sequence[NamesPart]) -> NamesPart:
+    def joined(cls, parts: Sequence[NamesPart], *, is_light: bool = False) -> NamesPart:
         """All names of some parts, each once, a later part's before an earlier one's. What all were asked for last need
         not be looked for again."""
-        whole = cls({row.path: row for part in parts for row in part.rows()}.values())
+        whole = cls({row.path: row for part in parts for row in part.rows()}.values(), is_light=is_light)
         if (last := parts[0].last) is not None:
             query, most, at_once = asked = last[0]
             found = [part.best(query, most, at_once=at_once) for part in parts]
@@ -162,7 +165,8 @@ class NamesPart:
         whole = len(self) + 1 if most is None else most
         screen = min(whole, _SCREEN) if at_once else whole
         enough = max(_RANKED // len(words), screen) if at_once else max(_RANKED, whole)
-        effort = (at_most or effort_for(len(self))) if at_once and self._segments else inf
+        is_small = self._segments is None and not self.is_light
+        effort = (at_most or effort_for(len(self))) if at_once and not is_small else inf
         few_left = effort / _FEW_LEFT
         hits = dict[int, tuple[int, str]]()
         seen, reached, more = 0, [0] * len(words), False
@@ -200,6 +204,8 @@ class NamesPart:
         """From the best class to any match."""
         segments, told = self._segments, self._told_text.containing
         if segments is None:
+            if self.is_light and most is not None:
+                yield _Level(self._some_with, _has, scoring=0.4)
             yield _Level(lambda _: (1 << len(self)) - 1)
             return
         if most is not None:
@@ -211,6 +217,11 @@ class NamesPart:
             yield _Level(partial(_in_pieces, segments, 6), _has_pieces, share=0.6)
             yield _Level(segments.starting)
         yield _Level(lambda text: segments.with_letters(text) | told(text))
+
+    def _some_with(self, text: str) -> int:
+        """The first rows, the shortest paths, that have a folded text, and maybe others."""
+        rows = list(islice(self._folded.having(text), _RANKED))
+        return bits.of_rows([rows], len(rows), len(self))
 
     def _at(self, row: int) -> tuple[str, str]:
         path = self._paths[row]
@@ -316,6 +327,16 @@ class _Texts:
 
     def __iter__(self) -> Iterator[str]:
         return map(self.__getitem__, range(self._size))
+
+    def having(self, text: str) -> Iterator[int]:
+        """The numbers of the texts that a text starts in, ascending; it may go on in the next one."""
+        for number, block in enumerate(self._blocks):
+            ends = self._ends[number * (_BLOCK + 1) : (number + 1) * (_BLOCK + 1)]
+            at = block.find(text)
+            while at >= 0:
+                found = bisect_right(ends, at) - 1
+                yield (number << _BLOCK_BITS) + found
+                at = block.find(text, ends[found + 1])
 
 
 class _Told:

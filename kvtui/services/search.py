@@ -114,14 +114,18 @@ class NamesIndex:
         """Names that were read. Few large parts are faster to search than many small ones, so the last ones are put
         together as soon as they are about as large."""
         before, coming = self._parts
-        coming = (*coming, NamesPart(names))
+        coming = (*coming, NamesPart(names, is_light=True))
         while len(coming) >= _ALIKE and len(coming[-_ALIKE]) < 2 * len(coming[-1]):
-            coming = (*coming[:-_ALIKE], NamesPart.joined(coming[-_ALIKE:]))
+            coming = (*coming[:-_ALIKE], NamesPart.joined(coming[-_ALIKE:], is_light=True))
         self._parts = _Parts(before, coming)
 
     def end(self, *, complete: bool, as_of: datetime) -> None:
         """All were added; what was there before is forgotten."""
-        self._parts, self._complete, self.as_of = _Parts(self._parts.coming), complete, as_of
+        coming = self._parts.coming
+        light = [part for part in coming if part.is_light]
+        if light:
+            coming = (*(part for part in coming if not part.is_light), NamesPart.joined(light))
+        self._parts, self._complete, self.as_of = _Parts(coming), complete, as_of
 
     def abandon(self) -> None:
         """No more are added. What was is kept beside what was there before."""

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvtui.backends.memory import ALL, MemoryBackend
+from kvtui.clock import utc_now
 from kvtui.domain.capability import Capability
 from kvtui.domain.metadata import MetadataPatch, SecretType
 from kvtui.domain.secret import Indexed
@@ -127,6 +128,25 @@ def test_the_best_classes_come_first_among_very_many() -> None:
     rows += [Indexed("zz/key"), Indexed("zz/keys/a")]
     assert found("key", rows, limit=3)[:2] == ["zz/key", "zz/keys/a"]
     assert found("key", rows)[:2] == ["zz/key", "zz/keys/a"]
+
+
+def test_names_that_come_are_found_as_those_that_came() -> None:
+    names = [Indexed(f"team{number % 7}/svc{number % 90:02d}/key-{number}\u00fc") for number in range(6000)]
+    index = NamesIndex()
+    index.begin()
+    for start in range(0, 6000, 700):
+        index.add(names[start : start + 700])
+    queries = ["key-59", "svc07/key-5", "team3", "t3s07k5", "KEY-4001", "team1 59", "path:svc07 key-1", "nowhere"]
+    some = {query: index.query(query, 50, at_once=True) for query in queries}
+    all_of = {query: index.query(query) for query in queries}
+    index.end(complete=True, as_of=utc_now())
+    for query in queries:
+        whole = index.query(query)
+        assert all_of[query].matches == whole.matches, query
+        paths = {match.path for match in whole.matches}
+        assert {match.path for match in some[query].matches} <= paths
+        assert bool(some[query].matches) == bool(paths), query
+        assert some[query].more or len(some[query].matches) == len(paths), query
 
 
 def test_the_first_of_very_many_names_are_found_while_the_rest_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
