@@ -82,7 +82,7 @@ async def test_names_are_found_and_keys_answered_while_ten_thousand_are_still_re
         text = await screen.until("secret/f000/key00", "still reading…", lambda: gated.waiting)
         assert dialog_of(screen).is_reading
         await screen.keys(*"f24key19")
-        await screen.until("secret/f249/key19")
+        await screen.until("secret/f249/key19", lambda: dialog_of(screen).query_text == "f24key19")
         before = dialog_of(screen).rows.key
         await screen.keys("down")
         await screen.until(lambda: dialog_of(screen).rows.key != before)
