@@ -40,6 +40,8 @@ _PLAIN = 500
 """So many names are looked through one by one: those of a walk are soon put together with others."""
 _HEAVY = 20_000
 """So many are laid out in full even if they are to be put together with others soon."""
+_LOOKS = 2
+"""As much as it takes to look at a row, and to score some."""
 _FEW = 50
 """Less than one of so many rows are sorted; of more, all are gone through in order."""
 _BLOCK_BITS = 10
@@ -167,6 +169,8 @@ class NamesPart:
         enough = max(_RANKED // len(words), screen) if at_once else max(_RANKED, whole)
         is_small = self._segments is None and not self.is_light
         effort = (at_most or effort_for(len(self))) if at_once and not is_small else inf
+        if self.is_light:  # it has no better classes of what is not found literally
+            effort = max(effort, _LOOKS * len(self))
         few_left = effort / _FEW_LEFT
         hits = dict[int, tuple[int, str]]()
         seen, reached, more = 0, [0] * len(words), False
