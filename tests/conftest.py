@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from textual.css.model import RuleSet
@@ -21,6 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     Every worker, and every program that a test starts, would compile the same modules again: half of what collecting
     takes.
     """
+    # How long an example takes says who else is at work here.
+    settings.register_profile("here", deadline=None)
+    settings.load_profile("here")
     # Whoever starts this in the background (nohup, &) has signals ignored, and every program inherits that.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
