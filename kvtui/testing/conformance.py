@@ -5,6 +5,7 @@ from __future__ import annotations
 from kvtui.testing.describing import DescribingConformance
 from kvtui.testing.leases import LendingConformance
 from kvtui.testing.lifecycle import LifecycleConformance
+from kvtui.testing.listing import ListingConformance
 from kvtui.testing.reading import ReadingConformance
 from kvtui.testing.refusing import RefusingConformance
 from kvtui.testing.serving import ServingConformance
@@ -13,6 +14,7 @@ from kvtui.testing.writing import WritingConformance
 
 
 class BackendConformance(
+    ListingConformance,
     ReadingConformance,
     WritingConformance,
     DescribingConformance,
