@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -144,12 +146,33 @@ class Terminal:
 
 def _line(handle: int) -> bytes:
     data = b""
-    while not data.endswith(b"\n"):
-        piece = os.read(handle, 4096)
-        if not piece:
-            break
-        data += piece
+    with _signals() as woken:
+        while not data.endswith(b"\n"):
+            if handle not in select.select([handle, woken], [], [])[0]:
+                os.read(woken, 4096)  # the signal's handler has run by now and was content
+                continue
+            piece = os.read(handle, 4096)
+            if not piece:
+                break
+            data += piece
     return data.removesuffix(b"\n")
+
+
+@contextmanager
+def _signals() -> Iterator[int]:
+    """Where signals can be waited for beside input: one that comes right before a read would wait for the next line
+    (`signal.set_wakeup_fd`). Only the main thread is told of any."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    is_told = threading.current_thread() is threading.main_thread()
+    before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False) if is_told else -1
+    try:
+        yield woken
+    finally:
+        if is_told:
+            signal.set_wakeup_fd(before)
+        os.close(woken)
+        os.close(wake)
 
 
 @contextmanager
