@@ -387,7 +387,7 @@ def test_ctrl_c_reaches_the_program_once(stored: Vault, how: list[str]) -> None:
         terminal.type(b"x\n")  # a shell about to read looks for signals after a line
         terminal.wait_for(b"caught")
         terminal.type(b"end\n")
-        assert terminal.end() == 4
+        assert terminal.end() == 4, terminal.shown
     assert terminal.shown.count(b"caught") == 1
 
 
