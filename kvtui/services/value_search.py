@@ -90,7 +90,8 @@ class ValueSearch:
     with the requests that are under way; `stop` does so from another thread.
 
     `agreed`: the caution was read, where there is one. `seconds` are for all of it; when they are over it ends as if
-    stopped. Raises InvalidInput for nothing to look for and where it was not agreed, Unsupported where values are never
+    stopped. `paths`: those to look at, where somebody agreed to just these; names are not looked for then. Raises
+    InvalidInput for nothing to look for and where it was not agreed, Unsupported where values are never
     given out.
     """
 
@@ -102,6 +103,7 @@ class ValueSearch:
         agreed: bool = False,
         seconds: float = SECONDS,
         progress: Progress = silent,
+        paths: Sequence[str] | None = None,
     ) -> None:
         if not asked.parts:
             raise InvalidInput("There is no value to look for.", hint="Give a part of it.")
@@ -121,6 +123,7 @@ class ValueSearch:
         self._asked = asked
         self._seconds = seconds
         self._progress = progress
+        self._agreed_to = paths
         self._reads = _Reads()
         self._failed_in_a_row = 0
         self._ended = False
@@ -180,6 +183,8 @@ class ValueSearch:
 
     def _paths(self, deadline: float) -> Sequence[str]:
         """Those whose names fit, ascending. Nothing deleted."""
+        if self._agreed_to is not None:
+            return self._agreed_to
         query, backend = Query.parse(self._asked.names), self._session.backend
         rows = (row for row in names_of(backend, self.left_out) if row.state in {None, VersionState.LIVE})
         in_time = takewhile(lambda _: not self._reads.stopped and time.monotonic() < deadline, rows)

@@ -56,8 +56,8 @@ def store() -> Counting:
     return backend
 
 
-def session_of(backend: MemoryBackend, state_dir: Path) -> Session:
-    session = Session(Profile("one", "memory", MappingProxyType({"name": str(state_dir)})), state_dir=state_dir)
+def session_of(backend: MemoryBackend, state_dir: Path, name: str = "one") -> Session:
+    session = Session(Profile(name, "memory", MappingProxyType({"name": str(state_dir)})), state_dir=state_dir)
     session.unlock()
     session._backend = backend
     return session

@@ -1,10 +1,11 @@
 """Find everywhere, in this store or in all that open without asking: paths fuzzily, descriptions and tags literally, as
-one types. Never values."""
+one types. Values only when asked, in a dialog of their own that hides what is typed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from kvtui.ui.dialogs.survey import SurveyDialog
 from kvtui.ui.loop import reading_beside
 from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.panes import when
-from kvtui.ui.widgets.row_list import DrawnLine, Row, RowList
+from kvtui.ui.widgets.row_list import DrawnLine, QueryInput, Row, RowList
 
 if TYPE_CHECKING:
     from kvtui.services.kept_names import NameKeys
@@ -44,6 +45,23 @@ _ROOM = 40
 """Lines of a screen that has room for more than rows."""
 _AT_ONCE = 50_000
 """Names that are looked through before a thread would have got its turn: a few milliseconds."""
+_VALUE = re.compile(r"(?:^|\s)value:")
+
+
+class FindInput(QueryInput):
+    """`value_asked` is called with what stands before `value:` and behind it, which is a part of a secret: this never
+    holds it, and so never shows it."""
+
+    def __init__(self, *, placeholder: str, value_asked: Callable[[str, str], object]) -> None:
+        super().__init__(id="query", placeholder=placeholder)
+        self._value_asked = value_asked
+
+    def validate_value(self, value: str) -> str:
+        if (found := _VALUE.search(value)) is None:
+            return value
+        names = value[: found.start()].strip()
+        self._value_asked(names, value[found.end() :])
+        return names
 
 
 class FindDialog(SurveyDialog):
@@ -66,7 +84,8 @@ class FindDialog(SurveyDialog):
 
     def __init__(self, session: Session, keys: NameKeys | None = None, others: Sequence[Profile] = ()) -> None:
         """`others` can be looked through too: those that open without asking anybody."""
-        placeholder, empty = "part of a path; type: tag: owner: narrow it", "No path, description or tag is like that."
+        placeholder = "part of a path; type: tag: owner: narrow it, value: looks inside"
+        empty = "No path, description or tag is like that."
         super().__init__(session, "Find everywhere", placeholder=placeholder, main="Go", empty=empty)
         self._keys, self._others = keys, others
         self._finding = self._new_finding()
@@ -82,6 +101,9 @@ class FindDialog(SurveyDialog):
         yield from super().body()
         yield Static(id="preview", markup=False)
 
+    def query_input(self) -> QueryInput:
+        return FindInput(placeholder=self._placeholder, value_asked=self._find_values)
+
     def _new_finding(self) -> Finding:
         return Finding([self.session], came=self._came, keys=self._keys)
 
@@ -95,8 +117,20 @@ class FindDialog(SurveyDialog):
         profile, mark, path = key.partition("\0")
         return (profile, path) if mark else (self.session.profile.name, key)
 
+    def _find_values(self, names: str, part: str) -> None:
+        from kvtui.ui.dialogs.find_values import FindValuesDialog  # noqa: PLC0415 - few look for values
+
+        def decided(found: tuple[str, str] | None) -> None:
+            if found is not None:
+                self.dismiss(self._key_of(*found))
+
+        self.app.push_screen(FindValuesDialog(self._finding, names, part), decided)
+
     def _key(self, found: Located) -> str:
-        return found.path if found.profile == self.session.profile.name else f"{found.profile}\0{found.path}"
+        return self._key_of(found.profile, found.path)
+
+    def _key_of(self, profile: str, path: str) -> str:
+        return path if profile == self.session.profile.name else f"{profile}\0{path}"
 
     def action_dialog_scope(self) -> None:
         if not self._others:

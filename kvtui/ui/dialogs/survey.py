@@ -41,9 +41,12 @@ class SurveyDialog(ListDialog):
         self._finishes = False
 
     def body(self) -> Iterable[Widget]:
-        yield QueryInput(id="query", placeholder=self._placeholder)
+        yield self.query_input()
         yield Static(id="told", markup=False)
         yield RowList(id="rows", empty="Reading…")
+
+    def query_input(self) -> QueryInput:
+        return QueryInput(id="query", placeholder=self._placeholder)
 
     @abstractmethod
     async def look(self) -> None:
