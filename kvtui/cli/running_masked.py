@@ -37,7 +37,7 @@ def run_masked(context: Context, environment: Environment, file: str, argv: Sequ
     for thread in threads:
         thread.start()
     code = supervisor.wait()
-    supervisor.unblock()
+    supervisor.take_over()
     # What it left behind may still print, as in a pipeline of a shell.
     for thread in threads:
         thread.join()

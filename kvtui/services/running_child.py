@@ -81,11 +81,17 @@ class Supervisor:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # else nobody could wait
         self.pid = os.fork()
         if not self.pid:
-            self.unblock()
+            self._unblock()
 
-    def unblock(self) -> None:
-        """Take signals again as before."""
+    def _unblock(self) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+    def take_over(self) -> None:
+        """Take signals again as before, once the fork has ended. A ctrl+c that ended it, or that it was content with,
+        and that still waits here was not for us."""
+        for number in signal.sigpending() & _TO_THE_GROUP & self._signals:
+            signal.sigwait({number})
+        self._unblock()
 
     def wait(self) -> int:
         """Until the fork has ended: its exit code, or 128 + the signal that killed it."""

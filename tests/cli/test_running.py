@@ -391,6 +391,24 @@ def test_ctrl_c_reaches_the_program_once(stored: Vault, how: list[str]) -> None:
     assert terminal.shown.count(b"caught") == 1
 
 
+def test_ctrl_c_at_the_programs_end_is_not_taken_for_ours() -> None:
+    """Where we are not on the processor between ctrl+c and the end of the program, it still waits for us then."""
+    script = (
+        "import os, signal, sys\n"
+        "from kvtui.services.running_child import Supervisor\n"
+        "supervisor = Supervisor()\n"
+        "if not supervisor.pid:\n"
+        "    os._exit(4)\n"
+        "os.waitid(os.P_PID, supervisor.pid, os.WEXITED | os.WNOWAIT)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "code = supervisor.wait()\n"
+        "supervisor.take_over()\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=SECONDS, check=False)
+    assert (done.returncode, done.stderr) == (4, b"")
+
+
 def test_the_program_has_the_terminal(stored: Vault) -> None:
     script = "test -t 0 && test -t 1 && test -t 2 && stty size >/dev/null && read -r x </dev/tty && echo =$x="
     with at_terminal(command(stored, "run", "--", "bash", "-c", f"echo ready; {script}")) as terminal:
