@@ -31,6 +31,7 @@ EXCEPTIONS = {("kvtui.cli.launch", "ui")}
 
 PUBLIC_BACKENDS = {
     "kvtui.backends",
+    "kvtui.backends.checking",
     "kvtui.backends.contract",
     "kvtui.backends.delegating",
     "kvtui.backends.factory",

@@ -54,7 +54,6 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from kvtui.domain import path as paths
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Credential, KeySlot, SignedIn
 from kvtui.domain.errors import Unsupported
@@ -75,7 +74,7 @@ from kvtui.domain.secret import (
     Write,
     Written,
 )
-from kvtui.domain.value import Fields, SecretValue, ValueType
+from kvtui.domain.value import Fields, SecretValue
 
 if TYPE_CHECKING:
     from kvtui.domain.backup import BackedUp
@@ -121,36 +120,9 @@ class Backend(ABC):
     def check(self, path: str, fields: Fields, metadata: MetadataPatch = MetadataPatch()) -> None:
         """Whether these could be written here, as far as that can be told without asking the server: raises what
         `write` would raise for them."""
-        info = self.info()
-        paths.check(path)
-        from kvtui.domain.codec import encode_fields  # noqa: PLC0415 - the first value that is written loads it
+        from kvtui.backends.checking import check_write  # noqa: PLC0415 - the first value that is written loads it
 
-        encode_fields(fields)
-        types = {value.type for value in fields.values()}
-        needed = {
-            Capability.WRITE: True,
-            Capability.FIELDS: len(fields) > 1,
-            Capability.BYTES: ValueType.BYTES in types,
-            Capability.TYPED_VALUES: bool(types - {ValueType.TEXT, ValueType.BYTES}),
-        }
-        for capability, is_needed in needed.items():
-            if is_needed and capability not in info.capabilities:
-                self._lacks(capability, path)
-        if metadata:
-            if not self.describes_writes:
-                self._lacks(Capability.EDIT_METADATA, path)
-            self._check_kept(metadata, path)
-
-    def _check_kept(self, metadata: MetadataPatch, path: str) -> None:
-        """Raise Unsupported for metadata of a kind that this store does not keep."""
-        info = self.info()
-        if foreign := metadata.fields - info.metadata_fields:
-            raise Unsupported(
-                f"This {info.kind} store keeps no {', '.join(sorted(foreign))}.",
-                capability=Capability.EDIT_METADATA.value,
-                hint="Leave it out.",
-                path=path,
-            )
+        check_write(self, path, fields, metadata)
 
     def patch(self, path: str, fields: Fields, *, expected: int | None = None) -> Version:
         """PATCH. Adds a version in which these fields have these values and the others are as they were; none is read.

@@ -9,6 +9,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from kvtui.backends import one_by_one
+from kvtui.backends.checking import check_kept
 from kvtui.backends.contract import Backend
 from kvtui.backends.crud import bulk, carrying, listing, watching
 from kvtui.backends.crud.api import CrudApi
@@ -205,7 +206,7 @@ class CrudBackend(Backend):
         if metadata:
             if Capability.EDIT_METADATA not in engine.capabilities:
                 engine.lacks(Capability.EDIT_METADATA, path)
-            self._check_kept(metadata, path)
+            check_kept(self.info(), metadata, path)
         engine.check(path, fields, metadata)
 
     def write(
@@ -246,7 +247,7 @@ class CrudBackend(Backend):
         if retention is not None:
             self._lacks(Capability.RETENTION, path)
         engine, at = self._versioned(path, Capability.EDIT_METADATA)
-        self._check_kept(patch, path)
+        check_kept(self.info(), patch, path)
         return engine.write_metadata(at, patch)
 
     def delete(self, path: str, versions: Sequence[int] = ()) -> None:

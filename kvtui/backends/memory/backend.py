@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from kvtui.backends.checking import check_kept, needs
 from kvtui.backends.memory.lending import Lending, Lent
 from kvtui.backends.memory.serving import Serving
 from kvtui.backends.memory.showing import Showing
@@ -35,7 +36,7 @@ from kvtui.domain.secret import (
     Version,
     VersionState,
 )
-from kvtui.domain.value import Fields, ValueType
+from kvtui.domain.value import Fields
 
 _SECOND_BEST = frozenset({Capability.REREAD, Capability.METADATA_WITH_VALUE, Capability.SEARCH})
 _POSSIBLE = frozenset(Capability) - {Capability.KEY_SLOTS, Capability.BACKUP, Capability.NAMESPACES}
@@ -156,7 +157,7 @@ class MemoryBackend(Showing, Lending, Serving):
         with self._using(Capability.EDIT_METADATA if retention is None else Capability.RETENTION, path):
             if not self.can(Capability.EDIT_METADATA):
                 self._lacks(Capability.EDIT_METADATA, path)
-            self._check_kept(patch, path)
+            check_kept(self.info(), patch, path)
             secret = self._find(path)
             if retention is not None:
                 self.write_retention(path, retention)
@@ -341,15 +342,12 @@ class MemoryBackend(Showing, Lending, Serving):
 
     def _check_holdable(self, path: str, fields: Fields, patch: MetadataPatch, expected: int | None) -> None:
         """Raise Unsupported for what this store, with its capabilities, cannot keep."""
-        types = {value.type for value in fields.values()}
-        needed = {
-            Capability.FIELDS: len(fields) > 1,
-            Capability.BYTES: ValueType.BYTES in types,
-            Capability.TYPED_VALUES: bool(types - {ValueType.TEXT, ValueType.BYTES}),
-            Capability.EDIT_METADATA: bool(patch) and not self.describes_writes,
-            Capability.CHECK_AND_SET: expected is not None and not self.checks_writes,
-        }
-        for capability, asked in needed.items():
-            if asked and not self.can(capability):
+        needed = [*needs(fields)]
+        if patch and not self.describes_writes:
+            needed.append(Capability.EDIT_METADATA)
+        if expected is not None and not self.checks_writes:
+            needed.append(Capability.CHECK_AND_SET)
+        for capability in needed:
+            if not self.can(capability):
                 self._lacks(capability, path)
-        self._check_kept(patch, path)
+        check_kept(self.info(), patch, path)

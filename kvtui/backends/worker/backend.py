@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from kvtui.backends import one_by_one
+from kvtui.backends.checking import check_kept
 from kvtui.backends.contract import Backend
 from kvtui.backends.http.answer import Unanswered
 from kvtui.backends.http.settle import settle
@@ -280,7 +281,7 @@ class WorkerBackend(Backend):
             self._lacks(Capability.RETENTION, path)
         self._refuse_where_read_only(path)
         self._must_be_possible(path)
-        self._check_kept(patch, path)
+        check_kept(self.info(), patch, path)
         with self._noticing_roles():
             found = self._rollout.read(path)
             if found is None:
