@@ -72,6 +72,8 @@ class KvtuiApp(TypeAheadApp[int]):
         super().__init__()
         self.profiles, self.config = profiles, config
         self.keys = Keymap(config.keymap)
+        self.lately: list[str] = []
+        """Ids of actions chosen in the palette, the last one first; of this run, and written nowhere."""
         self.session = session or Session(profiles.current)
         self._sessions = {self.session.profile.name: self.session}
         self._timed_clipboard: Clipboard | None = None

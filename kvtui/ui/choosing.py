@@ -74,6 +74,7 @@ def choose_action(app: KvtuiApp) -> None:
     def run(chosen: str | None) -> None:
         action = BY_ID.get(chosen or "")
         if action is not None:
+            app.lately = [action.id, *(each for each in app.lately if each != action.id)]
             where = "app." if action.scope is Scope.APP else ""
             screen.call_later(screen.run_action, where + action.method)
         elif chosen is not None and main is not None:
@@ -91,7 +92,7 @@ def choose_action(app: KvtuiApp) -> None:
     def completions() -> Completions | None:
         return main.completions() if main is not None else None
 
-    app.push_screen(PaletteDialog(app.keys, app.why_not, offers, completions), run)
+    app.push_screen(PaletteDialog(app.keys, app.why_not, offers, completions, app.lately), run)
 
 
 def _offers(app: KvtuiApp) -> Sequence[Offer]:

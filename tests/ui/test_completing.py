@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from kvtui.domain.secret import Indexed
 from kvtui.services.completing import Completions
-from tests.ui.conftest import Running
+from kvtui.ui.dialogs.palette import PaletteDialog
+from tests.ui.conftest import Running, Screen
 
 ROWS = {"": ["app/", "infra/", "app"], "app": ["app/api", "app/db", "app/dbs/"], "infra": ["infra/token"]}
 
@@ -61,7 +62,12 @@ async def test_j_offers_names_that_were_read(running: Running) -> None:
         assert "infra/deep/unlisted" in await screen.type("unlis")
 
 
-async def test_the_palette_leads_to_paths_and_themes(running: Running) -> None:
+def shown_actions(screen: Screen) -> list[str]:
+    assert isinstance(screen.app.screen, PaletteDialog)
+    return [row.key for row in screen.app.screen.rows.rows]
+
+
+async def test_the_palette_leads_to_paths_and_themes_and_has_what_was_done_last_first(running: Running) -> None:
     async with running() as screen:
         await screen.press("J")
         await screen.type("infra/token")
@@ -77,3 +83,7 @@ async def test_the_palette_leads_to_paths_and_themes(running: Running) -> None:
         await screen.type("infra token")
         await screen.press("enter")
         assert "infra/token" in await screen.settle()
+        await screen.press(":")
+        first, second, *others = shown_actions(screen)
+        await screen.press("down", "enter", ":")
+        assert shown_actions(screen) == [second, first, *others]

@@ -1,5 +1,5 @@
-"""The palette: every action by name, with its keys; what cannot be done here is shown with the reason. As one types,
-the profiles and themes there are, and below them the paths that are known."""
+"""The palette: every action by name, with its keys, those chosen last first; what cannot be done here is shown with the
+reason. As one types, the profiles and themes there are, and below them the paths that are known."""
 
 from __future__ import annotations
 
@@ -43,10 +43,13 @@ class PaletteDialog(ListDialog):
         why_not: Callable[[Action], str],
         offers: Callable[[], Sequence[Offer]] = tuple,
         completions: Callable[[], Completions | None] = lambda: None,
+        lately: Sequence[str] = (),
     ) -> None:
+        """`lately`: the ids of actions that were chosen, the last one first."""
         super().__init__("Palette", placeholder="what to do, a profile, a theme, a path", main="Do it")
         self._keys, self._why_not = keys, why_not
         self._offered, self._completed = offers, completions
+        self._lately = lately
 
     @cached_property
     def _offers(self) -> Sequence[Offer]:
@@ -57,13 +60,18 @@ class PaletteDialog(ListDialog):
         return self._completed()
 
     def narrow(self, query: str) -> None:
-        things: list[Action | Offer] = [action for action in ACTIONS if action.palette]
+        actions = sorted((action for action in ACTIONS if action.palette), key=self._how_long_ago)
+        things: list[Action | Offer] = [*actions]
         things += self._offers if query.strip() else ()
         rows = [self._row(thing, hit) for thing, hit in rank(query, things, name=_name)]
         if query.strip() and self._completions is not None:
             paths = self._completions.found(query, _PATHS)
             rows += [Row(f"path:{each.path}", [_said(matched(each.path, each.positions), "path")]) for each in paths]
         self.show_rows(rows)
+
+    def _how_long_ago(self, action: Action) -> int:
+        """Of equal matches, as all are while nothing is typed, what was done lately comes first."""
+        return self._lately.index(action.id) if action.id in self._lately else len(self._lately)
 
     def _row(self, thing: Action | Offer, hit: Hit) -> Row:
         if isinstance(thing, Offer):
