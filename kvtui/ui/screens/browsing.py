@@ -123,10 +123,7 @@ class Browsing(Watching):
     # In a narrow window the tree and the detail take turns: the one with the focus is shown.
 
     def on_descendant_focus(self) -> None:
-        in_detail = isinstance(self.focused, RowList)
-        if in_detail != self.has_class("-detail"):
-            self.set_class(in_detail, "-detail")
-            self.call_after_refresh(self.show_title)  # its width is known once it is shown
+        self.set_class(isinstance(self.focused, RowList), "-detail")
 
     # -- filter
 
@@ -225,7 +222,7 @@ class Browsing(Watching):
         from kvtui.ui.dialogs.goto import GotoDialog  # noqa: PLC0415 - dialogs load when first asked for
 
         start = self.secret.path if self.secret else self.path_tree.cursor_folder
-        self.app.push_screen(GotoDialog(start, self.completions()), self.arrive)
+        self.app.push_screen(GotoDialog(start, self.completions(), self.session), self.arrive)
 
     def completions(self) -> Completions:
         """Of paths, by the folders that are loaded and the names that were read."""

@@ -13,10 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual import events, on
-from textual.content import Content
 from textual.geometry import Size
 from textual.timer import Timer
-from textual.widgets import ContentSwitcher, Static, Tabs
+from textual.widgets import ContentSwitcher, Tabs
 
 from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
@@ -30,12 +29,11 @@ from kvtui.domain.errors import (
     PermissionDenied,
     Undisclosed,
 )
-from kvtui.domain.secret import EntryKind, Listing, Outline, Version, VersionState
+from kvtui.domain.secret import EntryKind, Listing, Outline, Version
 from kvtui.services.session import Session
 from kvtui.ui.composing import QuickCompositor
 from kvtui.ui.screens.workbench import Workbench
-from kvtui.ui.show import show_name
-from kvtui.ui.widgets.panes import NONE_SELECTED, ActivityPane, FieldsPane, MetadataPane
+from kvtui.ui.widgets.panes import NONE_SELECTED, ActivityPane, FieldsPane, MetadataPane, Title
 from kvtui.ui.widgets.path_tree import PathTree, TreeState
 from kvtui.ui.widgets.row_list import RowList
 
@@ -89,7 +87,6 @@ class Showing(Workbench):
         status.profile, status.backend, status.read_only = self.session.profile.label, info.kind, info.read_only
         self.show_staged()
         self.path_tree.focus()
-        self.show_title()
         if self._ahead is None:
             self.read_ahead()
         elif self._ahead.done() and isinstance(root := self._ahead.result(), Listing):
@@ -114,7 +111,6 @@ class Showing(Workbench):
 
     def on_resize(self, event: events.Resize) -> None:
         self.fit(event.size)
-        self.call_after_refresh(self.show_title)
 
     def on_key(self, event: events.Key) -> None:
         """What failed has been read by the next key. The key of an action that cannot be done here says why."""
@@ -376,7 +372,7 @@ class Showing(Workbench):
         )
         self.version_list.show_versions((), 0, (), self.now)
         self.query_one("#pane-activity", ActivityPane).show_entries((), self.now)
-        self.show_title()
+        self.query_one("#title", Title).show_secret(secret)
 
     async def fill_tab(self, *, opened: bool = False) -> None:
         """Read what the visible tab needs beyond the secret itself. opened: somebody came to see this tab."""
@@ -412,21 +408,6 @@ class Showing(Workbench):
     def show_versions(self) -> None:
         if self.secret is not None:
             self.version_list.show_versions(self.versions, self.secret.current, self.marked_versions, self.now)
-
-    def show_title(self) -> None:
-        title = Content.styled("Nothing selected", "$foreground-muted")
-        if self.secret is not None:
-            state = self.secret.version.state
-            facts = Content("")
-            if state is not VersionState.LIVE:
-                facts += Content.styled(f"  {state.value}", "$text-warning")
-            if self.secret.version.number != self.secret.current:
-                facts += Content.styled(
-                    f"  version {self.secret.version.number} of {self.secret.current}", "$text-accent"
-                )
-            room = self.query_one("#title").content_size.width - facts.cell_length
-            title = _end_of(show_name(self.secret.path).stylize("bold"), room) + facts
-        self.query_one("#title", Static).update(title, layout=False)
 
     @on(Tabs.TabActivated, "#tabs")
     def _tab_activated(self, event: Tabs.TabActivated) -> None:
@@ -494,13 +475,3 @@ class Showing(Workbench):
         if known is not None and known.scope is Scope.MAIN and self.why_not(known):
             return None
         return super().check_action(action, parameters)
-
-
-def _end_of(name: Content, cells: int) -> Content:
-    """A name that is too long without its beginning: its end tells more."""
-    if name.cell_length <= cells or cells < 2:
-        return name
-    rest = name
-    while rest.cell_length > cells - 1:
-        rest = rest[max(1, (rest.cell_length - cells) // 2) :]
-    return Content("…") + rest

@@ -23,7 +23,7 @@ from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.key_bar import KeyBar
-from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, VersionsPane
+from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, Title, VersionsPane
 from kvtui.ui.widgets.path_tree import PathTree
 from kvtui.ui.widgets.row_list import QueryInput, RowList
 from kvtui.ui.widgets.status import StatusLine
@@ -70,7 +70,7 @@ class Workbench(Screen[None]):
                 yield QueryInput(id="filter", placeholder="filter")
                 yield PathTree(ascii=has_few_signs(os.environ), id="tree")
             with Vertical(id="detail"):
-                yield Static(id="title", markup=False)
+                yield Title(id="title")
                 tabs = Tabs(*(Tab(name.capitalize(), id=name) for name in TABS), id="tabs")
                 tabs.can_focus = False
                 yield tabs

@@ -1,4 +1,4 @@
-"""The tabs of the detail: fields, metadata, versions, activity. Each turns domain data into rows."""
+"""The detail: its title, and its tabs fields, metadata, versions, activity, which turn domain data into rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from textual.content import Content
+from textual.widgets import Static
 
 from kvtui.domain.metadata import Metadata, format_duration
 from kvtui.domain.secret import Outline, Version, VersionState
@@ -23,6 +24,50 @@ NONE_SELECTED = "No secret selected."
 SHOWN_LINES = 2_000
 SHOWN_CHARACTERS = 200_000
 """A revealed value longer than either is cut on the screen (never when copied), so that keys stay answered."""
+
+
+class Title(Static):
+    """Which secret the detail shows, and which version where that is not the newest, live one."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, markup=False)
+        self._secret: Outline | None = None
+
+    def show_secret(self, secret: Outline | None) -> None:
+        self._secret = secret
+        self._draw()
+
+    def on_unmount(self) -> None:
+        self._secret = None
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        title = Content.styled("Nothing selected", "$foreground-muted")
+        if (secret := self._secret) is not None:
+            number, state = secret.version.number, secret.version.state
+            facts = Content("")
+            if state is not VersionState.LIVE:
+                facts += Content.styled(f"  {state.value}", "$text-warning")
+            if number != secret.current:
+                facts += Content.styled(f"  version {number} of {secret.current}", "$text-accent")
+            room = self.content_size.width - facts.cell_length
+            title = _end_of(show_name(secret.path).stylize("bold"), room) + facts
+        self.update(title, layout=False)
+
+
+def _end_of(name: Content, cells: int) -> Content:
+    """A name that is too long without its beginning: its end tells more."""
+    if name.cell_length <= cells or cells < 2:
+        return name
+    rest = name
+    while rest.cell_length > cells - 1:
+        rest = rest[max(1, (rest.cell_length - cells) // 2) :]
+    return Content("…") + rest
 
 
 class FieldsPane(RowList):
