@@ -22,12 +22,24 @@ class Completions:
     def __init__(
         self, listed: Callable[[str], Sequence[str]], folders: Iterable[str] = (), names: Names | None = None
     ) -> None:
-        self._listed, self._names = listed, names
+        self._known, self._names = listed, names
+        self._read: dict[str, Sequence[str]] = {}
         self._near: list[str] = []
         for folder in folders:
             rows = listed(folder)
             if len(self._near) + len(rows) <= MOST_LISTED:
                 self._near += rows
+
+    def _listed(self, folder: str) -> Sequence[str]:
+        return self._known(folder) or self._read.get(folder, ())
+
+    def knows(self, folder: str) -> bool:
+        """Whether anything that is listed in a folder is known."""
+        return bool(self._listed(folder))
+
+    def add(self, folder: str, rows: Sequence[str]) -> None:
+        """What was read of a folder, as `listed` gives it."""
+        self._read[folder] = rows
 
     def below(self, typed: str) -> list[str]:
         """The children of the folder that is typed which go on as what is typed after it."""

@@ -1,12 +1,15 @@
 """Typing paths, and all that the palette leads to, by keys."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kvtui.domain.secret import Indexed
 from kvtui.services.completing import Completions
 from kvtui.ui.dialogs.palette import PaletteDialog
+from tests.doubles.vault import VaultDouble
 from tests.ui.conftest import Running, Screen
+from tests.ui.serving import fill, profile_of, served
 
 ROWS = {"": ["app/", "infra/", "app"], "app": ["app/api", "app/db", "app/dbs/"], "infra": ["infra/token"]}
 
@@ -87,3 +90,21 @@ async def test_the_palette_leads_to_paths_and_themes_and_has_what_was_done_last_
         first, second, *others = shown_actions(screen)
         await screen.press("down", "enter", ":")
         assert shown_actions(screen) == [second, first, *others]
+
+
+async def test_j_reads_a_folder_once_its_slash_is_typed_and_asks_nothing_for_letters(
+    server: VaultDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(server)
+    monkeypatch.setenv("THE_TOKEN", server.root_token)
+    async with served(profile_of(server, {"method": "token", "token_env": "THE_TOKEN"})) as screen:
+        await screen.until("▸ secret")
+        sent = len(server.requests)
+        await screen.keys("J", *"secret/")
+        await screen.until("secret/app/", "secret/top")
+        await screen.keys(*"app", "tab")
+        await screen.until("secret/app/api", "secret/app/db")
+        await screen.keys(*"db")
+        await screen.until(lambda: "secret/app/api" not in screen.text)
+        asked = [seen.path.partition("metadata/")[2] for seen in server.requests[sent:] if "list=true" in seen.target]
+        assert asked == ["", "app/"]

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from textual import events, on
+from textual import events, on, work
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select, Static
 
 from kvtui.domain import path as paths
-from kvtui.domain.errors import InvalidInput
+from kvtui.domain.capability import Capability
+from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound
+from kvtui.domain.secret import Listing
 from kvtui.services.completing import Completions
+from kvtui.services.session import Session
+from kvtui.services.survey import Survey
+from kvtui.ui.coming import batches
 from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.dialogs.matched import matched
 from kvtui.ui.dialogs.rows import RowsDialog
@@ -25,7 +30,8 @@ OFFERED = 8
 
 class GotoDialog(RowsDialog[str]):
     """Any path, whether or not its folders can be listed. What it may become stands below as it is typed: tab goes on
-    as far as there is one way to, the arrows choose one."""
+    as far as there is one way to, the arrows choose one. A folder that nothing is known of is read once its slash is
+    typed; a later one ends that."""
 
     ENTER_FINISHES = True
     BESIDE = 10
@@ -33,9 +39,11 @@ class GotoDialog(RowsDialog[str]):
     GotoDialog #rows.-unchosen > .row-list--cursor-blurred { background: transparent; }
     """
 
-    def __init__(self, start: str, completions: Completions | None = None) -> None:
+    def __init__(self, start: str, completions: Completions | None = None, session: Session | None = None) -> None:
+        """`session` is the store whose folders are read, if any are to be."""
         super().__init__("Go to a path", "Go")
-        self._start, self._completions = start, completions
+        self._start, self._completions, self._session = start, completions, session
+        self._asked: set[str] = set()
 
     def body(self) -> Iterable[Widget]:
         yield Label("Path", classes="label", markup=False)
@@ -57,10 +65,43 @@ class GotoDialog(RowsDialog[str]):
     def _offer(self, event: Input.Changed) -> None:
         event.stop()
         self.rows.add_class("-unchosen")
+        if event.value.endswith("/") and (folder := event.value[:-1]) not in self._asked:
+            self._read(folder)
+        self._show_offers()
+
+    def _show_offers(self, said: str = "") -> None:
         if self._completions is not None:
-            found = self._completions.found(event.value, OFFERED)
+            found = self._completions.found(self._typed.value, OFFERED)
+            self.rows.empty = said
             self.rows.set_rows([Row(each.path, [matched(each.path, each.positions)]) for each in found])
-            self.rows.move_to_top()
+            if self.rows.has_class("-unchosen"):
+                self.rows.move_to_top()
+
+    @work(exclusive=True, exit_on_error=False, group="listing", description="list a folder")
+    async def _read(self, folder: str) -> None:
+        """One request, which a store that tells where it may list is not asked for in vain."""
+        if self._completions is None or self._session is None or self._completions.knows(folder):
+            return
+        if not folder or self._session.why_not(Capability.LIST, folder):
+            return
+        self._asked.add(folder)
+        self._show_offers("Reading…")
+        said = ""
+        rows: list[str] = []
+        try:
+            with Survey(self._session.backend, lambda backend, _: backend.list_parts(folder)) as survey:
+                async for parts in batches(survey):
+                    rows += _rows(parts)
+                    self._completions.add(folder, rows)
+                    self._show_offers()
+        except NotFound:
+            pass  # no folder, or not yet
+        except KvtuiError as error:
+            said = str(error)
+        except BaseException:
+            self._asked.discard(folder)  # something else was typed before it came
+            raise
+        self._show_offers(said)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "tab" and self.focused is self._typed and (longer := self._longer()):
@@ -95,6 +136,10 @@ class GotoDialog(RowsDialog[str]):
         if not path:
             raise InvalidInput("Type a path.", hint="For example app/db/password.")
         return path
+
+
+def _rows(parts: Iterable[Listing]) -> Iterable[str]:
+    return (entry.path + "/" * entry.is_folder for part in parts for entry in part.entries)
 
 
 @dataclass(frozen=True, slots=True)
