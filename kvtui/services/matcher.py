@@ -1,7 +1,8 @@
 """Fuzzy matching of names, after fzf: every word of a query must be a subsequence of the name, whatever the case.
 
 The score says how good a match is: what starts a segment or a word and what stands together counts most. Three classes
-never mix: the word stands at the start of a segment, it stands somewhere, its letters are merely in order.
+never mix: the word stands at the start of a segment, it stands somewhere, its letters are merely in order. Two letters
+have to start a word to stand somewhere: inside of one they mean nothing, as "db" in "sandbox".
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ SEGMENT_START = 2000
 LITERAL = 1000
 """Added to the score of the two better classes; more than any sum of bonuses below for a name of usual length."""
 
+_PAIR = 2
 _MATCH = 16
 _AFTER_SLASH = 10
 _AFTER_SEPARATOR = 8
@@ -84,12 +86,18 @@ def fold(text: str) -> str:
     return "".join(low if len(low := ch.lower()) == 1 else ch for ch in text)
 
 
+def says_little(word: str) -> bool:
+    """Whether a word stands inside of others by chance."""
+    return len(word) == _PAIR and word.isalnum()
+
+
 class Word:
     """One word of a query, prepared to be matched against many names."""
 
     def __init__(self, word: str) -> None:
         self.text = word
         self.folded = fold(word)
+        self._says_little = says_little(self.folded)
         # Possessive: each piece stops at the first fitting character and never gives back, so this is linear.
         letters = [re.escape(ch) for ch in self.folded]
         self.in_order = re.compile("".join(f"[^{ch}]*+{ch}" for ch in letters), re.DOTALL).match
@@ -103,14 +111,25 @@ class Word:
         start = r"(?<![^\W_])"
         return re.compile(start + first + "".join(f"(?>{ch}|.*?{start}{ch})" for ch in others), re.DOTALL).search
 
+    def stands_in(self, folded: str) -> bool:
+        """Whether a folded name has the word as it is, where that counts."""
+        return self._next_in(folded, 0) >= 0
+
+    def _next_in(self, folded: str, start: int) -> int:
+        """Where it stands next, -1 for nowhere."""
+        at = folded.find(self.folded, start)
+        while self._says_little and at > 0 and folded[at - 1].isalnum():
+            at = folded.find(self.folded, at + 1)
+        return at
+
     def match(self, name: str, folded: str | None = None) -> Hit | None:
         """`folded` is fold(name), where it is at hand."""
         if folded is None:
             folded = fold(name)
         if not self.folded:
             return Hit(0, ())
-        if self.folded in folded:
-            score, at = self._literal(name, folded)
+        if (first := self._next_in(folded, 0)) >= 0:
+            score, at = self._literal(name, folded, first)
             return Hit(score, tuple(range(at, at + len(self.folded))))
         if self.in_order(folded) is None:
             return None
@@ -120,16 +139,16 @@ class Word:
 
     def score(self, name: str, folded: str) -> int:
         """The score of `match`, 0 for no match."""
-        if self.folded in folded:
-            return self._literal(name, folded)[0]
+        if (first := self._next_in(folded, 0)) >= 0:
+            return self._literal(name, folded, first)[0]
         if self.in_order(folded) is None:
             return 0
         return max(1, min(self._aligned(name, folded), _MOST))
 
-    def _literal(self, name: str, folded: str) -> tuple[int, int]:
-        """The score of the best place where the word stands as it is, the last of equals, and that place."""
+    def _literal(self, name: str, folded: str, at: int) -> tuple[int, int]:
+        """The score of the best place where the word stands as it is, `at` the first, the last of equals, and that
+        place."""
         size, best, place = len(self.folded), 0, -1
-        at = folded.find(self.folded)
         while at >= 0:
             end = at + size
             starts_segment = at == 0 or folded[at - 1] == "/"
@@ -144,7 +163,7 @@ class Word:
             score = min(score, _MOST) + (SEGMENT_START if starts_segment else LITERAL)
             if score >= best:
                 best, place = score, at
-            at = folded.find(self.folded, at + 1)
+            at = self._next_in(folded, at + 1)
         return best, place
 
     def _aligned(self, name: str, folded: str, table: list[_Cells] | None = None) -> int:

@@ -20,7 +20,7 @@ from kvtui.courtesy import make_way
 from kvtui.domain.metadata import SecretType
 from kvtui.domain.secret import Indexed
 from kvtui.services import bits
-from kvtui.services.matcher import LITERAL, Word, fold, word
+from kvtui.services.matcher import LITERAL, Word, fold, says_little, word
 from kvtui.services.query import Match, Query
 from kvtui.services.segments import STARTS, Segments
 
@@ -54,6 +54,14 @@ class Found(NamedTuple):
 
     matches: Sequence[Match]
     more: bool = False
+
+
+class _Answer(NamedTuple):
+    """What was asked for, the effort it was looked for with, and what was found."""
+
+    asked: tuple[Query, int | None, bool]
+    effort: float
+    found: Found
 
 
 class _Level(NamedTuple):
@@ -91,9 +99,8 @@ class NamesPart:
         self._types = bytes(numbers[row.type] for row in rows)
         self._told = {at: row for at, row in enumerate(rows) if row.description or row.tags or row.owner}
         self._told_text = _Told(self._told, len(rows))
-        self.last: tuple[tuple[Query, int | None, bool], Found] | None = None
-        """What was asked for last, and found."""
-        self._effort: float = inf
+        self.last: _Answer | None = None
+        """Swapped as a whole: several may search at once."""
 
     def __len__(self) -> int:
         return len(self._types)
@@ -114,11 +121,11 @@ class NamesPart:
         """The best matches; what was asked for last is known still. `effort` is how much is done at once, in about
         microseconds: nothing may be found then where a longer look would find something, and there is `more`. Without,
         it is looked for until something is found."""
-        asked = query, most, at_once
-        if self.last is None or self.last[0] != asked or (self.last[1].more and self._effort < (effort or inf)):
-            self.last = asked, self._ranked(*asked, effort) if query.words else self._listed(query, most)
-            self._effort = effort or inf
-        return self.last[1]
+        last = self.last
+        if last is None or last.asked != (query, most, at_once) or (last.found.more and last.effort < (effort or inf)):
+            found = self._ranked(query, most, at_once, effort) if query.words else self._listed(query, most)
+            last = self.last = _Answer((query, most, at_once), effort or inf, found)
+        return last.found
 
     @classmethod
     def joined(cls, parts: Sequence[NamesPart], *, is_light: bool = False) -> NamesPart:
@@ -126,9 +133,9 @@ class NamesPart:
         not be looked for again."""
         whole = cls({row.path: row for part in parts for row in part.rows()}.values(), is_light=is_light)
         if (last := parts[0].last) is not None:
-            query, most, at_once = asked = last[0]
+            query, most, at_once = last.asked
             found = [part.best(query, most, at_once=at_once) for part in parts]
-            whole.last = asked, merged(found, query, most)
+            whole.last = _Answer(last.asked, inf, merged(found, query, most))
         return whole
 
     # -- queries without words
@@ -164,18 +171,17 @@ class NamesPart:
     def _ranked(self, query: Query, most: int | None, at_once: bool, at_most: float) -> Found:
         words = [word(text) for text in query.words]
         passing, fits = self._passing(query), _literally(query)
-        whole = len(self) + 1 if most is None else most
-        screen = min(whole, _SCREEN) if at_once else whole
-        enough = max(_RANKED // len(words), screen) if at_once else max(_RANKED, whole)
-        is_small = self._segments is None and not self.is_light
-        effort = (at_most or effort_for(len(self))) if at_once and not is_small else inf
+        at_once = at_once and (self._segments is not None or self.is_light)  # few are all looked at
+        screen = min(_SCREEN, most or _SCREEN) if at_once else inf
+        enough = max(_RANKED // len(words), screen) if at_once else inf
+        effort = (at_most or effort_for(len(self))) if at_once else inf
         if self.is_light:  # it has no better classes of what is not found literally
             effort = max(effort, _LOOKS * len(self))
         few_left = effort / _FEW_LEFT
         hits = dict[int, tuple[int, str]]()
         seen, reached, more = 0, [0] * len(words), False
         is_literal, letters = False, sum(len(each.text) for each in words)
-        for rows_of, is_in_class, looking, scoring, share in self._levels(most):
+        for rows_of, is_in_class, looking, scoring, share in self._levels(words, at_once):
             found = passing
             for index, each in enumerate(words):
                 reached[index] |= rows_of(each.folded.replace("\n", " "))
@@ -204,21 +210,24 @@ class NamesPart:
         matches = [Match(self._paths[at], -score, where, query.words) for score, at, where in best]
         return Found(matches, more or len(best) < len(hits))
 
-    def _levels(self, most: int | None) -> Iterator[_Level]:
-        """From the best class to any match."""
+    def _levels(self, words: Sequence[Word], at_once: bool) -> Iterator[_Level]:
+        """At once from the best class to any match; else all that match."""
         segments, told = self._segments, self._told_text.containing
         if segments is None:
-            if self.is_light and most is not None:
+            if self.is_light and at_once:
                 yield _Level(self._some_with, _has, scoring=0.4)
             yield _Level(lambda _: (1 << len(self)) - 1)
             return
-        if most is not None:
-            for literally in (segments.exact, segments.prefix, segments.word_prefix, segments.containing):
+        if at_once:
+            for literally in (segments.exact, segments.prefix, segments.word_prefix, partial(_containing, segments)):
                 yield _Level(literally, _has, scoring=0.4)
             yield _Level(told)
             yield _Level(segments.with_initials, _has_initials, looking=3, share=0.25)
             yield _Level(partial(_in_pieces, segments, 3), _has_pieces, share=0.6)
             yield _Level(partial(_in_pieces, segments, 6), _has_pieces, share=0.6)
+            if any(says_little(each.folded) for each in words):
+                yield _Level(segments.starting, share=0.6)
+                yield _Level(segments.containing)
             yield _Level(segments.starting)
         yield _Level(lambda text: segments.with_letters(text) | told(text))
 
@@ -247,6 +256,11 @@ class NamesPart:
 def effort_for(size: int) -> float:
     """How much is done at once to search so many names, in about microseconds."""
     return _EFFORT + size / _EFFORT_BY_SIZE
+
+
+def _containing(segments: Segments, text: str) -> int:
+    """The rows that have a text; none where having it inside of a word is not in that class."""
+    return 0 if says_little(text) else segments.containing(text)
 
 
 def _in_pieces(segments: Segments, most: int, text: str) -> int:
@@ -281,7 +295,7 @@ def merged(found: Sequence[Found], query: Query, most: int | None) -> Found:
 
 
 def _has(each: Word, folded: str) -> bool:
-    return each.folded in folded
+    return each.stands_in(folded)
 
 
 def _has_initials(each: Word, folded: str) -> bool:

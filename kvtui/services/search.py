@@ -132,14 +132,10 @@ class NamesIndex:
         self._parts = _Parts((*self._parts.before, *self._parts.coming))
         self._complete = self._complete and self.as_of is not None
 
-    def clear(self) -> None:
-        """Forget all names."""
-        self._parts, self._token, self.as_of = _Parts((NamesPart(()),)), None, None
-
     def query(self, text: str, limit: int | None = None, *, exact: bool = False, at_once: bool = False) -> SearchResult:
-        """Search. With a limit, worse classes of matches need not be looked for. `at_once`, as while somebody types, a
-        screen full of a class is enough even if it is less than the limit, and of very many matches in a class the
-        shortest are ranked; the result has `more` then."""
+        """Search. `at_once`, as while somebody types, worse classes of matches are not looked for where better ones
+        fill a screen, even if that is less than the limit, and of very many matches in a class the shortest are ranked;
+        the result has `more` then."""
         parts = [part for some in self._parts for part in some]
         most = None if limit is None else limit + 1
         if exact:

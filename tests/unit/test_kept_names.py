@@ -398,7 +398,6 @@ def test_they_are_read_again_as_often_as_somebody_asked_and_no_more(tmp_path: Pa
     names._took = timedelta(minutes=1)  # that long a walk is not done every quarter of an hour
     assert not names.is_due(every)
     names._took = timedelta()
-    names.index.clear()
     names._backend.close()
     names.read_again()  # fails, which is for whoever looks next
     assert names.note.startswith("They could not be read again")

@@ -32,9 +32,19 @@ def test_positions_are_ascending_and_spell_the_word(word: str, name: str) -> Non
 def test_a_literal_match_scores_above_any_other(word: str, before: str, after: str) -> None:
     hit = Word(word).match(before + word + after)
     assert hit is not None
-    assert hit.score > matcher.LITERAL
+    is_inside = matcher.says_little(fold(word)) and not Word(word).stands_in(fold(before + word + after))
+    assert is_inside == (hit.score < matcher.LITERAL)
     at = hit.positions[0]
-    assert hit.positions == tuple(range(at, at + len(word)))
+    assert is_inside or hit.positions == tuple(range(at, at + len(word)))
+
+
+@given(word=WORDS, before=NAMES, after=NAMES)
+def test_two_letters_alone_have_to_start_a_word_to_stand_somewhere(word: str, before: str, after: str) -> None:
+    name = f"{before}-{word}{after}"
+    assert Word(word).stands_in(fold(name))
+    inside = f"s{word}"
+    assert Word(word).stands_in(fold(inside)) is not (len(word) == 2 and word.isalnum())
+    assert Word(word).match(inside) is not None
 
 
 @given(text=st.text(max_size=50))
@@ -56,6 +66,9 @@ def test_every_name_matches_itself_best(name: str) -> None:
         ("db", "app/db", "app/dbx"),
         ("db", "app/db/user", "app/mydb"),
         ("db", "app/dbx", "app/xdby"),
+        ("db", "app/database", "app/sandbox"),
+        ("db", "app/x-db", "database"),
+        ("box", "app/sandbox", "backup/oracle/x"),
         ("pgp", "app/gpgp-less", "prod/grafana/password"),
         ("pgp", "prod/grafana/password", "xpxgxpx"),
         ("ad", "api-dev", "abcd"),

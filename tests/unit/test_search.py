@@ -173,9 +173,7 @@ def test_refresh_reads_again_only_after_a_change() -> None:
     assert index.refresh(backend)
     assert [match.path for match in index.query("billing").matches] == ["app/db"]
     assert index.query("hunter2").matches == []
-    index.clear()
-    assert len(index) == 0
-    assert index.refresh(backend)
+    assert not index.refresh(backend)
 
 
 def test_a_store_without_an_index_is_walked() -> None:
@@ -195,9 +193,8 @@ def test_a_hundred_thousand_paths_answer_while_typing() -> None:
     index = NamesIndex(Indexed("/".join(pick.choices(words, k=4)) + f"/{number:x}") for number in range(100_000))
     took = []
     for query in ("p", "pa", "pas", "pass", "pgp", "zdb", "qqq", "prod pass"):
-        index.query(query, 100)
         begin = time.process_time()
-        index.query(query, 100)
+        assert index.query(query, 100, at_once=True).matches or query == "qqq"
         took.append(time.process_time() - begin)
     assert sorted(took)[len(took) // 2] < 0.05
 

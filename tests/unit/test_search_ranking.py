@@ -130,3 +130,32 @@ def test_the_benchmark_runs_on_next_to_nothing() -> None:
     assert results["60 paths"]["typing"]["all"]["keys"] > 1
     assert results["ranking"]["kinds"]["all"]["queries"] == 8
     assert "| 60 | all |" in search.table(results)
+
+
+def test_two_who_search_at_once_each_get_what_they_asked_for() -> None:
+    part = NamesPart([Indexed("one"), Indexed("two")])
+    others: list[Query] = []
+
+    class Overtaken(Query):
+        """Somebody else asks for something while this is compared with what was asked for last."""
+
+        def __eq__(self, other: object) -> bool:
+            while others:
+                part.best(others.pop())
+            return isinstance(other, Query) and self.words == other.words
+
+        __hash__ = Query.__hash__
+
+    part.best(Overtaken(("one",)))
+    others.append(Query(("two",)))
+    assert [match.path for match in part.best(Overtaken(("one",))).matches] == ["one"]
+    assert not others
+
+
+def test_two_letters_inside_of_a_word_are_no_better_than_others_in_order() -> None:
+    paths = [f"{folder}/sandbox-{number:02}" for folder in ("a", "b") for number in range(40)]
+    part = NamesPart(map(Indexed, [*paths, "app/database", "team/old-db"]))
+    for most in (3, 200):
+        for at_once in (False, True):
+            found = [match.path for match in part.best(Query.parse("db"), most, at_once=at_once).matches]
+            assert found[:3] == ["team/old-db", "app/database", "a/sandbox-00"]
