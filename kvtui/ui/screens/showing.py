@@ -6,7 +6,7 @@ PathTree posts -> a worker reads on a thread -> the panes show.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,6 @@ from textual.geometry import Size
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Tabs
 
-from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
@@ -41,8 +40,6 @@ SMALLEST = (24, 8)
 """Columns and rows below which the screen says so, and shows nothing."""
 SETTLE_SECONDS = 0.05
 """How long the cursor rests on a secret before it is read."""
-MOST_ASKED = 100
-"""Places of which is asked in one request what may be done there."""
 NOTHING_YET = "Nothing is here yet. n makes the first secret; kvtui import FILE brings in those you have."
 
 
@@ -67,7 +64,6 @@ class Showing(Workbench):
         self.secret: Outline | None = None
         """What the detail shows: no value of it is here before it is revealed."""
         self.versions: Sequence[Version] = ()
-        self._limits: Mapping[Capability, str] = {}
         self.marked_versions: set[int] = set()
         self._activity: Activity | None = None
         self._place = place or Place()
@@ -78,7 +74,6 @@ class Showing(Workbench):
         self._settle_timer: Timer | None = None
         self._somebody_moves = False
         self._fields: FieldsPane | None = None
-        self._actions: dict[tuple[str, type], Action | None] = {}
 
     def on_mount(self) -> None:
         self._fields = self.fields
@@ -121,14 +116,6 @@ class Showing(Workbench):
         if action is not None and (reason := self.why_not(action)):
             event.stop()
             self.say(f"{action.title}: {reason}", failed=True)
-
-    def _action_of(self, key: str) -> Action | None:
-        """What a key stands for where the focus is. Asking for all bindings would be felt at every key."""
-        where = key, type(self.focused)
-        if where not in self._actions:
-            active = self.active_bindings.get(key)
-            self._actions[where] = BY_ID.get(active.binding.id or "") if active is not None else None
-        return self._actions[where]
 
     def signed_in_again(self) -> None:
         """The session has a new connection: what is shown is read again."""
@@ -285,11 +272,6 @@ class Showing(Workbench):
             self.path_tree.add(path, kind)
             await self.path_tree.reveal_path(path, kind)
 
-    @property
-    def at_cursor(self) -> tuple[str | None, EntryKind | None]:
-        """Path and kind of the row under the tree's cursor."""
-        return self.path_tree.cursor or (None, None)
-
     async def reload(self) -> None:
         """Read again whatever is shown; open folders, cursor and marks stay."""
         self.path_tree.reload()
@@ -341,23 +323,6 @@ class Showing(Workbench):
         secret = await self.call(self.session.backend.outline, path, version)
         self.show_secret(secret)
         await self.fill_tab()
-
-    async def _look_up_limits(self, path: str, kind: EntryKind | None) -> None:
-        """What cannot be done at the cursor, for all keys in one request."""
-        place = f"{path}/" if kind is EntryKind.FOLDER else path
-        (limits,) = await self.call(self.session.backend.limits, [place])
-        if self.at_cursor[0] == path and limits != self._limits:
-            self._limits = limits
-            self.refresh_bindings()
-
-    async def what_lacks(self, *places: str) -> Mapping[Capability, str]:
-        """What cannot be done at all of these places, with a reason; what a server does not tell is left out."""
-        lacking = {one: self.session.why_not(one) for one in Capability if not self.session.can(one)}
-        if self.session.info().varies:
-            with suppress(KvtuiError):
-                for found in await self.call(self.session.backend.limits, places[:MOST_ASKED]):
-                    lacking |= found
-        return lacking
 
     def show_secret(self, secret: Outline | None) -> None:
         if secret is None or self.secret is None or secret.path != self.secret.path:
@@ -452,26 +417,3 @@ class Showing(Workbench):
         if not self.query("#tree"):
             return self._place
         return Place(tree=self.path_tree.state(), tab=self.tab)
-
-    # -- what can be done
-
-    def why_not(self, action: Action) -> str:
-        """Why an action is greyed here; empty when it can be done."""
-        if action.id.startswith("tree.forget"):
-            return "" if self.session.remembers else "Nothing is remembered: this store lists."
-        if action.reads and (reason := self._lacking(Capability.READ, action)):
-            return reason
-        if action.needs is None or not (reason := self._lacking(action.needs, action)):
-            return ""
-        if action.needs is Capability.EDIT_METADATA and self.session.can(Capability.METADATA_WITH_VALUE):
-            return "This store takes metadata only together with a new value: e has both."
-        return reason
-
-    def _lacking(self, capability: Capability, action: Action) -> str:
-        return self.session.why_not(capability) or ("" if action.anywhere else self._limits.get(capability, ""))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        known = BY_ID.get(action.replace("_", ".", 1))
-        if known is not None and known.scope is Scope.MAIN and self.why_not(known):
-            return None
-        return super().check_action(action, parameters)

@@ -1,10 +1,13 @@
-"""The main screen's ground: its layout, and how work is done off the event loop; errors end in one place, `problem`."""
+"""The main screen's ground: its layout, what can be done where the cursor is, and how work is done off the event loop.
+Errors end in one place, `problem`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from textual.app import ComposeResult
@@ -15,10 +18,11 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 from textual.worker import Worker
 
-from kvtui.actions import Scope
+from kvtui.actions import BY_ID, Action, Scope
 from kvtui.config import UiConfig
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError
-from kvtui.domain.secret import Entry
+from kvtui.domain.secret import Entry, EntryKind
 from kvtui.services.session import Session
 from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
@@ -40,6 +44,8 @@ Job: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 TABS = ("fields", "metadata", "versions", "activity")
 MESSAGE_SECONDS = 30
 """How long the status line keeps saying what happened last."""
+MOST_ASKED = 100
+"""Places of which is asked in one request what may be done there."""
 
 
 class Workbench(Screen[None]):
@@ -53,6 +59,9 @@ class Workbench(Screen[None]):
         super().__init__()
         self.session, self.ui = session, ui
         self._message_timer: Timer | None = None
+        self._limits: Mapping[Capability, str] = {}
+        """What cannot be done at the cursor, with a reason, as far as its store was asked."""
+        self._actions: dict[tuple[str, type], Action | None] = {}
         self.bulk_running = self.bulk_stopped = False
 
     # -- layout
@@ -93,6 +102,11 @@ class Workbench(Screen[None]):
         return self.query_one("#tree", PathTree)
 
     @property
+    def at_cursor(self) -> tuple[str | None, EntryKind | None]:
+        """Path and kind of the row under the tree's cursor."""
+        return self.path_tree.cursor or (None, None)
+
+    @property
     def fields(self) -> FieldsPane:
         return self.query_one("#pane-fields", FieldsPane)
 
@@ -117,6 +131,54 @@ class Workbench(Screen[None]):
         tabs = self.query_one("#tabs", Tabs)
         tabs.query_one(f"#{name}", Tab)  # it may have gone before the others, with the screen
         tabs.active = name
+
+    # -- what can be done
+
+    def _action_of(self, key: str) -> Action | None:
+        """What a key stands for where the focus is. Asking for all bindings would be felt at every key."""
+        where = key, type(self.focused)
+        if where not in self._actions:
+            active = self.active_bindings.get(key)
+            self._actions[where] = BY_ID.get(active.binding.id or "") if active is not None else None
+        return self._actions[where]
+
+    def why_not(self, action: Action) -> str:
+        """Why an action is greyed here; empty when it can be done."""
+        if action.id.startswith("tree.forget"):
+            return "" if self.session.remembers else "Nothing is remembered: this store lists."
+        if action.reads and (reason := self._lacking(Capability.READ, action)):
+            return reason
+        if action.needs is None or not (reason := self._lacking(action.needs, action)):
+            return ""
+        if action.needs is Capability.EDIT_METADATA and self.session.can(Capability.METADATA_WITH_VALUE):
+            return "This store takes metadata only together with a new value: e has both."
+        return reason
+
+    def _lacking(self, capability: Capability, action: Action) -> str:
+        return self.session.why_not(capability) or ("" if action.anywhere else self._limits.get(capability, ""))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        known = BY_ID.get(action.replace("_", ".", 1))
+        if known is not None and known.scope is Scope.MAIN and self.why_not(known):
+            return None
+        return super().check_action(action, parameters)
+
+    async def _look_up_limits(self, path: str, kind: EntryKind | None) -> None:
+        """What cannot be done at the cursor, for all keys in one request."""
+        place = f"{path}/" if kind is EntryKind.FOLDER else path
+        (limits,) = await self.call(self.session.backend.limits, [place])
+        if self.at_cursor[0] == path and limits != self._limits:
+            self._limits = limits
+            self.refresh_bindings()
+
+    async def what_lacks(self, *places: str) -> Mapping[Capability, str]:
+        """What cannot be done at all of these places, with a reason; what a server does not tell is left out."""
+        lacking = {one: self.session.why_not(one) for one in Capability if not self.session.can(one)}
+        if self.session.info().varies:
+            with suppress(KvtuiError):
+                for found in await self.call(self.session.backend.limits, places[:MOST_ASKED]):
+                    lacking |= found
+        return lacking
 
     # -- work off the event loop
 
