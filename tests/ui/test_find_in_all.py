@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from textual.widgets import Static
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.metadata import MetadataPatch
@@ -15,7 +16,7 @@ from kvtui.domain.value import SecretValue
 from kvtui.services.profiles import Profile
 from tests.doubles.vault import VaultDouble
 from tests.ui.conftest import Running
-from tests.ui.serving import profile_of, served
+from tests.ui.serving import fill, profile_of, reads_of_values, served
 from tests.vault.places import Place
 
 
@@ -75,3 +76,23 @@ async def test_what_is_known_of_a_row_is_told_where_there_is_room_and_a_long_pat
                 text = await screen.settle()
         assert "tags card" in text
         assert "••" not in text
+
+
+async def test_what_a_server_knows_of_a_row_is_asked_once_and_no_value_with_it(
+    server: VaultDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(server)
+    monkeypatch.setenv("THE_TOKEN", server.root_token)
+    async with served(profile_of(server, {"method": "token", "token_env": "THE_TOKEN"}), size=(100, 45)) as screen:
+        await screen.until("▸ secret")
+        await screen.keys("ctrl+f", *"path:secret/")
+        await screen.until("3 names as of", "secret · updated")
+        first = len(server.requests)
+        await screen.keys("down")
+        await screen.until(lambda: len(server.requests) > first)
+        second = len(server.requests)
+        preview = screen.app.screen.query_one("#preview", Static)
+        await screen.keys("up")
+        await screen.until(lambda: "app/api" in str(preview.content) and "updated" in str(preview.content))
+        assert len(server.requests) == second
+        assert not reads_of_values(server)

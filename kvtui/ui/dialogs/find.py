@@ -96,6 +96,8 @@ class FindDialog(SurveyDialog):
         self._to_ask = self._asked = ""
         """What the server is asked in a moment, and what it was asked last."""
         self._rows: dict[Located, Row] = {}
+        self._known: dict[str, Sequence[str]] = {}
+        """What was read of the secrets of servers, by the key of their rows."""
 
     def body(self) -> Iterable[Widget]:
         yield from super().body()
@@ -168,7 +170,7 @@ class FindDialog(SurveyDialog):
             raise error
 
     async def on_unmount(self) -> None:
-        self._rows = {}
+        self._rows, self._known = {}, {}
         self._finding.stop()
         await asyncio.to_thread(self._finding.close)
 
@@ -297,7 +299,8 @@ class FindDialog(SurveyDialog):
 
     @work(exclusive=True, exit_on_error=False, group="preview", description="read metadata")
     async def _preview(self) -> None:
-        """Only of a store on this machine: elsewhere each would be a request that is logged."""
+        """On a server it is a request, of what is known about it and never of a value: only once nothing was typed
+        for a moment, and once for each."""
         preview = self.query_one("#preview", Static)
         if not preview.display:
             return
@@ -307,16 +310,22 @@ class FindDialog(SurveyDialog):
             return
         profile, path = self.where(key)
         session = self._finding.session(profile)
-        said = show_name(path).stylize("bold")
-        if session is not None and session.can(Capability.CHANGE_SIGNAL):
-            await asyncio.sleep(_RESTING)
-            try:
-                metadata = await asyncio.to_thread(session.backend.metadata, path)
-            except KvtuiError as error:
-                said = Content("\n").join([said, show(str(error))])
-            else:
-                said = Content("\n").join([said, *map(show, _told_metadata(metadata))])
+        if (known := self._known.get(key)) is None and session is not None:
+            known = await self._read_metadata(session, path)
+            if not session.can(Capability.CHANGE_SIGNAL):
+                self._known[key] = known
+        said = Content("\n").join([show_name(path).stylize("bold"), *map(show, known or ())])
         preview.update(said, layout=False)
+
+    async def _read_metadata(self, session: Session, path: str) -> Sequence[str]:
+        if why := session.why_not(Capability.METADATA, path):
+            return [f"Not read, as that would read its values too: {why}"]
+        await asyncio.sleep(_RESTING if session.can(Capability.CHANGE_SIGNAL) else _TYPING)
+        try:
+            metadata = await asyncio.to_thread(session.backend.metadata, path)
+        except KvtuiError as error:
+            return [str(error)]
+        return list(_told_metadata(metadata))
 
 
 def _told_metadata(metadata: Metadata) -> Iterator[str]:
