@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -63,16 +63,9 @@ class BatchRecord:
     @contextmanager
     def held(self) -> Iterator[None]:
         """While one process does the batch. Raises Unavailable where another does."""
-        lock = self.file.with_suffix(".lock")
-        locations.private_dir(lock.parent)
-        locations.check_private_file(lock)
-        with _told(lock):
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle = _locked(self.file.with_suffix(".lock"))
+        self._end = None
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Unavailable("Another process is doing this.", hint="Wait for its end, then repeat.") from None
             yield
         finally:
             os.close(handle)
@@ -87,7 +80,7 @@ class BatchRecord:
             except FileNotFoundError:
                 return []
         if len(data) > MAX_BYTES:
-            raise self._unreadable()
+            raise self.unreadable()
         *lines, _unfinished = data.split(b"\n")
         return [self._row(number, line) for number, line in enumerate(lines)]
 
@@ -142,7 +135,7 @@ class BatchRecord:
         except (InvalidTag, ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
-            raise self._unreadable()
+            raise self.unreadable()
         return row
 
     def _opened(self, key: bytes, number: int, line: bytes) -> bytes:
@@ -154,8 +147,29 @@ class BatchRecord:
     def _place(self, number: int) -> bytes:
         return f"{self.name} {number}".encode("ascii")
 
-    def _unreadable(self) -> Corrupt:
+    def unreadable(self) -> Corrupt:
+        """What to raise where its rows make no sense."""
         return Corrupt("The record of a batch cannot be read.", hint=f"Look at the secrets, then remove {self.file}.")
+
+
+def _locked(lock: Path) -> int:
+    """A handle that holds it."""
+    while True:
+        locations.private_dir(lock.parent)
+        locations.check_private_file(lock)
+        with _told(lock), ExitStack() as opened:
+            try:
+                handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+                opened.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_there = os.path.samestat(os.fstat(handle), lock.stat())
+            except BlockingIOError:
+                raise Unavailable("Another process is doing this.", hint="Wait for its end, then repeat.") from None
+            except FileNotFoundError:
+                is_there = False
+            if is_there:  # else who held it has dropped it, and others lock a new one
+                opened.pop_all()
+                return handle
 
 
 def _lines(handle: int) -> tuple[int, int]:

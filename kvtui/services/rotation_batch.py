@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
@@ -73,13 +73,19 @@ class RotationBatch:
     """One batch of one store; see `begin` and `all_of`."""
 
     def __init__(self, session: Session, record: BatchRecord, rows: Sequence[Row]) -> None:
-        first = rows[0]
         self._session, self._record = session, record
-        self.begun_at = datetime.fromisoformat(first["at"])
-        self.targets: Targets = [(path, field) for path, field in first["targets"]]
-        recipe = first["recipe"]
-        self.how = How(None if recipe is None else _recipe(recipe), first["there"])
-        self._salt = first["salt"]
+        try:
+            first = rows[0]
+            self.begun_at = datetime.fromisoformat(first["at"])
+            self.targets: Targets = [(path, field) for path, field in first["targets"]]
+            recipe = first["recipe"]
+            self.how = How(None if recipe is None else _recipe(recipe), first["there"])
+            self._salt: str = first["salt"]
+            self._take(rows)
+        except (LookupError, TypeError, ValueError):
+            raise record.unreadable() from None
+
+    def _take(self, rows: Sequence[Row]) -> None:
         self._items = [_Item() for _ in self.targets]
         self._is_ended = False
         for row in rows[1:]:
@@ -87,25 +93,28 @@ class RotationBatch:
 
     @classmethod
     def begin(cls, session: Session, targets: Targets, how: How, *, resume: bool = False, anew: bool = False) -> Self:
-        """The batch of these: gone on with where the same was begun within a day, or whenever with `resume`."""
+        """The batch of these: gone on with where the same was begun within a day, or whenever with `resume`. Raises
+        Unavailable where another process does it."""
         record = BatchRecord.of(session, _name(session, targets, how))
-        rows = record.rows()
-        if rows and not anew:
-            found = cls(session, record, rows)
-            if not found.is_finished and (resume or datetime.now(UTC) - found.begun_at < REPEATED_WITHIN):
-                return found
-        record.forget()
-        first: Row = {
-            "at": datetime.now(UTC).isoformat(),
-            "targets": [[path, field] for path, field in targets],
-            "recipe": None if how.recipe is None else asdict(how.recipe),
-            "there": how.there,
-            "salt": secrets.token_hex(16),
-        }
-        record.add(first)
+        with record.held():
+            rows = record.rows()
+            if rows and not anew:
+                found = cls(session, record, rows)
+                if not found.is_finished and (resume or datetime.now(UTC) - found.begun_at < REPEATED_WITHIN):
+                    return found
+            record.forget()
+            first: Row = {
+                "at": datetime.now(UTC).isoformat(),
+                "targets": [[path, field] for path, field in targets],
+                "recipe": None if how.recipe is None else asdict(how.recipe),
+                "there": how.there,
+                "salt": secrets.token_hex(16),
+            }
+            record.add(first)
         for other in cls.all_of(session):
             if other.is_finished and other._record.name != record.name:  # noqa: SLF001 - one of our own
-                other.forget()
+                with suppress(Unavailable):  # another process takes it back
+                    other.forget()
         return cls(session, record, [first])
 
     @classmethod
@@ -130,27 +139,40 @@ class RotationBatch:
         return self._is_ended
 
     def end(self) -> None:
-        """It is not gone on with; it can still be taken back."""
-        self._add({"is": "end", "of": 0})
+        """It is not gone on with; it can still be taken back. Raises as `going_on`."""
+        with self._held():
+            self._add({"is": "end", "of": 0})
 
     def forget(self) -> None:
-        """It is neither gone on with nor taken back."""
-        self._record.drop()
+        """It is neither gone on with nor taken back. Raises Unavailable where another process does it."""
+        with self._record.held():
+            self._record.drop()
 
     @contextmanager
     def going_on(self, make: Make | None) -> Iterator[Iterator[RotationOutcome]]:
         """Rotate those that are not, yielding as it goes; one that fails leaves the others alone. Raises Unavailable
-        where another process does it."""
-        with self._record.held():
+        where another process does it, or has ended it since."""
+        with self._held():
             yield (self._rotated(number, make) for number, item in enumerate(self._items) if not item.done)
             if self.done == len(self._items):  # and whoever asked for it has been told
-                self.end()
+                self._add({"is": "end", "of": 0})
 
     @contextmanager
     def taking_back(self) -> Iterator[Iterator[RotationOutcome]]:
         """Write the values before as the next version, where nobody has written since. Raises as `going_on`."""
-        with self._record.held():
+        with self._held():
             yield self._all_back()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Alone with the record, and as far as it is by now."""
+        with self._record.held():
+            rows = self._record.rows()
+            if not rows or rows[0].get("salt") != self._salt:
+                hint = "Look at the secrets, then repeat."
+                raise Unavailable("Another process has ended this since.", hint=hint, retryable=False)
+            self._take(rows)
+            yield
 
     # -- rotating
 
@@ -261,7 +283,7 @@ class RotationBatch:
                 self._add({"is": "back", "of": number})
                 yield RotationOutcome(path, result)
         if all(item.back or item.version is None for item in self._items):
-            self.forget()
+            self._record.drop()
 
     def _back(self, path: str, field: str, version: int) -> RotationResult:
         session = self._session

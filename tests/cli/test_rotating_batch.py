@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ from kvtui.domain.errors import Unavailable
 from kvtui.services import rotation_batch
 from kvtui.services.batch_record import BatchRecord
 from kvtui.services.session import Session
-from tests.cli.conftest import Cli, Vault
+from tests.cli.conftest import Cli, Ran, Vault
 
 NAMES = ("app/api", "app/db", "note")
 
@@ -195,6 +196,40 @@ def test_an_undo_that_is_killed_is_gone_on_with(
     assert three("rotate", "--undo").code in ({0, 2} if (number, before) == (3, False) else {0})
     assert [three("get", name).text for name in NAMES] == [f"old of {name}" for name in NAMES]
     assert versions(three) == [3, 3, 3]
+
+
+@pytest.mark.parametrize("again", [["rotate", *NAMES, "--anew"], ["rotate", "--resume"], ["rotate", "--undo"]])
+def test_what_another_process_does_is_refused_and_its_record_left_alone(
+    three: Cli, monkeypatch: pytest.MonkeyPatch, again: list[str]
+) -> None:
+    rotate, inner = rotation_batch.rotate, list[Ran]()
+
+    def rotating(*args: Any, **options: Any) -> Any:
+        inner.append(three(*again))
+        return rotate(*args, **options)
+
+    monkeypatch.setattr(rotation_batch, "rotate", rotating)
+    assert three("rotate", *NAMES).code == 0
+    assert [(ran.code, "Another process is doing this" in ran.err) for ran in inner] == [(8, True)] * 3
+    assert versions(three) == [2, 2, 2]
+    assert three("rotate", "--undo").code == 0
+    assert versions(three) == [3, 3, 3]
+
+
+def test_a_lock_that_was_dropped_before_it_was_held_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, other = (BatchRecord(tmp_path / "batch" / "a.rows", None) for _ in range(2))
+    flock, waited = fcntl.flock, list[int]()
+
+    def late(handle: int, how: int) -> None:
+        if not waited:
+            record.drop()
+        waited.append(handle)
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with record.held(), pytest.raises(Unavailable), other.held():
+        pass
+    assert len(waited) == 3
 
 
 def test_half_a_batch_is_taken_back_too(three: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
