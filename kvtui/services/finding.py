@@ -150,9 +150,13 @@ class Finding:
     # -- reading
 
     def read(self) -> None:
-        """Read all stores that are open again, each on a thread of its own. What is known is found meanwhile."""
-        if self._stop.is_set():
-            self._stop = threading.Event()
+        """Read all stores that are open again, each on a thread of its own. What is known is found meanwhile. Nothing
+        is read once this was closed."""
+        with self._change:
+            if self._closed:
+                return
+            if self._stop.is_set():
+                self._stop = threading.Event()
         for store in list(self._stores):
             if store.session.is_open:
                 self._start(store, self._read)
@@ -172,12 +176,11 @@ class Finding:
 
     def close(self) -> None:
         """End all reading, and lock what was opened for this. Closing twice is fine."""
-        self.stop()
         with self._change:
             self._closed = True
-            ours = [store.session for store in self._stores if store.ours]
-        for session in ours:
-            session.lock()
+        self.stop()
+        for store in self._stores:
+            store.close()
 
     @property
     def is_reading(self) -> bool:
@@ -188,7 +191,8 @@ class Finding:
         return any(store.is_asked for store in self._stores)
 
     def _start(self, store: _Store, work: Callable[[_Store, threading.Event], None]) -> None:
-        store.readings += 1
+        with self._change:
+            store.readings += 1
         store.error = None
         stop = self._stop
 
@@ -283,6 +287,8 @@ class _Store:
         self._asking: Survey[Indexed] | None = None
         self._answer: tuple[str, Sequence[Indexed]] | None = None
         self._refused: KvtuiError | None = None
+        self._change = threading.Lock()
+        """Held where what is asked and what was answered change together."""
         if session.is_open:
             self.takes_up()
 
@@ -308,14 +314,14 @@ class _Store:
         return SearchResult(text, joined[:limit], complete=found.complete and not more, more=more)
 
     def ask(self, text: str, piece: str, limit: int, came: Callable[[], None]) -> None:
-        """Ask it for a piece of a query."""
-        self.stop_asking()
-        self._answer, self._refused = None, None
-        if not piece:
-            self._answer = (text, ())
-            return
+        """Ask it for a piece of a query; for none it has nothing to answer."""
         survey = Survey(self.session.backend, lambda backend, skip: backend.find(piece, limit, skipped=skip))
-        self._asking = survey
+        self.stop_asking()
+        with self._change:
+            self._answer, self._refused = (None if piece else (text, ())), None
+            self._asking = survey if piece else None
+        if not piece:
+            return
 
         def follow() -> None:
             rows: Sequence[Indexed] = ()
@@ -325,9 +331,11 @@ class _Store:
                     rows = survey.rest()
             except Exception as error:  # noqa: BLE001 - told in its report
                 refused = _told(error)
-            if self._asking is survey:
+            with self._change:
+                if self._asking is not survey:
+                    return
                 self._answer, self._refused, self._asking = (text, rows), refused, None
-                came()
+            came()
 
         threading.Thread(target=follow, name="asking", daemon=True).start()
 
@@ -336,9 +344,17 @@ class _Store:
         return self._asking is not None
 
     def stop_asking(self) -> None:
-        asking, self._asking = self._asking, None
+        with self._change:
+            asking, self._asking = self._asking, None
         if asking is not None:
             asking.stop()
+
+    def close(self) -> None:
+        """Forget what it answered, and lock it where it was opened for this."""
+        self.stop_asking()
+        self._answer = None
+        if self.ours:
+            self.session.lock()
 
     def report(self) -> Report:
         names, answer = self.names, self._answer
@@ -373,7 +389,7 @@ def _told(error: Exception) -> KvtuiError:
 
 def _rank(match: Match, *, is_ranked: bool) -> tuple[int, int, str]:
     """Ascending in the order that matches of one store have."""
-    return (-match.score, len(match.path), match.path) if is_ranked else (0, 0, match.path)
+    return match.order if is_ranked else (0, 0, match.path)
 
 
 def _nobody() -> None:

@@ -150,13 +150,16 @@ class NameKeys:
     def take(self, session: Session) -> None:
         """A store was opened. Where it is a vault by which others keep names, its key for that stays here until `drop`,
         also after somebody went on to another profile."""
+        self._take(session, self._keys)
+
+    def _take(self, session: Session, keys: dict[str, bytes]) -> None:
         name = session.profile.name
         if name in self._profiles.keep_names and (key := session.backend.derive_key(PURPOSE)) is not None:
-            self._keys[name] = key
+            keys[name] = key
 
     def drop(self) -> None:
-        """Forget all keys."""
-        self._keys.clear()
+        """Forget all keys. One that is on its way comes into what was forgotten."""
+        self._keys = {}
 
     def attach(self, session: Session) -> None:
         """To be called on a thread before the names of an open session are looked at: what its profile kept is found at
@@ -180,18 +183,19 @@ class NameKeys:
 
     def _key(self, vault: str) -> bytes | None:
         """Of a vault that was opened in this run, or that opens without asking anybody."""
-        if vault not in self._keys:
+        keys = self._keys
+        if vault not in keys:
             from kvtui.services.session import Session  # noqa: PLC0415 - it loads this module
 
             session = Session(self._profiles.get(vault), state_dir=self._state_dir)
             try:
                 if session.enter() is StoreState.READY:
-                    self.take(session)
+                    self._take(session, keys)
             except KvtuiError:
                 return None  # opening it tells why
             finally:
                 session.lock()
-        return self._keys.get(vault)
+        return keys.get(vault)
 
 
 def whose_names(session: Session) -> str | None:

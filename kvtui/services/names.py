@@ -34,7 +34,7 @@ class Names:
     """Any number of threads may use it; one reads at a time."""
 
     def __init__(self, backend: Backend, *, now: Callable[[], datetime] = utc_now) -> None:
-        self.index = NamesIndex()
+        self.index = NamesIndex(complete=False)
         self.left_out = LeftOut()
         """What the last reading could not list."""
         self.is_reading = False
@@ -48,6 +48,7 @@ class Names:
         self._reading = threading.Lock()
         self._ends = 0
         self._kept: KeptNames | None = None
+        self._is_forgotten = False
         self._gone: set[str] = set()
         self._looked: datetime | None = None
         self._took = timedelta()
@@ -155,14 +156,21 @@ class Names:
 
     def keep(self, kept: KeptNames) -> None:
         """What was kept is found until it is read again, and what is read from now on is kept. Raises nothing: where
-        it cannot be used, `note` says why."""
+        it cannot be used, `note` says why. Nothing of it comes into what was forgotten meanwhile."""
+        index = self.index  # before it is asked whether that is forgotten, which may happen until it is filled
+        if self._is_forgotten:
+            return
         self._kept = kept
         found = kept.load()
         self.note = kept.note
-        if found is not None and self._looked is None and not self.is_reading:
-            self.index.begin()
-            self.index.add(found.names)
-            self.index.end(complete=False, as_of=found.as_of)
+        if found is None or self._looked is not None or not self._reading.acquire(blocking=False):
+            return
+        try:
+            index.begin()
+            index.add(found.names)
+            index.end(complete=False, as_of=found.as_of)
+        finally:
+            self._reading.release()
 
     def _writing(self) -> Writing | None:
         return None if self._kept is None else self._kept.writing()
@@ -185,8 +193,10 @@ class Names:
         return self._now() - self._looked >= max(every, self._took * _SHARE)
 
     def forget(self) -> None:
-        """All that is in memory; what is kept stays. A reading that is under way goes on into nothing."""
-        self.index = NamesIndex()
+        """All that is in memory, for good; what is kept stays. A reading that is under way goes on into nothing."""
+        self._is_forgotten = True
+        self._kept = None
+        self.index = NamesIndex(complete=False)
         self._gone = set()
         self._looked = None
         self.left_out = LeftOut()

@@ -23,7 +23,8 @@ from kvtui.services.profiles import Profile, vault_profile
 from kvtui.services.search import NamesIndex
 from kvtui.services.session import Session
 
-WAIT = 20.0
+WAIT = 60.0
+"""Seconds after which something hangs."""
 ON_A_SERVER = ALL - {Capability.INDEX, Capability.CHANGE_SIGNAL}
 Opened = Callable[..., Session]
 
@@ -238,6 +239,23 @@ def test_names_are_gone_when_the_session_is_locked_though_they_are_still_read(op
     finding.close()
 
 
+def test_what_was_never_read_is_not_said_to_be_complete(opened: Opened) -> None:
+    finding = Finding([opened("one", Slow("a/db"))])
+    assert not finding.query("db").complete
+    with finding:
+        assert finding.wait(WAIT)
+        assert finding.query("db").complete
+
+
+def test_nothing_is_read_once_it_was_closed(opened: Opened) -> None:
+    store = Slow("a/db")
+    finding = Finding([opened("one", store)])
+    finding.close()
+    finding.read()
+    assert not finding.is_reading
+    assert store.walks == 0
+
+
 # Stores that are opened for it
 
 
@@ -321,6 +339,7 @@ def test_a_store_that_searches_by_itself_is_asked_and_its_answer_is_among_the_ma
         assert finding.reports()[0].answered == 1
         assert addresses(finding, "db") == ["serves:app/db"]
         assert addresses(finding, "d") == []  # it was asked for something else
+    assert finding.reports()[0].answered is None  # nor is an answer kept when it was closed
 
 
 def test_a_store_that_does_not_answer_says_why(opened: Opened) -> None:

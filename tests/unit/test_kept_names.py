@@ -333,6 +333,37 @@ def test_where_they_cannot_be_kept_they_are_in_memory_and_it_says_why(
     assert not (tmp_path / "names").exists()
 
 
+def test_what_is_locked_while_its_names_are_looked_up_takes_none_and_no_key(tmp_path: Path) -> None:
+    for forgotten_first in (True, False):
+        made, names = write(tmp_path), Names(Signing("app/db"))
+        load = made.load
+
+        def late(names: Names = names, load: Callable[[], object] = load) -> object:
+            names.forget()
+            return load()
+
+        if forgotten_first:
+            names.forget()
+        made.load = late  # type: ignore[method-assign, assignment]
+        names.keep(made)
+        assert (len(names), names.keeps) == (0, False)
+
+
+def test_a_key_that_comes_after_somebody_locked_is_not_kept(tmp_path: Path) -> None:
+    vaults = Vaults(tmp_path)
+    vaults.unlocked()
+    vault = session_of(tmp_path, MemoryBackend())
+    vault.profile = vaults.profiles.get("mine")
+
+    def late(_: str) -> bytes:
+        vaults.keys.drop()
+        return KEY
+
+    vault.backend.derive_key = late  # type: ignore[method-assign]
+    vaults.keys.take(vault)
+    assert "is locked" in vaults.names(Signing("app/db")).note
+
+
 def test_with_the_setting_off_what_was_kept_is_removed(tmp_path: Path) -> None:
     vaults = Vaults(tmp_path)
     vaults.unlocked()
