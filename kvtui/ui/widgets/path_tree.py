@@ -21,18 +21,9 @@ from kvtui.ui.widgets.tree_rows import TreeRows
 from kvtui.ui.widgets.tree_view import Badge, TreeView
 
 if TYPE_CHECKING:
-    from textual.timer import Timer
-
     from kvtui.services.listing import Growth
-    from kvtui.ui.widgets.tree_filter import Matcher
+    from kvtui.ui.widgets.tree_filter import Filtering, Matcher
     from kvtui.ui.widgets.tree_quest import Quest
-
-_FILTER_SECONDS = 0.008
-"""Of a frame, for a filter over more rows than can be matched at once."""
-_BESIDE_SECONDS = 0.002
-"""Between two such slices: a key that came meanwhile is answered first."""
-_LOOK_AT = 1000
-"""Rows that are matched at once where the first match is looked for."""
 
 
 class TreeState(NamedTuple):
@@ -92,7 +83,7 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
         self._row: str | None = None
         self._requested: set[str] = set()
         self._quest: Quest | None = None
-        self._filtering: Timer | None = None
+        self._filtering: Filtering | None = None
 
     # What it holds
 
@@ -425,40 +416,18 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
         """Show only loaded rows whose path has every term of the query, and their folders. `""` shows all again. With
         very many rows those of before stay until it is known which."""
         self._end_quest()
-        if self._filtering is not None:
-            self._filtering.stop()
-            self._filtering = None
-        matcher: Matcher | None
-        if isinstance(query, str):
-            from kvtui.ui.widgets.tree_filter import Terms  # noqa: PLC0415 - the first filter loads it
+        if self._filtering is None:
+            from kvtui.ui.widgets.tree_filter import Filtering  # noqa: PLC0415 - the first filter loads it
 
-            matcher = Terms(query) if query.strip() else None
-        else:
-            matcher = query
-        if self._model.set_filter(matcher, _FILTER_SECONDS):
-            self._row_changes()
-        else:
-            self._filtering = self.set_timer(_BESIDE_SECONDS, self._filter_on)
-
-    def _filter_on(self) -> None:
-        if self._model.go_on(_FILTER_SECONDS):
-            self._filtering = None
-            self._row_changes()
-        else:
-            self._filtering = self.set_timer(_BESIDE_SECONDS, self._filter_on)
+            self._filtering = Filtering(self._model, self.set_timer, self._row_changes)
+        self._filtering.begin(query)
 
     def move_to_match(self) -> None:
         """Move from a folder that is only shown for what is in it to the first row that matches the filter itself."""
-        if self._filtering is not None:
-            self._filtering.stop()
-            self._filtering = None
-            self._model.go_on()
-            self._row_changes()
-        matcher, rows = self._model.matcher, self._model.rows
-        if matcher is None or (self._row is not None and matcher.select([self._row])):
+        if self._filtering is None:
             return
-        pieces = (matcher.select(rows[at : at + _LOOK_AT]) for at in range(0, len(rows), _LOOK_AT))
-        first = next((piece[0] for piece in pieces if piece), None)
+        self._filtering.finish()
+        first = self._filtering.first_match(self._row)
         if first is not None and (line := self._model.find(first)) is not None:
             self._go(line)
 

@@ -7,13 +7,24 @@ rows is made in slices, between which keys are answered.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from kvtui.domain import path as paths
 from kvtui.ui.widgets.tree_row import index_of, is_folder, merge, order
 
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from kvtui.ui.widgets.tree_rows import TreeRows
+
+_SLICE_SECONDS = 0.008
+"""Of a frame, for a filter over more rows than can be matched at once."""
+_BESIDE_SECONDS = 0.002
+"""Between two such slices: a key that came meanwhile is answered first."""
+_LOOK_AT = 1000
+"""Rows that are matched at once where the first match is looked for."""
 _PIECE = 10_000
 """Rows that are matched without looking at the clock: a few milliseconds."""
 
@@ -180,3 +191,50 @@ class Filter:
                 if siblings:
                     break
         return folder
+
+
+class Filtering:
+    """Filters of one tree, each in place of the one before, by which the rows go until all of them are matched."""
+
+    def __init__(
+        self, rows: TreeRows, later: Callable[[float, Callable[[], None]], Timer], row_changes: Callable[[], None]
+    ) -> None:
+        """`later` calls something after so many seconds; `row_changes` is told when other rows are shown."""
+        self._rows, self._later, self._row_changes = rows, later, row_changes
+        self._timer: Timer | None = None
+
+    def begin(self, query: str | Matcher) -> None:
+        """An empty query shows all again."""
+        self._stop()
+        matcher = Terms(query) if isinstance(query, str) else query
+        is_empty = isinstance(query, str) and not query.strip()
+        self._go_on(is_done=self._rows.set_filter(None if is_empty else matcher, _SLICE_SECONDS))
+
+    def finish(self) -> None:
+        """Match now what is left to match."""
+        if self._timer is not None:
+            self._stop()
+            self._go_on(is_done=self._rows.go_on())
+
+    def first_match(self, row: str | None) -> str | None:
+        """The first row that matches by itself; None where `row` does, or none, or nothing is filtered."""
+        matcher, rows = self._rows.matcher, self._rows.rows
+        if matcher is None or (row is not None and matcher.select([row])):
+            return None
+        pieces = (matcher.select(rows[at : at + _LOOK_AT]) for at in range(0, len(rows), _LOOK_AT))
+        return next((piece[0] for piece in pieces if piece), None)
+
+    def _go_on(self, *, is_done: bool) -> None:
+        if is_done:
+            self._timer = None
+            self._row_changes()
+        else:
+            self._timer = self._later(_BESIDE_SECONDS, self._match_slice)
+
+    def _match_slice(self) -> None:
+        self._go_on(is_done=self._rows.go_on(_SLICE_SECONDS))
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
