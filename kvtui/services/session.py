@@ -23,7 +23,6 @@ from kvtui.domain.path import is_under
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Secret, Version
 from kvtui.domain.value import Fields, SecretValue
-from kvtui.services import changes
 from kvtui.services.changes import Applied, Change, ChangeSet, Op, Outcome
 from kvtui.services.journal import Act, Journal, JournalEntry
 from kvtui.services.profiles import Profile
@@ -306,10 +305,12 @@ class Session:
 
     def apply(self, change: Change, *, overwrite: bool = False, act: Act | None = None) -> Applied:
         """Do one change with its version check, journal it, remember how to undo it."""
+        from kvtui.services import doing  # noqa: PLC0415 - most sessions only read
+
         with self._writing:
             with self._journaled(act or _ACTS[change.op], change) as note:
                 told = len(self.backend.notes)
-                applied = changes.apply(self.backend, change, overwrite=overwrite)
+                applied = doing.apply(self.backend, change, overwrite=overwrite)
                 applied = applied._replace(notes=tuple(self.backend.notes[told:]))
                 note(applied)
             if applied.undo is not None:
@@ -392,6 +393,8 @@ class Session:
 
     def undo(self) -> Applied:
         """Take back my last change. Raises InvalidInput when there is none, Conflict when somebody wrote since."""
+        from kvtui.services import doing  # noqa: PLC0415
+
         with self._writing:
             if not self._undo:
                 raise InvalidInput(
@@ -400,7 +403,7 @@ class Session:
             last = self._undo[-1]
             try:
                 with self._journaled(Act.UNDO, last.change) as note:
-                    applied = changes.apply(self.backend, last.change)
+                    applied = doing.apply(self.backend, last.change)
                     note(applied)
             except Conflict:
                 self._undo.pop()

@@ -10,7 +10,8 @@ from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPa
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import Version, VersionState
 from kvtui.domain.value import Fields, SecretValue, same_fields
-from kvtui.services.changes import Change, ChangeSet, Op, apply
+from kvtui.services.changes import Change, ChangeSet, Op
+from kvtui.services.doing import apply
 
 
 def fields(**values: Any) -> Fields:

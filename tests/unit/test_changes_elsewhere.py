@@ -20,8 +20,9 @@ from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Version, VersionState
 from kvtui.domain.value import Fields, SecretValue, like_fields
 from kvtui.services import explaining
-from kvtui.services.changes import Change, Op, apply, is_up_to_date, prepared_on
+from kvtui.services.changes import Change, Op, is_up_to_date, prepared_on
 from kvtui.services.describing import describe
+from kvtui.services.doing import apply
 from kvtui.services.pending import seal, unseal
 from tests.doubles.vault import VaultDouble
 from tests.vault_faults.places import opened
