@@ -91,6 +91,12 @@ class Watch(Protocol):
     def written(self, version: int) -> None:
         """It is."""
 
+    def telling(self) -> None:
+        """`after_rotate` will be run next."""
+
+    def told(self) -> None:
+        """It was content."""
+
 
 def rotate(
     session: Session,
@@ -117,7 +123,7 @@ def rotate(
     applied, version = _written(session, prepared_on(change, secret), name, watch)
 
     def tell() -> None:
-        tell_hook(session, value, path, field=name, version=version.number, seconds=hook_seconds)
+        tell_hook(session, value, path, name, version.number, seconds=hook_seconds, watch=watch)
 
     step, error = go_through(tell, lambda: verify(session.backend.read(path), name, value, version.number))
     return RotationResult(path, name, version, step, applied.undo, error)
@@ -133,7 +139,7 @@ def _rotate_unseen(
     applied, version = _written(session, change, name, watch)
 
     def tell() -> None:
-        tell_hook(session, value, path, field=name, version=version.number, seconds=hook_seconds)
+        tell_hook(session, value, path, name, version.number, seconds=hook_seconds, watch=watch)
 
     step, error = go_through(tell, _nothing)
     return RotationResult(path, name, version, step, applied.undo, error, note=NOT_COMPARED)
@@ -220,11 +226,23 @@ def verify(secret: Secret, field: str, value: SecretValue, version: int) -> None
 
 
 def tell_hook(
-    session: Session, value: SecretValue, path: str, *, field: str, version: int, seconds: float = HOOK_SECONDS
+    session: Session,
+    value: SecretValue,
+    path: str,
+    field: str,
+    version: int,
+    *,
+    seconds: float = HOOK_SECONDS,
+    watch: Watch | None = None,
 ) -> None:
     """Run the profile's `after_rotate`, where it has one. Raises as `run_hook`."""
-    if session.profile.after_rotate:
-        run_hook(session.profile.after_rotate, value, path, field, version, seconds=seconds)
+    if not session.profile.after_rotate:
+        return
+    if watch is not None:
+        watch.telling()
+    run_hook(session.profile.after_rotate, value, path, field, version, seconds=seconds)
+    if watch is not None:
+        watch.told()
 
 
 def run_hook(

@@ -1,10 +1,11 @@
 """Rotating several secrets so that a run that was killed is gone on with: none twice, none forgotten, all taken back.
 
-    for each: make -> take note -> write -> take note -> hook, read back -> take note
+    for each: make -> take note -> write -> take note -> take note -> hook -> take note -> read back -> take note
 
 Killed between the first two notes, what is there tells whether the new value was written: by a keyed hash of it where
-that can be kept safely, else by the number of the version. Killed after the second, the hook runs (perhaps again) with
-the value that is there. The record stays after the end, so that all of it can be taken back, until the next batch.
+that can be kept safely, else by the number of the version. Killed before the hook, it runs with the value that is
+there. Killed while it ran, nothing tells how far it came: it runs again, which is said. So it runs at least once.
+The record stays after the end, so that all of it can be taken back, until the next batch.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class _Item:
     field: str = ""
     seen: str = ""
     version: int | None = None
+    told: bool | None = None
+    """Whether the hook was content; None where it was not begun."""
     done: bool = False
     back: bool = False
 
@@ -89,7 +92,7 @@ class RotationBatch:
         self._items = [_Item() for _ in self.targets]
         self._is_ended = False
         for row in rows[1:]:
-            self._note(row)
+            self._take_note(row)
 
     @classmethod
     def begin(cls, session: Session, targets: Targets, how: How, *, resume: bool = False, anew: bool = False) -> Self:
@@ -141,7 +144,7 @@ class RotationBatch:
     def end(self) -> None:
         """It is not gone on with; it can still be taken back. Raises as `going_on`."""
         with self._held():
-            self._add({"is": "end", "of": 0})
+            self.note("end", 0)
 
     def forget(self) -> None:
         """It is neither gone on with nor taken back. Raises Unavailable where another process does it."""
@@ -155,7 +158,7 @@ class RotationBatch:
         with self._held():
             yield (self._rotated(number, make) for number, item in enumerate(self._items) if not item.done)
             if self.done == len(self._items):  # and whoever asked for it has been told
-                self._add({"is": "end", "of": 0})
+                self.note("end", 0)
 
     @contextmanager
     def taking_back(self) -> Iterator[Iterator[RotationOutcome]]:
@@ -183,10 +186,10 @@ class RotationBatch:
             result = self._new(number, path, field, make) if version is None else self._after(number, path, version)
         except KvtuiError as error:
             if not isinstance(error, Unavailable):  # of what was lost on the way nobody knows
-                self._add({"is": "refused", "of": number})
+                self.note("refused", number)
             return RotationOutcome(path, error=error)
         if result.error is None:
-            self._add({"is": "done", "of": number})
+            self.note("done", number)
         return RotationOutcome(path, result, result.error)
 
     def _new(self, number: int, path: str, field: str | None, make: Make | None) -> RotationResult:
@@ -199,26 +202,32 @@ class RotationBatch:
 
     def _after(self, number: int, path: str, version: int) -> RotationResult:
         """What is left to do for one whose new value was written before: the hook, and reading back."""
-        session, name = self._session, self._items[number].field
+        session, item = self._session, self._items[number]
+        name, hook = item.field, bool(session.profile.after_rotate) and not item.told
         if not session.can(Capability.READ, path):
-            if session.profile.after_rotate:
-                hint = "Run it by hand, then rotate the others with --anew."
-                raise InvalidInput("Whether after_rotate was run is not known.", hint=hint, path=path)
+            if hook:
+                what = "It is not known how far after_rotate came" if item.told is False else "after_rotate was not run"
+                hint = "Tell whoever uses it by hand, then rotate the others with --anew."
+                raise InvalidInput(f"{what}, and the store gives no value back to run it with.", hint=hint, path=path)
             made = session.backend.outline(path).version
             return RotationResult(path, name, made, Step.DONE, None, note="It was written before the run was ended.")
         secret = session.backend.read(path)
         if secret.version.numbered and secret.current != version:
-            note = f"Version {secret.current} was written since, so after_rotate was not run for version {version}."
+            missed = f", so after_rotate was not run for version {version}" if hook else ""
+            note = f"Version {secret.current} was written since{missed}."
             return RotationResult(path, name, secret.version, Step.DONE, None, note=note)
         if name not in secret.fields:
             raise NotFound(f"The field {name} is gone since it was rotated.", hint="Look at its versions.", path=path)
         value = secret.fields[name]
+        is_again = hook and item.told is False
+        note = "after_rotate was run again: it had been begun, and not ended well." if is_again else ""
 
         def tell() -> None:
-            tell_hook(session, value, path, field=name, version=version)
+            if hook:
+                tell_hook(session, value, path, name, version, watch=_Watch(self, number))
 
         step, error = go_through(tell, lambda: verify(secret, name, value, version))
-        return RotationResult(path, name, secret.version, step, None, error)
+        return RotationResult(path, name, secret.version, step, None, error, note=note)
 
     def _written_before(self, number: int) -> int | None:
         """The version that an earlier run has written, None for none. Raises Unavailable where nobody can tell."""
@@ -227,7 +236,7 @@ class RotationBatch:
             return item.version
         found = self._found(path, item, item.base)
         if found is not None:
-            self._add({"is": "written", "of": number, "version": found})
+            self.note("written", number, version=found)
         return found
 
     def _found(self, path: str, item: _Item, base: int) -> int | None:
@@ -280,7 +289,7 @@ class RotationBatch:
             except KvtuiError as error:
                 yield RotationOutcome(path, error=error)
             else:
-                self._add({"is": "back", "of": number})
+                self.note("back", number)
                 yield RotationOutcome(path, result)
         if all(item.back or item.version is None for item in self._items):
             self._record.drop()
@@ -308,17 +317,23 @@ class RotationBatch:
 
     # -- the record
 
-    def _add(self, row: Row) -> None:
-        self._record.add(row, durable=row["is"] == "begun")  # what comes after it, the store tells too
-        self._note(row)
+    def note(self, step: str, number: int, **what: Any) -> None:
+        """Take note of a step of one of them."""
+        row: Row = {"is": step, "of": number, **what}
+        # What comes after it, the store tells too; how far the hook came, nobody else.
+        self._record.add(row, durable=row["is"] in {"begun", "telling", "told"})
+        self._take_note(row)
 
-    def _note(self, row: Row) -> None:
+    def _take_note(self, row: Row) -> None:
         item = self._items[row["of"]]
         match row["is"]:
             case "begun":
-                item.base, item.field, item.seen, item.version = row["base"], row["field"], row["seen"], None
+                item.base, item.field, item.seen = row["base"], row["field"], row["seen"]
+                item.version = item.told = None
             case "written":
                 item.version = row["version"]
+            case "telling" | "told":
+                item.told = row["is"] == "told"
             case "done":
                 item.done = True
             case "refused" if item.version is None:
@@ -327,12 +342,6 @@ class RotationBatch:
                 item.back = True
             case "end":
                 self._is_ended = True
-
-    def begun(self, number: int, base: int, field: str, value: SecretValue | None) -> None:
-        self._add({"is": "begun", "of": number, "base": base, "field": field, "seen": self.seen(value)})
-
-    def written(self, number: int, version: int) -> None:
-        self._add({"is": "written", "of": number, "version": version})
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,10 +352,16 @@ class _Watch:
     number: int
 
     def begun(self, base: int, field: str, value: SecretValue | None) -> None:
-        self.batch.begun(self.number, base, field, value)
+        self.batch.note("begun", self.number, base=base, field=field, seen=self.batch.seen(value))
 
     def written(self, version: int) -> None:
-        self.batch.written(self.number, version)
+        self.batch.note("written", self.number, version=version)
+
+    def telling(self) -> None:
+        self.batch.note("telling", self.number)
+
+    def told(self) -> None:
+        self.batch.note("told", self.number)
 
 
 def _recipe(row: Mapping[str, Any]) -> Recipe:

@@ -66,7 +66,7 @@ def rotate_there(
     def tell() -> None:
         if session.profile.after_rotate:
             new = value if value is not None else _made_there(session, path, name, version)
-            tell_hook(session, new, path, field=name, version=version.number, seconds=hook_seconds)
+            tell_hook(session, new, path, name, version.number, seconds=hook_seconds, watch=watch)
 
     def check() -> None:
         if value is not None and session.can(Capability.READ, path):

@@ -101,19 +101,43 @@ def _without(capability: Capability) -> Callable[..., bool]:
     return can
 
 
-def test_the_hook_is_run_for_one_that_was_written_when_the_run_was_killed(
-    three: Cli, config_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "case",
+    [
+        (3, False, 1, False),  # it is written
+        (4, False, 1, True),  # the hook is begun, and nobody knows that it was not
+        (5, True, 2, True),  # the hook was content, and nobody knows
+        (5, False, 1, False),  # it is known
+        (6, True, 1, False),  # what was written is read back
+    ],
+)
+def test_the_hook_is_run_at_least_once_and_again_only_where_that_is_said(
+    three: Cli, config_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch, case: tuple[int, bool, int, bool]
 ) -> None:
+    """The case: killed at which row of the record, or before it; how often the hook is run for that secret; whether
+    that is said."""
+    number, before, times, is_told = case
     told = home / "told"
-    hook = json.dumps(["sh", "-c", f'(printf "%s " "$KVTUI_PATH"; cat; echo) >> {told}'])
+    hook = json.dumps(["sh", "-c", f'(printf "%s %s " "$KVTUI_PATH" "$KVTUI_VERSION"; cat; echo) >> {told}'])
     config_file.write_text(config_file.read_text().replace(f"name: {home}}}", f"name: {home}, after_rotate: {hook}}}"))
     with monkeypatch.context() as patch:
-        die_at(patch, 3, before=False)
+        die_at(patch, number, before=before)
         with pytest.raises(Killed):
             three("rotate", *NAMES)
-    assert not told.exists()
-    assert three("rotate", *NAMES).code == 0
-    assert told.read_text().splitlines() == [f"{name} {three('get', name).text}" for name in NAMES]
+    again = three("rotate", *NAMES)
+    assert (again.code, "after_rotate was run again" in again.err) == (0, is_told)
+    one, *others = [f"{name} 2 {three('get', name).text}" for name in NAMES]
+    assert told.read_text().splitlines() == [one] * times + others
+
+
+def test_a_hook_that_failed_is_run_by_the_same_again(three: Cli, config_file: Path, home: Path) -> None:
+    hook = json.dumps(["sh", "-c", f"cat >> {home}/told; test -e {home}/ready"])
+    config_file.write_text(config_file.read_text().replace(f"name: {home}}}", f"name: {home}, after_rotate: {hook}}}"))
+    assert three("rotate", *NAMES).code == 4
+    (home / "ready").touch()
+    again = three("rotate", *NAMES)
+    assert (again.code, again.err.count("after_rotate was run again")) == (0, 3)
+    assert versions(three) == [2, 2, 2]
 
 
 def test_what_somebody_wrote_since_the_run_was_killed_is_left_alone(
