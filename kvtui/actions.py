@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from typing import NamedTuple
 
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
@@ -19,8 +19,7 @@ class Scope(StrEnum):
     DIALOG = "dialogs and forms"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """`id` is `scope.verb`: binding id, keymap key and palette id. `keys` are Textual key names, the first one shown.
 
     `needs`: what the store must be able to do, else the action is greyed with the store's reason.

@@ -11,7 +11,6 @@ import os
 import re
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -28,8 +27,7 @@ _SECRET_KEYS = frozenset({"passphrase", "password", "token", "secret", "secret_i
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class UiConfig:
+class UiConfig(NamedTuple):
     """How the screen behaves. 0 seconds or minutes turns that off."""
 
     theme: str = "kvtui-dark"
@@ -55,15 +53,14 @@ class ProfileConfig(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """`path` is the file it was read from, None without one. `keymap` maps an action's id to its key."""
 
     default: str | None = None
-    profiles: Mapping[str, ProfileConfig] = field(default_factory=lambda: MappingProxyType({}))
+    profiles: Mapping[str, ProfileConfig] = MappingProxyType({})
     ui: UiConfig = UiConfig()
-    keymap: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    keymap_lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    keymap: Mapping[str, str] = MappingProxyType({})
+    keymap_lines: Mapping[str, int] = MappingProxyType({})
     path: Path | None = None
 
     def refuse(self, line: int, message: str, hint: str) -> NoReturn:
@@ -113,8 +110,7 @@ def _bytes(path: Path) -> bytes | None:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(NamedTuple):
     """A value of the file with its line. Maps hold `_At` again, lists plain data."""
 
     value: Any
@@ -170,7 +166,7 @@ class _Reader:
                 self._config.refuse(at, "A key must be a plain name.", "Write it as name: value.")
             if key in found:
                 self._config.refuse(at, f"The key {key} is here twice.", "Keep one of them.")
-            found[key] = replace(self._value(value_node, loader), line=at)
+            found[key] = self._value(value_node, loader)._replace(line=at)
         return _At(found, line)
 
 
@@ -187,17 +183,16 @@ def _config(config: Config, root: _At) -> Config:
             config.refuse_key(at.line, key, known, "The file")
     if "profiles" in keys:
         profiles = _map(config, keys["profiles"], "profiles")
-        config = replace(
-            config, profiles=MappingProxyType({name: _profile(config, name, at) for name, at in profiles.items()})
+        config = config._replace(
+            profiles=MappingProxyType({name: _profile(config, name, at) for name, at in profiles.items()})
         )
     if "ui" in keys:
-        config = replace(config, ui=_ui(config, _map(config, keys["ui"], "ui")))
+        config = config._replace(ui=_ui(config, _map(config, keys["ui"], "ui")))
     if "keymap" in keys:
         keymap = _map(config, keys["keymap"], "keymap")
         for action, at in keymap.items():
             _text(config, at, f"keymap.{action}")
-        config = replace(
-            config,
+        config = config._replace(
             keymap=MappingProxyType({action: at.value for action, at in keymap.items()}),
             keymap_lines=MappingProxyType({action: at.line for action, at in keymap.items()}),
         )
@@ -207,7 +202,7 @@ def _config(config: Config, root: _At) -> Config:
             near = difflib.get_close_matches(default, config.profiles, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Profiles are: {', '.join(config.profiles) or 'none'}."
             config.refuse(keys["default"].line, f"default names {default}, but there is no such profile.", hint)
-        config = replace(config, default=default)
+        config = config._replace(default=default)
     return config
 
 
@@ -232,8 +227,8 @@ def _ui(config: Config, keys: Mapping[str, _At]) -> UiConfig:
     defaults = UiConfig()
     settings: dict[str, Any] = {}
     for key, at in keys.items():
-        if key not in UiConfig.__dataclass_fields__:
-            config.refuse_key(at.line, key, UiConfig.__dataclass_fields__, "ui")
+        if key not in UiConfig._fields:
+            config.refuse_key(at.line, key, UiConfig._fields, "ui")
         if key == "editor":
             settings[key] = program(config, at.value, at.line, "ui.editor")
         elif isinstance(getattr(defaults, key), bool):
@@ -247,7 +242,7 @@ def _ui(config: Config, keys: Mapping[str, _At]) -> UiConfig:
             settings[key] = at.value
         else:
             settings[key] = _text(config, at, f"ui.{key}")
-    return replace(defaults, **settings)
+    return defaults._replace(**settings)
 
 
 def program(config: Config, value: Any, line: int, where: str) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
@@ -36,8 +35,7 @@ class ReadOnlyBackend(DelegatingBackend):
     def info(self) -> BackendInfo:
         info = self._inner.info()
         refused = dict.fromkeys(WRITING & info.capabilities, self._reason)
-        return replace(
-            info,
+        return info._replace(
             capabilities=info.capabilities - WRITING,
             reasons=MappingProxyType({**info.reasons, **refused}),
             read_only=True,

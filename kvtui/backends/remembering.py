@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
@@ -67,7 +66,7 @@ class RememberingBackend(DelegatingBackend):
         info = self._inner.info()
         reasons: dict[Capability, str] = {**info.reasons}
         reasons.pop(Capability.LIST, None)
-        return replace(info, capabilities=info.capabilities | {Capability.LIST}, reasons=MappingProxyType(reasons))
+        return info._replace(capabilities=info.capabilities | {Capability.LIST}, reasons=MappingProxyType(reasons))
 
     def why_not(self, capability: Capability, path: str | None = None) -> str:
         return "" if capability is Capability.LIST else super().why_not(capability, path)

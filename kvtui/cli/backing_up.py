@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 
 from kvtui.backends.factory import StoreState
@@ -98,7 +97,7 @@ def _restore(context: Context, args: Namespace) -> int:
 def _elsewhere(profile: Profile, directory: Path) -> Profile:
     """The vault in another folder, with the settings of the profile where that is one of a vault: its key file."""
     other = vault_profile(directory)
-    return replace(other, settings={**profile.settings, **other.settings}) if profile.kind == other.kind else other
+    return other._replace(settings={**profile.settings, **other.settings}) if profile.kind == other.kind else other
 
 
 def _is_taken(session: Session) -> bool:

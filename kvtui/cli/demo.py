@@ -9,7 +9,6 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ def _filled_session(folder: Path) -> Session:
     """An open vault with the example data. Its passphrase is in the banner, for coming back after a lock."""
     passphrase = generate(Recipe(kind="words", words=2))
     profile = vault_profile(folder / "demo.kvtui", name="demo")
-    profile = replace(profile, banner=f"DEMO, passphrase: {to_text(passphrase)}")
+    profile = profile._replace(banner=f"DEMO, passphrase: {to_text(passphrase)}")
     session = Session(profile)
     credential = Credential(passphrase)
     session.create(credential)

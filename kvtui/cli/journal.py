@@ -128,7 +128,7 @@ def _journal_verify(context: Context, args: Namespace) -> int:  # noqa: ARG001 -
     if not check.ok:
         raise Corrupt(check.message, hint="Somebody or something else has written the journal.")
     if context.out.json:
-        context.out.dump({"ok": True, "count": check.count, "message": check.message})
+        context.out.dump({"ok": True, "count": check.lines, "message": check.message})
     else:
         context.out.line(check.message)
     return Exit.DONE

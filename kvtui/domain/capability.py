@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from kvtui.domain.metadata import ALL_FIELDS, MetadataField
 
@@ -134,14 +134,13 @@ WRITING = frozenset(
 """What a read-only profile never offers."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackendInfo:
+class BackendInfo(NamedTuple):
     """What a store is and can do. `location` is safe to show: no token, no password in it."""
 
     kind: str
     location: str
     capabilities: frozenset[Capability]
-    reasons: Mapping[Capability, str] = field(default_factory=lambda: MappingProxyType({}))
+    reasons: Mapping[Capability, str] = MappingProxyType({})
     """Why a capability is missing here, where there is more to say than that the store has none."""
     read_only: bool = False
     max_value_bytes: int | None = None

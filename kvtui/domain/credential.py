@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -10,16 +9,14 @@ from typing import NamedTuple
 from kvtui.domain.value import SecretValue
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """A passphrase, a key file, or both together. A recovery key is given as the passphrase: it is told by its form."""
 
     passphrase: SecretValue | None = None
     key_file: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """Whom a server takes us for, and until when. `name` is the server's, untrusted text."""
 
     name: str

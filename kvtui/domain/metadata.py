@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from kvtui.domain.errors import InvalidInput
 
@@ -47,8 +46,7 @@ ALL_FIELDS = frozenset(MetadataField)
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """Times are aware UTC. `rotation` is the interval after which the secret is due, None for never."""
 
     type: SecretType = SecretType.SECRET
@@ -59,7 +57,7 @@ class Metadata:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     rotation: timedelta | None = None
-    custom: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    custom: Mapping[str, str] = _EMPTY
 
 
 class Unset(Enum):
@@ -72,8 +70,7 @@ UNSET: Final = Unset.UNSET
 _Unset: TypeAlias = Literal[Unset.UNSET]
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataPatch:
+class MetadataPatch(NamedTuple):
     """A change of metadata: what is UNSET stays. `custom` maps a key to its new value, or to None to drop it."""
 
     type: SecretType | _Unset = UNSET
@@ -93,25 +90,25 @@ class MetadataPatch:
 
     def only(self, fields: Collection[MetadataField]) -> MetadataPatch:
         """The part of it that changes no others than these."""
-        return replace(self, **{field.value: UNSET for field in self.fields if field not in fields})
+        return self._replace(**{field.value: UNSET for field in self.fields if field not in fields})
 
     def apply(self, metadata: Metadata) -> Metadata:
         """The metadata as it is after this change; times and creator are the backend's to set."""
         changed = metadata
         if self.type is not UNSET:
-            changed = replace(changed, type=self.type)
+            changed = changed._replace(type=self.type)
         if self.description is not UNSET:
-            changed = replace(changed, description=self.description)
+            changed = changed._replace(description=self.description)
         if self.tags is not UNSET:
-            changed = replace(changed, tags=self.tags)
+            changed = changed._replace(tags=self.tags)
         if self.owner is not UNSET:
-            changed = replace(changed, owner=self.owner)
+            changed = changed._replace(owner=self.owner)
         if self.rotation is not UNSET:
-            changed = replace(changed, rotation=self.rotation)
+            changed = changed._replace(rotation=self.rotation)
         if self.custom is not UNSET:
             merged = {**metadata.custom, **self.custom}
             custom = {key: value for key, value in merged.items() if value is not None}
-            changed = replace(changed, custom=MappingProxyType(custom))
+            changed = changed._replace(custom=MappingProxyType(custom))
         return changed
 
     @classmethod

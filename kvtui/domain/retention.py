@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(NamedTuple):
     """As read, or as a change: None leaves a setting alone.
 
     `max_versions`: 0 is whatever the store or its mount says. `cas_required`: a write must name the version it is based
@@ -24,19 +23,19 @@ class Retention:
 
     def back(self, change: Retention) -> Retention:
         """The change that takes a change of these settings back."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if getattr(change, f.name) is not None}
+        named = {name: getattr(self, name) for name in self._fields if getattr(change, name) is not None}
         return Retention(**named)
 
     @classmethod
     def replacing(cls, retention: Retention, base: Retention) -> Retention:
         """The change that turns `base` into `retention`; only what differs is named."""
-        differing = (f.name for f in fields(cls) if getattr(retention, f.name) != getattr(base, f.name))
+        differing = (name for name in cls._fields if getattr(retention, name) != getattr(base, name))
         return cls(**{name: getattr(retention, name) for name in differing})
 
     def changed(self, change: Retention) -> Retention:
         """These settings after a change."""
-        named = ((f.name, getattr(change, f.name)) for f in fields(change))
-        return replace(self, **{name: value for name, value in named if value is not None})
+        named = change._asdict()
+        return self._replace(**{name: value for name, value in named.items() if value is not None})
 
 
 UNLIMITED = Retention(0, cas_required=False, delete_after=timedelta())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -21,8 +20,7 @@ class VersionState(StrEnum):
     """The values are gone; the number stays taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """One version of a secret: numbered from 1, never renumbered. Times are aware UTC."""
 
     number: int
@@ -37,8 +35,7 @@ class Version:
     """Whether the store keeps versions; where it does not, 1 stands for all there is, and is not shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(NamedTuple):
     """A secret as read at one version. `fields` is empty unless that version is live; empty is not missing."""
 
     path: str
@@ -65,16 +62,14 @@ class Outline(NamedTuple):
     current: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
+class StoredVersion(NamedTuple):
     """A version with what it holds, for history: a deleted one still has its fields, a destroyed one has None."""
 
     version: Version
     fields: Fields | None
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """Everything of one secret, versions ascending: what a copy, an export or a backup carries."""
 
     path: str
@@ -107,8 +102,7 @@ class Entry(NamedTuple):
         return self.kind is EntryKind.FOLDER
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """The direct children of a folder, sorted by code point of the name. Not complete: `note` says why."""
 
     path: str

@@ -4,7 +4,7 @@ is written."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
@@ -97,7 +97,7 @@ def pack(source: Backend, path: str) -> Packed:
         return Packed(path, metadata, versions, retention, versions[-1].version.number, tuple(lost))
     secret = source.read(path)
     stored = StoredVersion(
-        replace(secret.version, numbered=True), secret.fields if secret.version.state is LIVE else None
+        secret.version._replace(numbered=True), secret.fields if secret.version.state is LIVE else None
     )
     return Packed(path, secret.metadata, (stored,), retention, secret.current)
 
@@ -165,7 +165,7 @@ def _readable(packed: Packed, lost: list[Loss]) -> tuple[StoredVersion, ...]:
         Loss(f"Deleted versions ({_numbers(kept_back)}) cannot be read: they arrive destroyed. Undelete them first.")
     )
     return tuple(
-        replace(one, version=replace(one.version, state=DESTROYED)) if one.version.number in kept_back else one
+        one._replace(version=one.version._replace(state=DESTROYED)) if one.version.number in kept_back else one
         for one in packed.versions
     )
 
@@ -189,7 +189,7 @@ def _numbered(
             lost.append(Loss("Destroyed versions leave no trace.", slight=True))
         versions = tuple(one for one in versions if one.fields is not None)
     return tuple(
-        replace(one, version=replace(one.version, number=number)) for number, one in enumerate(versions, start=1)
+        one._replace(version=one.version._replace(number=number)) for number, one in enumerate(versions, start=1)
     )
 
 
@@ -200,7 +200,7 @@ def _newest(packed: Packed, versions: tuple[StoredVersion, ...], lost: list[Loss
     if len(versions) > 1:
         older = "1 older one does" if len(versions) == 2 else f"{len(versions) - 1} older ones do"
         lost.append(Loss(f"The target keeps one version: {older} not arrive."))
-    return (replace(newest, version=replace(newest.version, number=1)),)
+    return (newest._replace(version=newest.version._replace(number=1)),)
 
 
 def _not_live(packed: Packed) -> NotFound:
@@ -248,7 +248,7 @@ def _retained(packed: Packed, count: int, target: Backend, can: Collection[Capab
     most = packed.retention.max_versions or 0
     if keeps is not None and count > (most or keeps):
         most = count
-    wanted = replace(packed.retention, max_versions=most)
+    wanted = packed.retention._replace(max_versions=most)
     if wanted == UNLIMITED:
         return Retention()
     if C.RETENTION in can:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Sequence
-from dataclasses import fields as dataclass_fields
 from datetime import timedelta
 from typing import Any
 
@@ -86,17 +85,15 @@ def _retention(plain: list[Any] | None) -> Retention | None:
 def _plain_patch(patch: MetadataPatch) -> dict[str, Json]:
     """Only what is set."""
     plain: dict[str, Json] = {}
-    for field in dataclass_fields(patch):
-        value = getattr(patch, field.name)
+    for name, value in patch._asdict().items():
         if value is UNSET:
             continue
         if isinstance(value, timedelta):
-            value = value.total_seconds()
+            plain[name] = value.total_seconds()
         elif isinstance(value, tuple):
-            value = list(value)
-        elif field.name == "custom":
-            value = dict(value)
-        plain[field.name] = value
+            plain[name] = list(value)
+        else:
+            plain[name] = dict(value) if name == "custom" else value
     return plain
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from kvtui import locations
 from kvtui.backends import registry
@@ -33,13 +32,12 @@ _KINDS_OF_VALUE = {str: "a text", int: "a whole number", bool: "true or false", 
 _MAX_NUMBER = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """A named connection. `settings` are the backend's own, checked; none of them holds a secret."""
 
     name: str
     kind: str
-    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    settings: Mapping[str, Any] = MappingProxyType({})
     read_only: bool = False
     rescue: bool = False
     """Look into what cannot be opened; nothing is written."""
@@ -75,13 +73,13 @@ def vault_profile(directory: Path, *, name: str = "", read_only: bool = False) -
 
 def rescued(profile: Profile) -> Profile:
     """The same, to look into what cannot be opened."""
-    return replace(profile, rescue=True, read_only=True, banner=profile.banner or "RESCUE: nothing is written")
+    return profile._replace(rescue=True, read_only=True, banner=profile.banner or "RESCUE: nothing is written")
 
 
 def inside_of(profile: Profile, name: str) -> Profile:
     """A profile for a store inside of another one, such as a namespace. Raises Unsupported."""
     settings = MappingProxyType({**profile.factory.inner(profile.settings, name)})
-    return replace(profile, name=f"{profile.name}/{name.strip('/')}", settings=settings)
+    return profile._replace(name=f"{profile.name}/{name.strip('/')}", settings=settings)
 
 
 class Profiles:
@@ -157,7 +155,7 @@ def load(
     for kind, found_there in registry.ambient(environ).items():
         profiles.setdefault(kind, Profile(kind, kind, MappingProxyType({**found_there})))
     if read_only:
-        profiles = {key: replace(profile, read_only=True) for key, profile in profiles.items()}
+        profiles = {key: profile._replace(read_only=True) for key, profile in profiles.items()}
     if rescue:
         profiles = {key: rescued(profile) for key, profile in profiles.items()}
     if vault is None and name is None and environ.get("KVTUI_VAULT"):

@@ -27,9 +27,8 @@ import time
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvtui import locations
 from kvtui.domain.errors import KvtuiError, PermissionDenied, Unavailable
@@ -38,20 +37,18 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 
-@dataclass(frozen=True, slots=True)
-class LogCheck:
-    """`count` lines in a row are as they were written; where not `ok`, `message` says what is wrong after them."""
+class LogCheck(NamedTuple):
+    """So many `lines` in a row are as they were written; where not `ok`, `message` says what is wrong after them."""
 
     ok: bool
-    count: int
+    lines: int
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     """How far the log goes: lines, bytes, code of the last line."""
 
-    count: int = 0
+    lines: int = 0
     size: int = 0
     code: str = "0" * 64
 
@@ -112,7 +109,7 @@ class SealedLog:
             state, flags = self._resume(log, head)
             unfinished = "lost" in flags and state.size and os.pread(log, 1, state.size - 1) != b"\n"
             lines = [b"\n"] if unfinished else []
-            number, code = state.count, state.code
+            number, code = state.lines, state.code
             for row in rows:
                 number += 1
                 line, code = self._line(number, code, f"{row[:-1]},{_JSON.encode(flags)[1:]}" if flags else row)
@@ -154,7 +151,7 @@ class SealedLog:
         if size == state.size:
             return state, {}
         if size < state.size or size - state.size > _TAKEN_OVER:
-            return _State(state.count, size, state.code), {"lost": True}
+            return _State(state.lines, size, state.code), {"lost": True}
         return self._take_over(log, state, os.pread(log, size - state.size, state.size))
 
     def _take_over(self, log: int, state: _State, rest: bytes) -> tuple[_State, dict[str, Any]]:
@@ -162,10 +159,10 @@ class SealedLog:
         end = state.size + len(rest)
         *lines, unfinished = rest.split(b"\n")
         for line in lines:
-            code = self._checked(line, state.count + 1, state.code)
+            code = self._checked(line, state.lines + 1, state.code)
             if code is None:
-                return _State(state.count, end, state.code), {"lost": True}
-            state = _State(state.count + 1, state.size + len(line) + 1, code)
+                return _State(state.lines, end, state.code), {"lost": True}
+            state = _State(state.lines + 1, state.size + len(line) + 1, code)
         if unfinished:
             os.ftruncate(log, state.size)
             return state, {"torn": True}
@@ -199,11 +196,11 @@ class SealedLog:
         """Go through all of it. Raises PermissionDenied or Unavailable when it cannot be read."""
         with _told(self.file, "read"):
             if not self._head.exists() and not self.file.exists():
-                return LogCheck(ok=True, count=0, message="The journal is empty.")
+                return LogCheck(ok=True, lines=0, message="The journal is empty.")
             try:
                 head = _open(self._head, os.O_RDONLY)
             except FileNotFoundError:
-                return LogCheck(ok=False, count=0, message="The journal's head file was removed.")
+                return LogCheck(ok=False, lines=0, message="The journal's head file was removed.")
             try:
                 with _locked(head, fcntl.LOCK_SH):
                     text = os.pread(head, _HEAD_SIZE + 1, 0)
@@ -213,12 +210,12 @@ class SealedLog:
 
     def _verify_lines(self, head: _State | None, *, never_written: bool) -> LogCheck:
         if head is None and not (never_written and _size(self.file) == 0):
-            return LogCheck(ok=False, count=0, message="The journal's head file was changed.")
+            return LogCheck(ok=False, lines=0, message="The journal's head file was changed.")
         head = head or _State()
         state, cut_off = _State(), 0
         reached = head == state
         for line in _lines(self.file):
-            number = state.count + 1
+            number = state.lines + 1
             if not line.endswith(b"\n") and reached:
                 cut_off += 1
                 break
@@ -226,17 +223,17 @@ class SealedLog:
             row = None if code is None else self._row(line)
             if code is None or row is None:
                 message = f"Line {number} of the journal was changed, moved, added or removed."
-                return LogCheck(ok=False, count=state.count, message=message)
+                return LogCheck(ok=False, lines=state.lines, message=message)
             if row.get("lost"):
                 message = f"Before line {number} the end of the journal, or its head file, was changed or removed."
-                return LogCheck(ok=False, count=state.count, message=message)
+                return LogCheck(ok=False, lines=state.lines, message=message)
             cut_off += bool(row.get("torn"))
             state = _State(number, state.size + len(line), code)
             reached = reached or state == head
         if not reached:
-            message = f"The end of the journal was removed: of {head.count} lines {state.count} are there."
-            return LogCheck(ok=False, count=state.count, message=message)
-        return LogCheck(ok=True, count=state.count, message=self._summary(state.count, cut_off))
+            message = f"The end of the journal was removed: of {head.lines} lines {state.lines} are there."
+            return LogCheck(ok=False, lines=state.lines, message=message)
+        return LogCheck(ok=True, lines=state.lines, message=self._summary(state.lines, cut_off))
 
     def _summary(self, count: int, cut_off: int) -> str:
         message = f"{count} line{'s' * (count != 1)}, all as written."
@@ -266,7 +263,7 @@ class SealedLog:
         return code if intact and (_parse(line) or {}).get("n") == number else None
 
     def _head_text(self, state: _State) -> bytes:
-        body = f"{state.count:020d} {state.size:020d} {state.code}"
+        body = f"{state.lines:020d} {state.size:020d} {state.code}"
         return f"{body} {self._code('head', body)}\n".encode("ascii")
 
     def _parse_head(self, text: bytes) -> _State | None:
@@ -279,13 +276,12 @@ class SealedLog:
         return state if hmac.compare_digest(text, self._head_text(state)) and code else None
 
 
-@dataclass(frozen=True, slots=True)
 class LogWriter:
     """A log that is open for writing."""
 
-    log: SealedLog
-    _file: int
-    _head: int
+    def __init__(self, log: SealedLog, file: int, head: int) -> None:
+        self.log = log
+        self._file, self._head = file, head
 
     def refuse_when_full(self, lines: int = 1) -> None:
         """Raises Unavailable where so many more lines have no room."""

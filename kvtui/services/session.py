@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,7 @@ from kvtui.backends.contract import Backend
 from kvtui.backends.factory import StoreState
 from kvtui.domain.capability import BackendInfo, Capability
 from kvtui.domain.credential import Created, Credential
-from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked, NotFound
-from kvtui.domain.path import is_under
+from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, Locked
 from kvtui.domain.progress import Progress, silent
 from kvtui.domain.secret import Secret, Version
 from kvtui.domain.value import Fields, SecretValue
@@ -48,12 +47,12 @@ _ACTS = {
 }
 
 
-@dataclass(slots=True)
 class _Undoable:
     """How to take a change back, and the version that was current before the change."""
 
-    change: Change
-    before: int | None
+    def __init__(self, change: Change, before: int | None) -> None:
+        self.change = change
+        self.before = before
 
 
 class Session:
@@ -194,17 +193,11 @@ class Session:
         names = self._names
         if names is None:
             raise InvalidInput("Nothing is remembered of this store.", hint="It lists what is in it.")
+        if path is not None:
+            return names.forget_below(path)
         known = names.paths()
-        if path is None:
-            names.forget()
-            return known
-        dropped = [each for each in known if each == path or is_under(each, path)]
-        if not dropped:
-            raise NotFound("It is not remembered.", hint="The store itself lists it.", path=path)
-        for each in dropped:
-            names.drop(each)
-        names.save()
-        return dropped
+        names.forget()
+        return known
 
     @staticmethod
     def _read_only(backend: Backend, *reason: str) -> Backend:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, InvalidPath, NotFound, Unsupported
-from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.metadata import UNSET, Metadata, MetadataPatch
 from kvtui.domain.secret import History, StoredVersion, VersionState
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing.cruel import BYTES, TEXTS
@@ -35,9 +35,11 @@ _typed = st.recursive(
 )
 _patches = st.builds(
     MetadataPatch,
+    type=st.just(UNSET),
     description=_texts,
     tags=st.just(("t",)) | st.just(()),
     owner=st.none() | _texts,
+    rotation=st.just(UNSET),
     custom=st.dictionaries(st.sampled_from("ab"), st.none() | _texts, max_size=2),
 )
 
@@ -225,7 +227,7 @@ class BackendMachine(RuleBasedStateMachine):
             with pytest.raises(NotFound):
                 self.store.read_history(here)
             return
-        copy = replace(self.store.read_history(here), path=there)
+        copy = self.store.read_history(here)._replace(path=there)
         if there in self.secrets:
             with pytest.raises(AlreadyExists):
                 self.store.write_history(copy)

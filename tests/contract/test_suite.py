@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,7 +56,7 @@ class KeepsThePatchOfARefusedWrite(MemoryBackend):
 class ListsUnsorted(MemoryBackend):
     def list(self, folder: str = "") -> Listing:
         listing = super().list(folder)
-        return replace(listing, entries=sorted(listing.entries, key=lambda entry: entry.name.lower()))
+        return listing._replace(entries=sorted(listing.entries, key=lambda entry: entry.name.lower()))
 
 
 class ListsLeaves(MemoryBackend):
@@ -109,7 +108,7 @@ class HidesDestroyed(MemoryBackend):
 class RestoresWithNewTimes(MemoryBackend):
     def read_history(self, path: str) -> History:
         history = super().read_history(path)
-        return replace(history, metadata=replace(history.metadata, created_at=None))
+        return history._replace(metadata=history.metadata._replace(created_at=None))
 
 
 class MovesOver(MemoryBackend):
@@ -152,7 +151,7 @@ class ForgetsToClose(MemoryBackend):
 class PromisesTooMuch(MemoryBackend):
     def info(self) -> BackendInfo:
         info = super().info()
-        return replace(info, capabilities=info.capabilities | {Capability.CONTAINERS})
+        return info._replace(capabilities=info.capabilities | {Capability.CONTAINERS})
 
     def create_container(self, name: str) -> None:
         raise NotFound(name)

@@ -37,7 +37,7 @@ def test_many_lines_are_entries_like_single_ones(tmp_path: Path, key: bytes | No
     ]
     assert len({entry.actor for entry in entries}) == 1
     check = journal.verify()
-    assert (check.ok, check.count) == (True, len(entries))
+    assert (check.ok, check.lines) == (True, len(entries))
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -53,7 +53,7 @@ def test_lines_of_a_process_killed_among_many_are_taken_over_up_to_the_torn_one(
     journal.file.write_bytes(journal.file.read_bytes()[:-10])
     journal.record_many(Act.IMPORT, ["again", "and again"])
     check = journal.verify()
-    assert (check.ok, check.count) == (True, 1 + 49 + 2)
+    assert (check.ok, check.lines) == (True, 1 + 49 + 2)
     assert "cut off" in check.message
 
 
@@ -63,7 +63,7 @@ def test_changed_line_among_many_shows(tmp_path: Path) -> None:
     lines = journal.file.read_bytes().splitlines(keepends=True)
     journal.file.write_bytes(b"".join([*lines[:20], *lines[21:]]))
     check = journal.verify()
-    assert (check.ok, check.count) == (False, 20)
+    assert (check.ok, check.lines) == (False, 20)
 
 
 def test_nothing_is_written_where_it_could_not_be_journaled(tmp_path: Path) -> None:

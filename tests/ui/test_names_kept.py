@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -33,7 +32,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[VaultDouble]:
 
 def prod(server: VaultDouble, **more: object) -> Profile:
     profile = profile_of(server, {"method": "token", "token_env": "TOKEN_BAO"})
-    return replace(profile, **more)  # type: ignore[arg-type]
+    return profile._replace(**more)  # type: ignore[arg-type]
 
 
 def known(session: Session) -> list[str]:

@@ -6,7 +6,6 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -391,7 +390,7 @@ class Probed(MemoryBackend):
     asked: ClassVar[list[str]] = []
 
     def info(self) -> BackendInfo:
-        return replace(super().info(), probes_versions=True)
+        return super().info()._replace(probes_versions=True)
 
     def versions(self, path: str) -> Sequence[Version]:
         self.asked.append(path)

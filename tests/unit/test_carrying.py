@@ -1,7 +1,6 @@
 """Secrets carried from one store into another: whole where that can be, told before where it cannot, resumed."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -137,7 +136,7 @@ def test_settings_are_carried_along() -> None:
 def test_a_limit_that_is_raised_for_all_versions_to_arrive_is_told() -> None:
     class Keeping(MemoryBackend):
         def info(self) -> BackendInfo:
-            return replace(super().info(), keeps_versions=10)
+            return super().info()._replace(keeps_versions=10)
 
     source, target = full(), Keeping(capabilities=REPLAYED)
     source.write_retention("a", Retention(max_versions=3))
@@ -420,11 +419,11 @@ def test_what_was_written_over_by_a_run_that_ended_is_not_written_over_again() -
 def test_versions_that_would_have_ended_by_themselves_are_told_to_stay() -> None:
     class Ending(MemoryBackend):
         def versions(self, path: str) -> Any:
-            return [replace(version, expires_at=DAY) for version in super().versions(path)]
+            return [version._replace(expires_at=DAY) for version in super().versions(path)]
 
         def read(self, path: str, version: int | None = None) -> Any:
             secret = super().read(path, version)
-            return replace(secret, version=replace(secret.version, expires_at=DAY))
+            return secret._replace(version=secret.version._replace(expires_at=DAY))
 
     source = Ending(capabilities=REPLAYED)
     source.write("a", fields("1"))

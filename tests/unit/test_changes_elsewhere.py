@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -114,7 +113,7 @@ def test_what_somebody_wrote_while_a_form_was_open_is_not_overwritten(path: str,
 
 def test_another_order_is_no_change_of_somebody_else(vault: VaultBackend, double: VaultDouble) -> None:
     double.write("old", "a", {"value": "x", "map": {"b": 1, "a": 2}})
-    other_order = replace(vault.read("old/a"), fields=fields(map={"a": 2, "b": 1}, value="x"))
+    other_order = vault.read("old/a")._replace(fields=fields(map={"a": 2, "b": 1}, value="x"))
     change = prepared_on(Change(Op.SET, "old/a", fields(value="y"), base_version=1), other_order)
     apply(vault, change)
     assert text(vault, "old/a") == "y"

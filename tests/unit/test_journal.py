@@ -104,7 +104,7 @@ def test_any_name_makes_a_file_in_the_journal_folder(tmp_path: Path, name: str) 
 def test_an_untouched_journal_verifies(tmp_path: Path, key: bytes | None) -> None:
     assert journal(tmp_path, key).verify().ok
     check = written(tmp_path, 20, key).verify()
-    assert (check.ok, check.count) == (True, 20)
+    assert (check.ok, check.lines) == (True, 20)
 
 
 TAMPERED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -155,7 +155,7 @@ def test_writing_on_does_not_hide_removed_lines(tmp_path: Path, key: bytes | Non
     log.file.write_bytes(b"".join(lines(log)[:3]))
     log.record(Act.READ, "later")
     check = log.verify()
-    assert (check.ok, check.count) == (False, 3)
+    assert (check.ok, check.lines) == (False, 3)
     assert [entry.path for entry in log.entries(limit=2)] == ["later", "app/2"]
 
 
@@ -202,11 +202,11 @@ def test_a_line_cut_off_by_a_kill_is_told_apart_from_tampering(tmp_path: Path, k
     os.truncate(log.file, size + 20)
     head.write_bytes(state)
     check = log.verify()
-    assert (check.ok, check.count) == (True, 3)
+    assert (check.ok, check.lines) == (True, 3)
     assert "cut off" in check.message
     log.record(Act.READ, "next")
     check = log.verify()
-    assert (check.ok, check.count) == (True, 4)
+    assert (check.ok, check.lines) == (True, 4)
     assert "cut off" in check.message
     assert [entry.path for entry in log.entries(limit=2)] == ["next", "app/2"]
 
@@ -218,9 +218,9 @@ def test_a_line_written_before_a_kill_but_not_yet_counted_is_kept(tmp_path: Path
     state = head.read_bytes()
     log.record(Act.READ, "uncounted")
     head.write_bytes(state)
-    assert (log.verify().ok, log.verify().count) == (True, 4)
+    assert (log.verify().ok, log.verify().lines) == (True, 4)
     log.record(Act.READ, "next")
-    assert (log.verify().ok, log.verify().count) == (True, 5)
+    assert (log.verify().ok, log.verify().lines) == (True, 5)
 
 
 def test_garbage_behind_the_last_line_is_noticed_for_good(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_four_processes_append_without_losing_a_line(tmp_path: Path) -> None:
         worker.join()
         assert worker.exitcode == 0
     log = journal(tmp_path)
-    assert (log.verify().ok, log.verify().count) == (True, 200)
+    assert (log.verify().ok, log.verify().lines) == (True, 200)
     for number in range(4):
         mine = [entry.path for entry in log.entries(limit=1000) if entry.path.startswith(f"{number}/")]
         assert mine == [f"{number}/{each}" for each in reversed(range(50))]
@@ -260,7 +260,7 @@ def test_threads_append_without_losing_a_line(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     check = journal(tmp_path).verify()
-    assert (check.ok, check.count) == (True, 200)
+    assert (check.ok, check.lines) == (True, 200)
 
 
 _ENDLESS = """
@@ -287,7 +287,7 @@ def test_what_was_recorded_before_a_kill_is_there_and_the_journal_goes_on(tmp_pa
             told = 30 + len(process.stdout.read().splitlines())
         check = journal(tmp_path).verify()
         assert check.ok, check.message
-        assert check.count - before in {told, told + 1}
+        assert check.lines - before in {told, told + 1}
         journal(tmp_path).record(Act.READ, "next")
         assert journal(tmp_path).verify().ok
 
@@ -362,7 +362,7 @@ def test_when_the_disk_is_full_the_act_is_refused_before_it_happens(
     with pytest.raises(Unavailable, match="No space left"), log.around(Act.WRITE, "a"):
         happened = True
     assert not happened
-    assert log.verify().count == 1
+    assert log.verify().lines == 1
 
 
 _LIMITED = """
@@ -384,7 +384,7 @@ def test_a_line_that_fits_only_in_part_is_taken_back(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _LIMITED, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == "The journal cannot be written (File too large).\n"
     check = journal(tmp_path, bytes(32)).verify()
-    assert (check.ok, check.count) == (True, 1)
+    assert (check.ok, check.lines) == (True, 1)
     assert "cut off" not in check.message
 
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -221,16 +220,16 @@ def test_who_else_sees_other_names_is_told_apart(tmp_path: Path) -> None:
     assert whose_names(session) == mine
     who = SignedIn("ann", ("dev", "default"), identity="id-1")
     for other in (
-        replace(who, policies=("dev",)),
-        replace(who, identity="id-2"),
+        who._replace(policies=("dev",)),
+        who._replace(identity="id-2"),
     ):
         backend.who = other
         assert whose_names(session) != mine
     # The same person by another way of signing in, which calls them otherwise.
-    backend.who = replace(who, name="userpass-ann", policies=("default", "dev"), expires_at=NOON)
+    backend.who = who._replace(name="userpass-ann", policies=("default", "dev"), expires_at=NOON)
     assert whose_names(session) == mine
     backend.who = who
-    session.profile = replace(session.profile, settings=MappingProxyType({"name": str(tmp_path), "namespace": "b"}))
+    session.profile = session.profile._replace(settings=MappingProxyType({"name": str(tmp_path), "namespace": "b"}))
     assert whose_names(session) != mine
     for unknown in (None, SignedIn("somebody")):
         backend.who = unknown

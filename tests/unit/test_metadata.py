@@ -1,6 +1,5 @@
 """Metadata, its patches, intervals and tags."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +24,9 @@ metadata = st.builds(
     description=st.text(max_size=5),
     tags=st.lists(st.text(max_size=3), max_size=3).map(tuple),
     owner=st.none() | st.text(max_size=3),
+    created_by=st.none(),  # these three are the store's
+    created_at=st.none(),
+    updated_at=st.none(),
     rotation=st.none() | intervals,
     custom=st.dictionaries(st.sampled_from("abc"), st.text(max_size=3)),
 )
@@ -32,6 +34,7 @@ patches = st.builds(
     MetadataPatch,
     type=st.just(UNSET) | st.sampled_from(SecretType),
     description=st.just(UNSET) | st.text(max_size=5),
+    tags=st.just(UNSET),
     owner=st.just(UNSET) | st.none() | st.text(max_size=3),
     rotation=st.just(UNSET) | st.none() | intervals,
     custom=st.just(UNSET) | st.dictionaries(st.sampled_from("abc"), st.none() | st.text(max_size=3)),
@@ -80,7 +83,7 @@ def test_a_custom_pair_is_dropped_by_none_and_the_others_stay() -> None:
 
 def test_a_patch_leaves_times_and_creator_to_the_store() -> None:
     old = Metadata(created_by="ann")
-    assert MetadataPatch(owner="bob").apply(old) == replace(old, owner="bob")
+    assert MetadataPatch(owner="bob").apply(old) == old._replace(owner="bob")
 
 
 def test_owner_none_is_a_change_and_unset_is_none() -> None:

@@ -289,4 +289,4 @@ def test_threads_write_one_by_one_and_every_write_is_journaled(session: Session)
     for worker in workers:
         worker.join()
     assert [session.backend.read(f"w/{number}").current for number in range(4)] == [20] * 4
-    assert (session.journal.verify().ok, session.journal.verify().count) == (True, 80)
+    assert (session.journal.verify().ok, session.journal.verify().lines) == (True, 80)

@@ -164,7 +164,6 @@ def test_a_slot_is_unwrapped_by_the_written_recipe() -> None:
 
 
 def test_every_part_of_a_slot_is_bound_to_it() -> None:
-    from dataclasses import replace
 
     credential = Credential(SecretValue("pass"))
     made = slots.new_slot(MASTER, UUID, credential, "l", CHEAP)
@@ -174,12 +173,12 @@ def test_every_part_of_a_slot_is_bound_to_it() -> None:
 
     assert opened(made) == MASTER
     for changed in (
-        replace(made, id="00000000"),
-        replace(made, label="m"),
-        replace(made, created=HEADER.created),
-        replace(made, salt=bytes(16)),
-        replace(made, nonce=bytes(12)),
-        replace(made, kdf=KdfCost(8 * 1024, 2, 1)),
+        made._replace(id="00000000"),
+        made._replace(label="m"),
+        made._replace(created=HEADER.created),
+        made._replace(salt=bytes(16)),
+        made._replace(nonce=bytes(12)),
+        made._replace(kdf=KdfCost(8 * 1024, 2, 1)),
     ):
         with pytest.raises(WrongCredential):
             opened(changed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -300,7 +299,7 @@ class CrudBackend(Backend):
             if error.message == NOT_HERE:
                 can = self._info.capabilities - {capability}
                 reasons = _told({**self._info.reasons, capability: NOT_HERE}, can)
-                self._info = replace(self._info, capabilities=can, reasons=reasons)
+                self._info = self._info._replace(capabilities=can, reasons=reasons)
             raise
 
     # Which provider

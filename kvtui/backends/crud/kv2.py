@@ -10,7 +10,6 @@ is refused, and after: a lost answer is told by what is there. A token that may 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -86,7 +85,7 @@ class Kv2(Engine):
             try:
                 return Secret(at.path, found, self._fields(at, found.number), known.metadata, known.current)
             except GoneError as gone:  # since then
-                found = replace(found, state=VersionState.DESTROYED if gone.destroyed else VersionState.DELETED)
+                found = found._replace(state=VersionState.DESTROYED if gone.destroyed else VersionState.DELETED)
         return Secret(at.path, found, {}, known.metadata, known.current)
 
     def _unseen(self, at: Place, version: int | None) -> Secret:

@@ -6,7 +6,6 @@ import os
 import pwd
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -68,7 +67,7 @@ class FileBackend(VaultReading):
         with self._vault.change() as transaction:
             old = found(transaction.connection, path)
             current = reads.version(transaction.connection, old.id, old.current)
-            changed = replace(patch.apply(records.metadata(old)), updated_at=self._clock())
+            changed = patch.apply(records.metadata(old))._replace(updated_at=self._clock())
             new = records.with_metadata(old, changed, current and records.from_micros(current.created_at))
             transaction.update_secret(old, new)
         return records.metadata(new)

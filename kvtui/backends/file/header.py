@@ -13,10 +13,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kvtui.backends.file import files
 from kvtui.domain.errors import Corrupt, Unsupported
@@ -38,8 +37,7 @@ _KDF_KEYS = {"name", "memory_kib", "passes", "lanes"}
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
-@dataclass(frozen=True, slots=True)
-class KdfCost:
+class KdfCost(NamedTuple):
     """Argon2id parameters: memory in KiB, passes (t), lanes (p)."""
 
     memory_kib: int
@@ -56,8 +54,7 @@ class KdfCost:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One wrapped copy of the master key. `kdf` is None for a recovery key, which is random already."""
 
     id: str
@@ -76,8 +73,7 @@ class Slot:
         return uuid + _canonical(plain)
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """A parsed header; `mac` is as it was in the file, checked by `verified`."""
 
     uuid: bytes
@@ -100,7 +96,7 @@ class Header:
 
     def following(self, slots: tuple[Slot, ...]) -> Header:
         """The next header: other slots, next epoch."""
-        return replace(self, slots=slots, epoch=self.epoch + 1)
+        return self._replace(slots=slots, epoch=self.epoch + 1)
 
     def signed(self) -> bytes:
         """All that the MAC is over."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
 from typing import Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,14 +24,14 @@ _deriving = threading.Lock()
 have some and wait for more wait for ever. It is the memory of one, too."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Keys:
     """The sub-keys of a vault, each for one use, all from the master key. 32 bytes each."""
 
-    page: bytes
-    value: bytes
-    accumulator: bytes
-    header: bytes
+    def __init__(self, page: bytes, value: bytes, accumulator: bytes, header: bytes) -> None:
+        self.page = page
+        self.value = value
+        self.accumulator = accumulator
+        self.header = header
 
     @classmethod
     def derive(cls, master: bytes, uuid: bytes) -> Self:

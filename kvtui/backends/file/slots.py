@@ -14,7 +14,6 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,15 +31,14 @@ _MAX_KEY_FILE = 16 * 1024 * 1024
 _MIN_NEW_KEY_FILE = 16
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class _Secret:
-    """What a credential comes to for one type of slot."""
+    """What a credential comes to for one type of slot: `stretched` goes through Argon2id, and is empty where nothing
+    does; `direct` goes into HKDF as it is."""
 
-    type: str
-    stretched: bytes
-    """Goes through Argon2id; empty where nothing does."""
-    direct: bytes
-    """Goes into HKDF as it is."""
+    def __init__(self, type_: str, stretched: bytes, direct: bytes) -> None:
+        self.type = type_
+        self.stretched = stretched
+        self.direct = direct
 
 
 def unlock(header: Header, credential: Credential) -> tuple[Slot, bytes]:
@@ -91,7 +89,7 @@ def _wrap(master: bytes, uuid: bytes, secret: _Secret, label: str, cost: KdfCost
         wrapped=b"",
     )
     sealed = AESGCM(_kek(secret, slot, uuid)).encrypt(slot.nonce, master, slot.bound(uuid))
-    return replace(slot, wrapped=sealed)
+    return slot._replace(wrapped=sealed)
 
 
 def _kek(secret: _Secret, slot: Slot, uuid: bytes) -> bytes:

@@ -6,7 +6,6 @@ import hmac
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from kvtui.backends.checking import check_kept, needs
@@ -97,7 +96,7 @@ class MemoryBackend(Showing, Lending, Serving):
     def info(self) -> BackendInfo:
         if self._closed:
             raise Locked("This store is closed.", hint="Open it again.")
-        return replace(self._info, varies=True) if self._store.denied else self._info
+        return self._info._replace(varies=True) if self._store.denied else self._info
 
     def close(self) -> None:
         with self._news:
@@ -133,7 +132,7 @@ class MemoryBackend(Showing, Lending, Serving):
                 secret = held[path] = Held(Metadata(created_at=now, created_by=self._user), {})
             version = Version(current + 1, created_at=now, created_by=self._user)
             secret.versions[version.number] = Kept(version, data)
-            secret.metadata = replace(metadata.apply(secret.metadata), updated_at=now)
+            secret.metadata = metadata.apply(secret.metadata)._replace(updated_at=now)
             self._did("write", path)
             self._seen[path] = version.number
             return version
@@ -161,7 +160,7 @@ class MemoryBackend(Showing, Lending, Serving):
             secret = self._find(path)
             if retention is not None:
                 self.write_retention(path, retention)
-            secret.metadata = replace(patch.apply(secret.metadata), updated_at=self._clock())
+            secret.metadata = patch.apply(secret.metadata)._replace(updated_at=self._clock())
             self._did("metadata", path)
             return secret.metadata
 
@@ -190,8 +189,8 @@ class MemoryBackend(Showing, Lending, Serving):
             for kept in self._chosen(path, versions):
                 if kept.version.state is VersionState.LIVE:
                     now = self._clock()
-                    kept.version = replace(
-                        kept.version, state=VersionState.DELETED, deleted_at=now, deleted_by=self._user
+                    kept.version = kept.version._replace(
+                        state=VersionState.DELETED, deleted_at=now, deleted_by=self._user
                     )
                     self._did("delete", path)
 
@@ -210,7 +209,7 @@ class MemoryBackend(Showing, Lending, Serving):
                     )
             for kept in chosen:
                 if kept.version.state is VersionState.DELETED:
-                    kept.version = replace(kept.version, state=VersionState.LIVE, deleted_at=None, deleted_by=None)
+                    kept.version = kept.version._replace(state=VersionState.LIVE, deleted_at=None, deleted_by=None)
                     self._did("undelete", path)
 
     def destroy(self, path: str, versions: Sequence[int] = ()) -> None:
@@ -314,7 +313,7 @@ class MemoryBackend(Showing, Lending, Serving):
         chosen = self._chosen(path, versions)
         if versions:
             for kept in chosen:
-                kept.version = replace(kept.version, state=VersionState.DESTROYED)
+                kept.version = kept.version._replace(state=VersionState.DESTROYED)
                 kept.data = None
         else:
             del self._store.secrets[path]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Condition, RLock
 from types import MappingProxyType
 
@@ -103,8 +103,8 @@ def from_history(history: History) -> Held:
         raise InvalidInput("Just a destroyed version has no fields.", hint="Restore it as destroyed.")
     versions = {
         stored.version.number: Kept(
-            replace(stored.version, expires_at=None), None if stored.fields is None else encode_fields(stored.fields)
+            stored.version._replace(expires_at=None), None if stored.fields is None else encode_fields(stored.fields)
         )
         for stored in history.versions
     }
-    return Held(replace(history.metadata, custom=MappingProxyType(dict(history.metadata.custom))), versions)
+    return Held(history.metadata._replace(custom=MappingProxyType(dict(history.metadata.custom))), versions)

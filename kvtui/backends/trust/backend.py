@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Literal
@@ -281,8 +280,7 @@ class TrustBackend(Leasing, Backend):
                 path=path,
             )
         able, reasons = self._info.capabilities, self._info.reasons
-        self._info = replace(
-            self._info,
+        self._info = self._info._replace(
             capabilities=able - {Capability.ROTATE},
             reasons=MappingProxyType({**reasons, Capability.ROTATE: capabilities.NO_ADMIN}),
         )

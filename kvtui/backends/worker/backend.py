@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import NoReturn
@@ -330,8 +329,7 @@ class WorkerBackend(Backend):
             yield
         except ReadOnlyRole as error:
             self._refused = error
-            self._info = replace(
-                self._info,
+            self._info = self._info._replace(
                 capabilities=self._info.capabilities - WRITING,
                 reasons=MappingProxyType(
                     {**self._info.reasons, **dict.fromkeys(WRITING & CAPABILITIES, error.message)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from enum import StrEnum
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -298,7 +297,7 @@ class _Import:
         if self._guess_types and item.metadata.type is UNSET and MetadataField.TYPE in self._keeps(item.path):
             guessed = guess_type(item.path, item.fields)
             if guessed is not SecretType.SECRET:
-                patch = replace(patch, type=guessed)
+                patch = patch._replace(type=guessed)
         checked = 0 if self._checks else None
         return ItemResult(item.path, ItemOutcome.CREATED, 1, note=note), Write(item.path, item.fields, patch, checked)
 

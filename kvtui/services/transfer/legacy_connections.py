@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from kvtui.domain import path as paths
 from kvtui.domain.errors import InvalidInput
@@ -80,7 +79,7 @@ def _item(path: str, held: Json) -> Item:
         return Item(path, {}, trouble=_EMPTY)
     patch = MetadataPatch()
     if isinstance(kind, str) and kind in _TYPES:
-        patch = replace(patch, type=_TYPES[kind])
+        patch = patch._replace(type=_TYPES[kind])
     if isinstance(description, str) and description:
-        patch = replace(patch, description=description)
+        patch = patch._replace(description=description)
     return Item(path, {ONLY_FIELD: SecretValue(value)}, patch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from textual import on
@@ -242,16 +241,16 @@ class EditDialog(ChangeForm):
         metadata = self._start
         for select in self.query("#edit-type").results(Select):
             if isinstance(select.value, SecretType):
-                metadata = replace(metadata, type=select.value)
+                metadata = metadata._replace(type=select.value)
         typed = {box.id: box.value for box in self.query(LineInput) if box.is_touched}
         if (text := typed.get("edit-description")) is not None:
-            metadata = replace(metadata, description=text)
+            metadata = metadata._replace(description=text)
         if (text := typed.get("edit-tags")) is not None:
-            metadata = replace(metadata, tags=split_tags(text))
+            metadata = metadata._replace(tags=split_tags(text))
         if (text := typed.get("edit-owner")) is not None:
-            metadata = replace(metadata, owner=text or None)
+            metadata = metadata._replace(owner=text or None)
         if (text := typed.get("edit-rotation")) is not None:
-            metadata = replace(metadata, rotation=parse_duration(text.strip()) if text.strip() else None)
+            metadata = metadata._replace(rotation=parse_duration(text.strip()) if text.strip() else None)
         return MetadataPatch.replacing(metadata, self._described)
 
     def is_dirty(self) -> bool:

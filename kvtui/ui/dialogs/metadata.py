@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -152,15 +151,15 @@ class MetadataDialog(ChangeForm):
     def _typed(self) -> Metadata:
         """The metadata as the form has it; what was not touched is taken as it was, not read back from its text."""
         typed = {box.id: box.value for box in self.query(LineInput) if box.is_touched}
-        metadata = replace(self._start, type=self._type(), custom=self._custom())
+        metadata = self._start._replace(type=self._type(), custom=self._custom())
         if (text := typed.get("metadata-description")) is not None:
-            metadata = replace(metadata, description=text)
+            metadata = metadata._replace(description=text)
         if (text := typed.get("metadata-tags")) is not None:
-            metadata = replace(metadata, tags=split_tags(text))
+            metadata = metadata._replace(tags=split_tags(text))
         if (text := typed.get("metadata-owner")) is not None:
-            metadata = replace(metadata, owner=text or None)
+            metadata = metadata._replace(owner=text or None)
         if (text := typed.get("metadata-rotation")) is not None:
-            metadata = replace(metadata, rotation=self._interval(text))
+            metadata = metadata._replace(rotation=self._interval(text))
         return metadata
 
     def _type(self) -> SecretType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -372,12 +372,7 @@ def together(staged: Change | None, change: Change) -> Change:
         return change
     values = staged if staged.op is Op.SET else change
     patches = (staged.metadata, change.metadata)
-    given = {
-        field.name: value
-        for patch in patches
-        for field in fields(patch)
-        if (value := getattr(patch, field.name)) is not UNSET
-    }
+    given = {name: value for patch in patches for name, value in patch._asdict().items() if value is not UNSET}
     settings = [each.retention for each in (staged, change) if each.retention is not None]
     retention = settings[0].changed(settings[-1]) if settings else None
     return replace(values, metadata=MetadataPatch(**given), retention=retention)
