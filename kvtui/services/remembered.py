@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kvtui import locations
-from kvtui.domain.errors import Corrupt, Unavailable
+from kvtui.domain.errors import Corrupt, NotFound, Unavailable
+from kvtui.domain.path import is_under
 
 MAX_BYTES = 1 << 28
 _PAUSE = 1.0
@@ -63,6 +64,16 @@ class RememberedNames:
                 raise Unavailable(
                     f"{self.file} cannot be removed ({error.strerror}).", hint="Check its folder."
                 ) from error
+
+    def forget_below(self, path: str) -> Sequence[str]:
+        """Drop a path and those below it; tells which. Raises NotFound where there is none, and as `save`."""
+        dropped = [each for each in self.paths() if each == path or is_under(each, path)]
+        if not dropped:
+            raise NotFound("It is not remembered.", hint="The store itself lists it.", path=path)
+        for each in dropped:
+            self.drop(each)
+        self.save()
+        return dropped
 
     def _change(self, path: str, *, is_there: bool) -> None:
         with self._lock:
