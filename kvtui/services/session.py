@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -47,12 +47,12 @@ _ACTS = {
 }
 
 
-@dataclass(slots=True)
 class _Undoable:
     """How to take a change back, and the version that was current before the change."""
 
-    change: Change
-    before: int | None
+    def __init__(self, change: Change, before: int | None) -> None:
+        self.change = change
+        self.before = before
 
 
 class Session:
