@@ -8,7 +8,6 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,8 +31,23 @@ class Op(StrEnum):
     COPY = "copy"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Basis:
+    """What a change was prepared on. No part of what it does: any two are equal, and none is shown."""
+
+    def __init__(self, digest: bytes | None = None, *, numbered: bool = True) -> None:
+        self.digest = digest
+        """Of the fields that were there: where a store keeps no versions, the number alone tells nothing."""
+        self.numbered = numbered
+        """Whether there are versions, so that a number means something."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Basis)
+
+    def __hash__(self) -> int:
+        return hash(Basis)
+
+
+class Change(NamedTuple):
     """One intended change of one secret.
 
     `base_version` is the current version the change was prepared on: 0 for "must not exist", None for no check.
@@ -50,10 +64,7 @@ class Change:
     versions: tuple[int, ...] = ()
     base_version: int | None = None
     retention: Retention | None = None
-    basis: bytes | None = field(default=None, compare=False, repr=False)
-    """A digest of the fields it was prepared on: where a store keeps no versions, the number alone tells nothing."""
-    numbered: bool = field(default=True, compare=False)
-    """Whether what it was prepared on has versions, so that a number means something."""
+    basis: Basis = Basis()
 
     @property
     def of_versions(self) -> str:
@@ -66,7 +77,7 @@ class Change:
         match self.op:
             case Op.SET if self.base_version == 0:
                 return f"Create {self.path}"
-            case Op.SET if self.base_version is not None and self.numbered:
+            case Op.SET if self.base_version is not None and self.basis.numbered:
                 return f"Write version {self.base_version + 1} of {self.path}"
             case Op.SET:
                 return f"Write {self.path}"
@@ -113,19 +124,20 @@ def digest_of(fields: Fields) -> bytes:
 def prepared_on(change: Change, before: Secret | None) -> Change:
     """The change, knowing what it was prepared on."""
     if before is None:
-        return replace(change, basis=None)
+        return change._replace(basis=Basis(numbered=change.basis.numbered))
     is_known = change.op is Op.SET and before.version.state is VersionState.LIVE
-    basis = digest_of(before.fields) if is_known else None
-    return replace(change, basis=basis, numbered=before.version.numbered)
+    digest = digest_of(before.fields) if is_known else None
+    return change._replace(basis=Basis(digest, numbered=before.version.numbered))
 
 
 def is_up_to_date(change: Change, now: Secret | None) -> bool:
     """Whether what is there now is what a change was prepared on."""
     if (now.current if now is not None else 0) != (change.base_version or 0):
         return False
-    if change.basis is None or now is None or now.version.state is not VersionState.LIVE:
+    prepared = change.basis.digest
+    if prepared is None or now is None or now.version.state is not VersionState.LIVE:
         return True
-    return hmac.compare_digest(change.basis, digest_of(now.fields))
+    return hmac.compare_digest(prepared, digest_of(now.fields))
 
 
 class ChangeSet:

@@ -20,7 +20,7 @@ from kvtui.domain.errors import (
 )
 from kvtui.domain.metadata import Metadata, MetadataPatch
 from kvtui.domain.secret import History, Outline, Secret, Version, VersionState
-from kvtui.services.changes import Applied, Change, Op, digest_of, is_up_to_date
+from kvtui.services.changes import Applied, Basis, Change, Op, digest_of, is_up_to_date
 
 if TYPE_CHECKING:
     from kvtui.domain.retention import Retention
@@ -105,11 +105,11 @@ def _unwritten(
     path, number, written = change.path, version.number, digest_of(change.fields or {})
     if before is None:
         can_go = backend.can(Capability.DELETE, path)
-        return Change(Op.DELETE, path, base_version=number, basis=written) if can_go else None
+        return Change(Op.DELETE, path, base_version=number, basis=Basis(written)) if can_go else None
     if backend.can(Capability.VERSIONS, path) and number != before.current + 1:
         return None  # somebody wrote between
     if before.version.state is not VersionState.LIVE:
-        return Change(Op.DELETE, path, base_version=number, basis=written)
+        return Change(Op.DELETE, path, base_version=number, basis=Basis(written))
     metadata, retention = _undescribed(change, before.metadata, settings)
     return Change(
         Op.SET,
@@ -118,7 +118,7 @@ def _unwritten(
         metadata=metadata,
         base_version=number,
         retention=retention,
-        basis=written,
+        basis=Basis(written),
     )
 
 
@@ -191,7 +191,7 @@ def _flip(backend: Backend, change: Change) -> Applied:
 
 def _check_base(backend: Backend, change: Change) -> int:
     """The current version, after comparing it with the change's base."""
-    if change.basis is not None:
+    if change.basis.digest is not None:
         secret = backend.read(change.path)
         _compare(change, secret)
         return secret.current

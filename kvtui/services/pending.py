@@ -16,7 +16,7 @@ from kvtui.domain.codec import decode_fields, encode_fields
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import UNSET, MetadataPatch, SecretType
 from kvtui.domain.retention import Retention
-from kvtui.services.changes import Change, Op
+from kvtui.services.changes import Basis, Change, Op
 
 PURPOSE = "pending changes"
 """What the key is derived for, see Backend.derive_key."""
@@ -47,8 +47,8 @@ def _plain(change: Change) -> Json:
         "versions": list(change.versions),
         "base_version": change.base_version,
         "retention": _plain_retention(change.retention),
-        "basis": None if change.basis is None else change.basis.hex(),
-        "numbered": change.numbered,
+        "basis": None if change.basis.digest is None else change.basis.digest.hex(),
+        "numbered": change.basis.numbered,
     }
 
 
@@ -63,8 +63,7 @@ def _change(row: dict[str, Any]) -> Change:
         versions=tuple(row["versions"]),
         base_version=row["base_version"],
         retention=_retention(row["retention"]),
-        basis=None if row["basis"] is None else bytes.fromhex(row["basis"]),
-        numbered=row["numbered"],
+        basis=Basis(None if row["basis"] is None else bytes.fromhex(row["basis"]), numbered=row["numbered"]),
     )
 
 

@@ -29,7 +29,7 @@ from kvtui.domain.metadata import Metadata
 from kvtui.domain.secret import Outline, Secret, Version, VersionState
 from kvtui.domain.value import SecretValue, decode_input
 from kvtui.hardening import child_environment
-from kvtui.services.changes import Applied, Change, Op, prepared_on
+from kvtui.services.changes import Applied, Basis, Change, Op, prepared_on
 from kvtui.services.journal import Act
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def _rotate_unseen(
     outline = session.backend.outline(path)
     name = field_of(outline, field)
     value = make()
-    change = Change(Op.SET, path, fields={name: value}, base_version=outline.current, numbered=outline.version.numbered)
+    basis = Basis(numbered=outline.version.numbered)
+    change = Change(Op.SET, path, fields={name: value}, base_version=outline.current, basis=basis)
     applied, version = _written(session, change, name, watch)
 
     def tell() -> None:

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -410,7 +409,7 @@ class Session:
         """What comes next for this secret was based on the version that is back now, as this number."""
         same = [each for each in self._undo if each.change.path == undone.change.path]
         if same and same[-1].change.base_version == undone.before and not same[-1].change.versions:
-            same[-1].change = replace(same[-1].change, base_version=number)
+            same[-1].change = same[-1].change._replace(base_version=number)
 
     def _journaled(self, act: Act, change: Change) -> AbstractContextManager[Callable[[Applied], None]]:
         return self.journal.around(act, change.path, to=change.to)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -306,7 +305,7 @@ def test_what_must_be_new_is_not_written_over_where_no_value_is_ever_read() -> N
     with pytest.raises(Conflict) as caught:
         apply(store, change)
     assert (caught.value.expected, caught.value.actual) == (0, 1)
-    assert apply(store, replace(change, base_version=None)).version is not None
+    assert apply(store, change._replace(base_version=None)).version is not None
 
 
 def test_a_named_version_is_not_ignored_where_nobody_can_tell_the_current_one() -> None:
@@ -315,4 +314,4 @@ def test_a_named_version_is_not_ignored_where_nobody_can_tell_the_current_one() 
     with pytest.raises(Unsupported, match="current"):
         apply(store, change)
     assert not list(store.walk())
-    assert apply(store, replace(change, base_version=0)).version is not None
+    assert apply(store, change._replace(base_version=0)).version is not None

@@ -19,7 +19,7 @@ from kvtui.domain.retention import Retention
 from kvtui.domain.secret import Version, VersionState
 from kvtui.domain.value import Fields, SecretValue, like_fields
 from kvtui.services import explaining
-from kvtui.services.changes import Change, Op, is_up_to_date, prepared_on
+from kvtui.services.changes import Basis, Change, Op, is_up_to_date, prepared_on
 from kvtui.services.describing import describe
 from kvtui.services.doing import apply
 from kvtui.services.pending import seal, unseal
@@ -296,14 +296,13 @@ def test_pending_changes_keep_settings_and_what_they_were_made_of() -> None:
         fields(value="mine"),
         base_version=1,
         retention=Retention(3, cas_required=False, delete_after=timedelta(hours=1)),
-        basis=b"digest",
-        numbered=False,
+        basis=Basis(b"digest", numbered=False),
     )
     (back,) = unseal(seal([change], key), key)
     assert back.retention == change.retention
-    assert (back.basis, back.numbered) == (change.basis, False)
+    assert (back.basis.digest, back.basis.numbered) == (b"digest", False)
     (plain,) = unseal(seal([Change(Op.META, "a", retention=Retention(delete_after=timedelta()))], key), key)
-    assert (plain.retention, plain.basis) == (Retention(delete_after=timedelta()), None)
+    assert (plain.retention, plain.basis.digest) == (Retention(delete_after=timedelta()), None)
 
 
 # Words

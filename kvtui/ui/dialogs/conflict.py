@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from textual import on
@@ -63,9 +63,9 @@ def rebase(mine: Change, base: Secret | None, theirs: Secret | None) -> Change:
     """My change as one of their version, nothing of theirs lost but what I changed too."""
     current = theirs.current if theirs is not None else 0
     if mine.op is not Op.SET:
-        return replace(mine, base_version=current)
+        return mine._replace(base_version=current)
     fields = merge_fields(_fields(base), _fields(theirs), mine.fields or {})
-    return replace(mine, fields=fields, base_version=current)
+    return mine._replace(fields=fields, base_version=current)
 
 
 class ConflictDialog(FormDialog[Resolution]):

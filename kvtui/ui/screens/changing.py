@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -209,7 +208,7 @@ class Changing(Reading):
 
     def apply(self, change: Change, before: Secret | None = None, act: Act | None = None) -> None:
         """Write it. Never cancelled, never repeated by itself."""
-        if change.basis is None:
+        if change.basis.digest is None:
             change = prepared_on(change, before)
         self.work(partial(self._apply, change, before, act), "write", "write", exclusive=False)
 
@@ -298,7 +297,7 @@ class Changing(Reading):
 
         def decided(choice: str | None) -> None:
             if choice == "write":
-                self.review(replace(mine, base_version=theirs.current), theirs)
+                self.review(mine._replace(base_version=theirs.current), theirs)
             elif choice == "undelete":
                 self.apply(Change(Op.UNDELETE, mine.path))
             else:
@@ -375,7 +374,7 @@ def together(staged: Change | None, change: Change) -> Change:
     given = {name: value for patch in patches for name, value in patch._asdict().items() if value is not UNSET}
     settings = [each.retention for each in (staged, change) if each.retention is not None]
     retention = settings[0].changed(settings[-1]) if settings else None
-    return replace(values, metadata=MetadataPatch(**given), retention=retention)
+    return values._replace(metadata=MetadataPatch(**given), retention=retention)
 
 
 def _done(applied: Applied) -> str:
