@@ -109,7 +109,9 @@ def write_private(path: Path, data: bytes) -> None:
 @contextmanager
 def replacing_private(path: Path) -> Iterator[BinaryIO]:
     """Replace the file at `path` by what the body writes, mode 0600: after a crash it holds the old or the new bytes,
-    on disk. Where the body raises, the old file stays and nothing else is left.
+    on disk. Where the body raises, the old file stays and nothing else is left. Where the process is killed, that
+    holds as well on Linux, as what is written has no name before it is whole; elsewhere, and on file systems without
+    O_TMPFILE such as NFS, a part may be left beside it.
 
     The folder must exist. Raises PermissionDenied if `path` is anything but a regular file of ours, Unavailable if the
     file system refuses.
@@ -117,13 +119,15 @@ def replacing_private(path: Path) -> Iterator[BinaryIO]:
     temp = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         check_private_file(path)
-        handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle, is_named = _made(temp)
         try:
             with os.fdopen(handle, "wb", buffering=_BUFFER) as file:
                 os.fchmod(file.fileno(), 0o600)
                 yield file
                 file.flush()
                 _sync(file.fileno())
+                if not is_named:
+                    _name(file.fileno(), temp)
             temp.replace(path)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -136,6 +140,25 @@ def replacing_private(path: Path) -> Iterator[BinaryIO]:
             os.close(folder)
     except OSError as error:
         raise _failed("cannot be written", path, error) from None
+
+
+def _made(temp: Path) -> tuple[int, bool]:
+    """A new file in the folder, and whether it has its name already."""
+    unnamed = getattr(os, "O_TMPFILE", None)
+    if unnamed is not None and Path("/proc/self/fd").is_dir():
+        with suppress(OSError):  # not here (EOPNOTSUPP, or EISDIR of old kernels); what else is wrong shows below
+            return os.open(temp.parent, os.O_WRONLY | unnamed | os.O_CLOEXEC, 0o600), False
+    return os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), True
+
+
+def _name(handle: int, path: Path) -> None:
+    """Give a file without a name this one, as open(2) has it under O_TMPFILE; os.link follows links only where it is
+    told of a folder."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(f"/proc/self/fd/{handle}", path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from kvtui import locations
 from kvtui.domain.errors import PermissionDenied, Unavailable
-from kvtui.locations import check_private_file, private_dir, write_private
+from kvtui.locations import check_private_file, private_dir, replacing_private, write_private
 
 
 def mode(path: Path) -> int:
@@ -105,6 +108,50 @@ def test_a_private_file_is_0600_and_replaces_the_old_one(any_umask: int, tmp_pat
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
 
 
+@pytest.fixture(params=["unnamed", "named"])
+def way(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to write a file, where the file system has the first."""
+    if request.param == "named":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+        return "named"
+    try:
+        os.close(os.open(tmp_path, os.O_WRONLY | os.O_TMPFILE))
+    except (OSError, AttributeError):
+        return "named"
+    return "unnamed"
+
+
+def test_what_is_written_has_no_name_before_it_is_whole(way: str, tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    for data in (b"old", b"new"):
+        with replacing_private(path) as file:
+            file.write(data)
+            file.flush()
+            beside = [entry.name for entry in tmp_path.iterdir() if entry != path]
+            assert len(beside) == (way == "named")
+            assert all(mode(tmp_path / name) == 0o600 for name in beside)
+        assert path.read_bytes() == data
+        assert mode(path) == 0o600
+        assert [entry.name for entry in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_process_killed_while_it_writes_leaves_no_part(way: str, tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from kvtui.locations import replacing_private\n"
+        "if sys.argv[2] == 'named' and hasattr(os, 'O_TMPFILE'):\n"
+        "    del os.O_TMPFILE\n"
+        "with replacing_private(Path(sys.argv[1])) as file:\n"
+        "    file.write(b'part')\n"
+        "    file.flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "state"), way], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == (way == "named")
+
+
 @pytest.mark.parametrize("kind", ["symlink", "fifo", "folder"])
 def test_only_regular_files_are_replaced(kind: str, tmp_path: Path) -> None:
     target = tmp_path / "target"
@@ -122,6 +169,7 @@ def test_only_regular_files_are_replaced(kind: str, tmp_path: Path) -> None:
     assert target.read_bytes() == b"untouched"
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("step", ["fsync", "fchmod"])
 def test_a_failing_disk_leaves_the_old_file_and_no_other(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
