@@ -18,7 +18,8 @@ from tests.doubles.vault import VaultDouble
 from tests.ui.conftest import Screen
 
 SENTINEL = "SENTINEL-hunter2-value"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
+"""After which something hangs: much is slow on a machine with other work."""
 ALL = ("create", "read", "update", "patch", "delete", "list", "scan")
 _COMMON = ("read_only", "banner", "colour")
 

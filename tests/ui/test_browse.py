@@ -1,5 +1,6 @@
 """Getting about with the keys."""
 
+import asyncio
 import threading
 from typing import Any
 
@@ -9,6 +10,8 @@ from textual.screen import Screen as TextualScreen
 from kvtui.backends.contract import Backend
 from kvtui.domain.secret import Outline
 from kvtui.domain.value import SecretValue
+from kvtui.services.finding import Finding, Findings
+from kvtui.ui.dialogs import find
 from tests.support.variants import QUIET, use
 from tests.ui.conftest import SENTINEL, Running
 
@@ -35,7 +38,7 @@ async def test_what_was_read_too_late_is_not_shown_where_the_cursor_is_by_then(
 
         def late(path: str, version: int | None = None) -> Outline:
             reached.set()
-            go_on.wait(10)
+            go_on.wait(60)
             return outline(path, version)
 
         monkeypatch.setattr(store, "outline", late)
@@ -123,6 +126,38 @@ async def test_find_everywhere_matches_fuzzily_and_goes_there(running: Running) 
         assert "app/db" not in text
         await screen.press("enter")
         assert "infra/token" in await screen.settle()
+
+
+async def test_rows_of_a_query_that_come_late_do_not_stand_under_the_next_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on, ended = (threading.Event() for _ in range(3))
+    query = Finding.query
+
+    def late(finding: Finding, text: str, *rest: Any, **how: Any) -> Findings:
+        if text != "tok":
+            return query(finding, text, *rest, **how)
+        reached.set()
+        go_on.wait(60)
+        try:
+            return query(finding, text, *rest, **how)
+        finally:
+            ended.set()
+
+    async with running() as screen:
+        await screen.press("ctrl+f")
+        dialog = screen.app.screen
+        assert isinstance(dialog, find.FindDialog)
+        monkeypatch.setattr(find, "_AT_ONCE", -1)  # as with very many names, on a thread
+        monkeypatch.setattr(Finding, "query", late)
+        dialog.narrow("tok")
+        await asyncio.to_thread(reached.wait, 60)
+        monkeypatch.setattr(find, "_AT_ONCE", 1000)
+        dialog.narrow("db")
+        go_on.set()
+        await asyncio.to_thread(ended.wait, 60)
+        await screen.press("down")
+        assert {row.key for row in dialog.rows.rows} == {"app/db"}
 
 
 async def test_the_palette_runs_an_action_by_name(running: Running) -> None:

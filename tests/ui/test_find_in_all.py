@@ -71,7 +71,7 @@ async def test_what_is_known_of_a_row_is_told_where_there_is_room_and_a_long_pat
         await screen.press("ctrl+f")
         text = await screen.type("longkey")
         assert "long/l…" in text
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "of the billing team" not in text:  # read once the cursor rests
                 text = await screen.settle()
         assert "tags card" in text

@@ -90,7 +90,7 @@ async def test_names_are_found_and_keys_answered_while_ten_thousand_are_still_re
         assert dialog_of(screen).is_reading
         assert "10,000 names" not in text
         gated.gate.set()
-        text = await screen.until("10,000 names as of")
+        text = await screen.until("10,000 names as of", lambda: not dialog_of(screen).is_reading)
         assert "reading" not in text
         assert dialog_of(screen).rows.key == chosen
         await screen.keys("enter")

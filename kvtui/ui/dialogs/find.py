@@ -22,8 +22,8 @@ from kvtui.domain.errors import KvtuiError
 from kvtui.domain.metadata import Metadata
 from kvtui.services.finding import Finding, Located, Report
 from kvtui.services.names import told_age
-from kvtui.services.search import Match
 from kvtui.services.session import Session
+from kvtui.ui.dialogs.matched import matched
 from kvtui.ui.dialogs.survey import SurveyDialog
 from kvtui.ui.loop import reading_beside
 from kvtui.ui.show import show, show_name
@@ -117,7 +117,8 @@ class FindDialog(SurveyDialog):
     def where(self, key: str) -> tuple[str, str]:
         """The profile and the path of a row."""
         profile, mark, path = key.partition("\0")
-        return (profile, path) if mark else (self.session.profile.name, key)
+        is_other = mark and any(profile == other.name for other in self._others)
+        return (profile, path) if is_other else (self.session.profile.name, key)
 
     def _find_values(self, names: str, part: str) -> None:
         from kvtui.ui.dialogs.find_values import FindValuesDialog  # noqa: PLC0415 - few look for values
@@ -140,15 +141,12 @@ class FindDialog(SurveyDialog):
             return
         before, self._in_all = self._finding, not self._in_all
         self._finding = self._new_finding()
-        self._close(before)
+        asyncio.get_running_loop().run_in_executor(None, before.close)  # whatever becomes of this dialog
         self.query_one("#dialog").border_title = "Find everywhere: all stores" if self._in_all else "Find everywhere"
         self.set_class(self._in_all, "-all")
         self._to_ask, self._rows = "", {}
+        self.workers.cancel_group(self, "search")
         self.read()
-
-    @work(exit_on_error=False, group="close", description="lock what was opened to look through it")
-    async def _close(self, finding: Finding) -> None:
-        await asyncio.to_thread(finding.close)
 
     def show_height(self, rows: int, *, most: int = 20, beside: int | None = None) -> None:
         """As high as the screen, whatever is found."""
@@ -187,10 +185,10 @@ class FindDialog(SurveyDialog):
         """Not more often than somebody could read it."""
         self._pausing = None
         if self._has_news:
-            self._has_news = False
             self._pausing = self.set_timer(_PAUSE, self._show_news)
             self.tell()
-            if not self._is_searching:
+            self._has_news = self._is_searching  # which may have begun before there was more
+            if not self._has_news:
                 self.update()
 
     def tell(self) -> None:
@@ -242,6 +240,7 @@ class FindDialog(SurveyDialog):
         if sum(report.count for report in self._finding.reports()) > _AT_ONCE:
             self._search(query)
         else:
+            self.workers.cancel_group(self, "search")  # its rows would come after these
             self._show_found(self._found(query), query)
 
     @property
@@ -252,8 +251,9 @@ class FindDialog(SurveyDialog):
     async def _search(self, query: str) -> None:
         self._show_found(await asyncio.to_thread(self._found, query), query)
 
-    def _show_found(self, rows: Sequence[Row], query: str) -> None:
-        self.show_rows(rows)
+    def _show_found(self, rows: dict[Located, Row], query: str) -> None:
+        self._rows = rows
+        self.show_rows(list(rows.values()))
         if query and self._report.asks and self._to_ask != query:
             self._to_ask = query
             self._ask(query)
@@ -266,17 +266,15 @@ class FindDialog(SurveyDialog):
         self._finding.ask(query, SHOWN)
         self.tell()
 
-    def _found(self, query: str) -> Sequence[Row]:
-        """Most of what is found while names come was found before: those rows are the same."""
-        matches = self._finding.query(query, SHOWN, at_once=True).matches
-        self._rows = {
-            found: self._rows.get(found) or Row(self._key(found), DrawnLine(partial(self._row, found)))
-            for found in matches
+    def _found(self, query: str) -> dict[Located, Row]:
+        """Most of what is found while names come was found before: those rows are the same. Also on a thread."""
+        before, matches = self._rows, self._finding.query(query, SHOWN, at_once=True).matches
+        return {
+            found: before.get(found) or Row(self._key(found), DrawnLine(partial(self._row, found))) for found in matches
         }
-        return list(self._rows.values())
 
     def _row(self, found: Located) -> Content:
-        row = _path(found.match)
+        row = matched(found.path, found.match.positions)
         if not self._in_all:
             return row
         return show_name(found.profile).stylize("$foreground-muted") + Content("  ") + row
@@ -336,11 +334,3 @@ def _told_metadata(metadata: Metadata) -> Iterator[str]:
         yield f"tags {', '.join(metadata.tags)}"
     if metadata.description:
         yield metadata.description
-
-
-def _path(match: Match) -> Content:
-    row = show_name(match.path)
-    if len(row.plain) == len(match.path):  # nothing was spelled out, so the positions hold
-        for position in match.positions:
-            row = row.stylize("$text-accent bold", position, position + 1)
-    return row
