@@ -67,6 +67,11 @@ def run(vault: Vault, *argv: str, data: bytes = b"", env: Mapping[str, str] | No
     return Ran(done.returncode, done.stdout, done.stderr.decode("utf-8"))
 
 
+def slow(*values: object) -> list[object]:
+    """More of a kind that others stand for: for the long run alone."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 # -- the environment
 
 
@@ -97,8 +102,7 @@ def test_the_program_gets_what_was_asked_for_and_all_that_was_there(stored: Vaul
     [
         {},
         {"LC_CTYPE": "C.UTF-8"},
-        pytest.param({"LANG": "C"}, marks=pytest.mark.slow),
-        pytest.param({"LC_ALL": "C"}, marks=pytest.mark.slow),
+        *slow({"LANG": "C"}, {"LC_ALL": "C"}),
     ],
 )
 def test_without_a_locale_nothing_is_added(stored: Vault, given: dict[str, str]) -> None:
@@ -328,25 +332,13 @@ def test_options_after_the_dashes_belong_to_the_program(stored: Vault) -> None:
 
 
 @pytest.mark.parametrize("how", [[], ["--mask"]])
-@pytest.mark.parametrize(
-    "code", [0, 7, pytest.param(1, marks=pytest.mark.slow), pytest.param(255, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("code", [0, 7, *slow(1, 255)])
 def test_the_exit_code_is_passed_on(stored: Vault, how: list[str], code: int) -> None:
     assert run(stored, *how, "--", "sh", "-c", f"exit {code}").code == code
 
 
 @pytest.mark.parametrize("how", [[], ["--mask"]])
-@pytest.mark.parametrize(
-    "name",
-    [
-        "TERM",
-        "KILL",
-        pytest.param("HUP", marks=pytest.mark.slow),
-        pytest.param("SEGV", marks=pytest.mark.slow),
-        pytest.param("PIPE", marks=pytest.mark.slow),
-        pytest.param("USR1", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("name", ["TERM", "KILL", *slow("HUP", "SEGV", "PIPE", "USR1")])
 def test_a_program_killed_by_a_signal_gives_128_and_its_number(stored: Vault, how: list[str], name: str) -> None:
     ran = run(stored, *how, "--", "sh", "-c", f"kill -{name} $$")
     assert ran.code == 128 + signal.Signals[f"SIG{name}"]
@@ -356,18 +348,7 @@ TRAPPING = "trap 'echo got; exit 9' {name}; echo ready; while :; do read x || sl
 
 
 @pytest.mark.parametrize("how", [[], ["--mask"]])
-@pytest.mark.parametrize(
-    "name",
-    [
-        "TERM",
-        "INT",
-        pytest.param("HUP", marks=pytest.mark.slow),
-        pytest.param("QUIT", marks=pytest.mark.slow),
-        pytest.param("USR1", marks=pytest.mark.slow),
-        pytest.param("USR2", marks=pytest.mark.slow),
-        pytest.param("WINCH", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("name", ["TERM", "INT", *slow("HUP", "QUIT", "USR1", "USR2", "WINCH")])
 def test_signals_sent_to_kvtui_reach_the_program(stored: Vault, how: list[str], name: str) -> None:
     argv = command(stored, "run", *how, "--", "sh", "-c", TRAPPING.format(name=name))
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
