@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +23,7 @@ from kvtui.domain.value import SecretValue
 from tests.crud.places import APP, APP_URI, ENV, TOKEN, fields, store
 from tests.doubles.crud import CrudDouble
 from tests.doubles.server import Double, Fault, Reply, Seen
+from tests.support.logs import Log, kept_log
 
 
 class Asked:
@@ -141,24 +141,10 @@ class Recorder(Double):
         return Reply(body=b"{}")
 
 
-class Kept(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.getMessage()} {record.__dict__!r}")
-
-
 @pytest.fixture
-def log() -> Iterator[Kept]:
-    root = logging.getLogger()
-    kept, level = Kept(), root.level
-    root.addHandler(kept)
-    root.setLevel(0)
-    yield kept
-    root.setLevel(level)
-    root.removeHandler(kept)
+def log() -> Iterator[Log]:
+    with kept_log() as kept:
+        yield kept
 
 
 def everything(backend: Any, value: str) -> None:
@@ -192,7 +178,7 @@ def everything(backend: Any, value: str) -> None:
 
 @pytest.mark.parametrize("fault", ["", "reset_after", "redirect", "error"])
 def test_token_and_values_are_in_no_url_log_error_or_second_server(
-    crud: CrudDouble, log: Kept, capfd: pytest.CaptureFixture[str], fault: str
+    crud: CrudDouble, log: Log, capfd: pytest.CaptureFixture[str], fault: str
 ) -> None:
     value = secrets.token_hex(8)
     crud.settings.require_auth = True

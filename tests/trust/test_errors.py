@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -24,6 +23,7 @@ from kvtui.domain.errors import (
 )
 from tests.doubles.server import Double, Fault, Reply, Seen
 from tests.doubles.trust import TrustDouble, error_reply
+from tests.support.logs import Log, kept_log
 from tests.trust.places import PATH, answering, changes, gateway, one, opened
 
 VALUE = "SENTINEL-value"
@@ -114,31 +114,13 @@ def test_a_redirect_is_not_followed_with_a_token(store: Backend, double: TrustDo
         assert other.requests == []
 
 
-class Kept(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.getMessage()} {record.__dict__!r}")
-
-
 @pytest.fixture
-def log() -> Iterator[Kept]:
-    """Everything any logger says, each turned up to the loudest."""
-    kept = Kept()
-    loggers = [logging.getLogger(), *map(logging.getLogger, [*logging.root.manager.loggerDict])]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(1)
-    logging.root.addHandler(kept)
-    yield kept
-    logging.root.removeHandler(kept)
-    for logger, level in zip(loggers, before, strict=True):
-        logger.setLevel(level)
+def log() -> Iterator[Log]:
+    with kept_log() as kept:
+        yield kept
 
 
-def test_a_token_or_value_is_in_no_url_log_or_error(double: TrustDouble, log: Kept) -> None:
+def test_a_token_or_value_is_in_no_url_log_or_error(double: TrustDouble, log: Log) -> None:
     told: list[str] = []
     with opened(double, timeout_seconds=1) as store:
         double.role("r")

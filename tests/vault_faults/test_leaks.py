@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -24,6 +23,7 @@ from kvtui.domain.value import SecretValue
 from tests.doubles.server import Double, Fault, Reply, Seen
 from tests.doubles.vault import VaultDouble
 from tests.http.test_client import Authority
+from tests.support.logs import Log, kept_log
 from tests.vault_faults.places import MOUNTS, TOKEN, VALUE, answering, api, changes, fields, opened
 
 
@@ -47,28 +47,10 @@ def recorder() -> Iterator[Recorder]:
         yield made
 
 
-class Kept(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.getMessage()} {record.__dict__!r}")
-
-
 @pytest.fixture
-def log() -> Iterator[Kept]:
-    """Everything any logger says, each turned up to the loudest."""
-    kept = Kept()
-    loggers = [logging.getLogger(), *map(logging.getLogger, [*logging.root.manager.loggerDict])]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(1)
-    logging.root.addHandler(kept)
-    yield kept
-    logging.root.removeHandler(kept)
-    for logger, level in zip(loggers, before, strict=True):
-        logger.setLevel(level)
+def log() -> Iterator[Log]:
+    with kept_log() as kept:
+        yield kept
 
 
 def use_everything(backend: VaultBackend) -> None:
@@ -104,7 +86,7 @@ def use_everything(backend: VaultBackend) -> None:
     backend.condition()
 
 
-def test_no_token_and_no_value_is_in_a_url_a_header_of_its_own_or_a_log(double: VaultDouble, log: Kept) -> None:
+def test_no_token_and_no_value_is_in_a_url_a_header_of_its_own_or_a_log(double: VaultDouble, log: Log) -> None:
     with opened(double, TOKEN) as backend:
         use_everything(backend)
         for kind in ("reset_after", "reset_before", "close_early"):

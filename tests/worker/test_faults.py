@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from kvtui.domain.metadata import MetadataPatch
 from tests.doubles.clock import Clock
 from tests.doubles.server import Fault, Reply, Seen
 from tests.doubles.worker import WorkerDouble
+from tests.support.logs import kept_log
 from tests.worker.places import changes, one, opened, page
 
 
@@ -183,41 +183,23 @@ def test_closing_ends_everything(double: WorkerDouble) -> None:
     assert not double.requests
 
 
-class Kept(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.getMessage()} {record.__dict__!r}")
-
-
 def test_neither_secret_nor_value_is_in_a_url_a_log_or_an_error(double: WorkerDouble) -> None:
     value = secrets.token_hex(12)
     private = [value, double.credentials.client_secret]
-    kept = Kept()
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(kept)
-    root.setLevel(1)
     told: list[str] = []
-    try:
-        with opened(double, timeout=1.0) as store:
-            for fault in (None, *LOST):
-                if fault is not None:
-                    double.break_next(fault)
-                try:
-                    store.write("a/b", one(value))
-                    store.list()
-                    store.read("a/b")
-                    store.write_metadata("a/b", MetadataPatch(description="d"))
-                    store.delete("a/b")
-                except KvtuiError as error:
-                    told += [str(error), repr(error), repr(error.__cause__), repr(error.__context__)]
-            told += [repr(store), repr(store.info()), repr(store.signed_in), *map(repr, vars(store).values())]
-    finally:
-        root.removeHandler(kept)
-        root.setLevel(before)
-    everything = "\n".join([*told, *kept.lines, *(request.target for request in double.requests)])
+    with kept_log() as log, opened(double, timeout=1.0) as store:
+        for fault in (None, *LOST):
+            if fault is not None:
+                double.break_next(fault)
+            try:
+                store.write("a/b", one(value))
+                store.list()
+                store.read("a/b")
+                store.write_metadata("a/b", MetadataPatch(description="d"))
+                store.delete("a/b")
+            except KvtuiError as error:
+                told += [str(error), repr(error), repr(error.__cause__), repr(error.__context__)]
+        told += [repr(store), repr(store.info()), repr(store.signed_in), *map(repr, vars(store).values())]
+    everything = "\n".join([*told, *log.lines, *(request.target for request in double.requests)])
     for text in private:
         assert text not in everything
