@@ -14,14 +14,16 @@ from kvtui.cli.history import MASK, SIGNS
 from kvtui.cli.inputs import read_file, read_stream
 from kvtui.cli.output import Output, error_json
 from kvtui.cli.records import time_json
+from kvtui.cli.running import add_timeout
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, InvalidPath, KvtuiError, PermissionDenied
 from kvtui.domain.json_text import Json
-from kvtui.services.applying import Plan, Run, Task, TaskDone, TaskFailed, plan
+from kvtui.services.applying import Plan, Run, Task, TaskDone, TaskFailed, plan, with_values
 from kvtui.services.change_file import Step, parse
 from kvtui.services.changes import Op
 from kvtui.services.diff import DiffKind
+from kvtui.services.references import Resolver
 from kvtui.text import show
 
 MAX_BYTES = 64 << 20
@@ -39,6 +41,7 @@ _NEEDS = {
 def _arguments(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", help="YAML or JSON with a list of changes; - is standard input")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, with a masked comparison")
+    add_timeout(parser)
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="go on with a run that was ended, however long ago")
     group.add_argument("--anew", action="store_true", help="do all of it again, whatever a run that was ended has done")
@@ -47,8 +50,9 @@ def _arguments(parser: Parser) -> None:
 def _apply(context: Context, args: Namespace) -> int:
     steps = _read(context, args.file)
     tasks = [_task(context, number, step) for number, step in enumerate(steps, start=1)]
+    resolver = Resolver(context.profiles, context.session, seconds=args.timeout)
     if args.dry_run:
-        return _print_plan(context.out, list(plan(tasks)))
+        return _print_plan(context.out, list(plan(with_values(tasks, resolver))))
     if not tasks:
         return _print_end(context.out, [], [], [])
     for task in tasks:
@@ -57,7 +61,7 @@ def _apply(context: Context, args: Namespace) -> int:
         context.caution(task.session, task.path, _NEEDS[task.step.op])
         if task.to:
             context.caution(task.other, task.to)
-    return _do(context, Run(tasks, resume=args.resume, anew=args.anew))
+    return _do(context, Run(tasks, resolver, resume=args.resume, anew=args.anew))
 
 
 def _read(context: Context, name: str) -> Sequence[Step]:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from kvtui.domain import json_text
@@ -19,13 +19,14 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.codec import encode_fields
 from kvtui.domain.errors import AlreadyExists, Conflict, KvtuiError, NotFound, PermissionDenied, Unavailable
 from kvtui.domain.json_text import Json
-from kvtui.domain.metadata import Metadata, MetadataPatch
+from kvtui.domain.metadata import Metadata
 from kvtui.domain.secret import Outline, Secret, VersionState
 from kvtui.domain.value import Fields, like_fields
 from kvtui.services.batch_record import BatchRecord
-from kvtui.services.change_file import Step
+from kvtui.services.change_file import Step, resolved
 from kvtui.services.changes import Change, Op, prepared_on
 from kvtui.services.diff import FieldDiff, MetadataDiff, compare_fields, compare_metadata
+from kvtui.services.references import Resolver
 from kvtui.services.session import Session
 
 REPEATED_WITHIN = timedelta(days=1)
@@ -76,6 +77,12 @@ class Plan:
     fields: Sequence[FieldDiff] = ()
     metadata: Sequence[MetadataDiff] = ()
     notes: Sequence[str] = ()
+
+
+def with_values(tasks: Sequence[Task], resolver: Resolver) -> Sequence[Task]:
+    """With what the file only refers to: all of it, or the error of `resolved`."""
+    steps = resolved([task.step for task in tasks], resolver)
+    return [replace(task, step=step) for task, step in zip(tasks, steps, strict=True)]
 
 
 # -- looking
@@ -150,8 +157,9 @@ def _arriving(task: Task) -> list[str]:
 class Run:
     """All changes of a file. `begun_at` is when a run that is gone on with began, None for a new one."""
 
-    def __init__(self, tasks: Sequence[Task], *, resume: bool = False, anew: bool = False) -> None:
-        self._tasks = tasks
+    def __init__(self, tasks: Sequence[Task], resolver: Resolver, *, resume: bool = False, anew: bool = False) -> None:
+        self._tasks = [*tasks]
+        self._resolver = resolver
         sessions = {id(task.session): task.session for task in tasks}
         self._records = {key: BatchRecord.of(session, _name(tasks, session)) for key, session in sessions.items()}
         self._done: set[int] = set()
@@ -166,12 +174,25 @@ class Run:
 
     @contextmanager
     def under_way(self) -> Iterator[Iterator[TaskDone | TaskFailed]]:
-        """One result for each change, as it goes. Raises Unavailable where another process does the same."""
+        """One result for each change, as it goes. Raises Unavailable where another process does the same, and as
+        `resolved`: then nothing was done."""
         with ExitStack() as held:
             for record in self._records.values():
                 held.enter_context(record.held())
             self._take_up()
+            try:
+                self._resolve()
+            except KvtuiError:
+                self._drop_if_over()
+                raise
             yield self._results()
+
+    def _resolve(self) -> None:
+        """Of what is done nothing is read again: it may be gone since, by the same file."""
+        left = [number for number in range(len(self._tasks)) if number not in self._done]
+        found = with_values([self._tasks[number] for number in left], self._resolver)
+        for number, task in zip(left, found, strict=True):
+            self._tasks[number] = task
 
     def _take_up(self) -> None:
         rows = {key: record.rows() for key, record in self._records.items()}
@@ -216,6 +237,9 @@ class Run:
                 self._done.add(number)
                 self._doubtful.discard(number)
                 yield result
+        self._drop_if_over()
+
+    def _drop_if_over(self) -> None:
         if len(self._done) == len(self._tasks) or not (self._done or self._doubtful):
             for record in self._records.values():
                 record.drop()
@@ -227,7 +251,7 @@ class Run:
         places = [(id(each.session), each.path) for each in self._tasks] + [
             (id(each.other), each.to) for each in self._tasks if each.to
         ]
-        if task.step.op is not Op.SET or places.count((id(task.session), task.path)) > 1:
+        if task.step.op is not Op.SET or task.step.sources or places.count((id(task.session), task.path)) > 1:
             return True
         return not task.session.can(Capability.READ) or _holds(task, _read(task))
 
@@ -239,9 +263,11 @@ def _name(tasks: Sequence[Task], session: Session) -> str:
     rows: list[Json] = []
     for task in tasks:
         step = task.step
-        values = "" if key is None or step.fields is None else encode_fields(step.fields).decode("ascii")
+        own = {name: value for name, value in (step.fields or {}).items() if name not in step.sources}
+        values = "" if key is None or not own else encode_fields(own).decode("ascii")
+        sources: Json = {name: str(want.reference) for name, want in step.sources.items()}
         described = repr(step.metadata)
-        rows.append([step.op.value, step.path, step.to, step.base_version, [*(step.fields or {})], described, values])
+        rows.append([step.op.value, step.path, step.to, step.base_version, [*own], sources, described, values])
     text = json_text.dump(rows).encode("ascii")
     digest = hashlib.sha256(text).hexdigest() if key is None else hmac.digest(key, text, "sha256").hex()
     return f"apply-{digest[:32]}"
@@ -296,17 +322,14 @@ def _holds(task: Task, secret: Secret | None) -> bool:
     if secret is None or secret.version.state is not VersionState.LIVE:
         return False
     named = {name: value for name, value in secret.fields.items() if name in (step.fields or {})}
-    return like_fields(named, step.fields or {}) and _is_described(step.metadata, secret.metadata)
-
-
-def _is_described(patch: MetadataPatch, metadata: Metadata) -> bool:
-    return patch.apply(metadata) == metadata
+    return like_fields(named, step.fields or {}) and step.metadata.apply(secret.metadata) == secret.metadata
 
 
 def _describe(task: Task) -> TaskDone:
     step, session = task.step, task.session
     current = _check_base(task)
-    if _is_described(step.metadata, session.backend.metadata(task.path)):
+    metadata = session.backend.metadata(task.path)
+    if step.metadata.apply(metadata) == metadata:
         return TaskDone(task, current, unchanged=True)
     session.apply(Change(Op.META, task.path, metadata=step.metadata, base_version=step.base_version))
     return TaskDone(task, current)

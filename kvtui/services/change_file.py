@@ -1,19 +1,20 @@
 """The file of `apply`: changes in YAML or JSON, checked as a whole before anything is done.
 
-    {"changes": [{"op": "set", "path": …, "fields": {…}, "metadata"?: {…}, "base_version"?: N},
+    {"changes": [{"op": "set", "path": …, "fields"?: {…}, "from"?: {…}, "metadata"?: {…}, "base_version"?: N},
                  {"op": "meta", "path": …, "metadata": {…}, "base_version"?: N},
                  {"op": "delete"|"undelete"|"destroy", "path": …, "base_version"?: N},
                  {"op": "move"|"copy", "path": …, "to": …, "base_version"?: N}]}
 
 `metadata` is as `get --json` prints it, without what the store sets itself. A field is any JSON value, or bytes as
-`{"base64": "…"}` (in YAML also `!!binary`). Errors name the line, and never repeat what stands in the file: it may be a
-value in the wrong place.
+`{"base64": "…"}` (in YAML also `!!binary`). `from` has fields whose values are somewhere else, as references; a text in
+`fields` is that text, whatever it looks like. Errors name the line, and never repeat what stands in the file, but for
+references: it may be a value in the wrong place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -23,26 +24,28 @@ from kvtui.domain.errors import InvalidInput, KvtuiError
 from kvtui.domain.metadata import MetadataField, MetadataPatch, SecretType, check_tags, parse_duration
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.services.changes import Op
+from kvtui.services.references import Resolver, Wanted, parse_at, parse_map
 from kvtui.services.transfer import yaml_tree
 
 MAX_CHANGES = 100_000
 _REQUIRED: Mapping[Op, tuple[str, ...]] = {
-    Op.SET: ("fields",),
     Op.META: ("metadata",),
     Op.MOVE: ("to",),
     Op.COPY: ("to",),
 }
-_OPTIONAL: Mapping[Op, tuple[str, ...]] = {Op.SET: ("metadata",)}
+_OPTIONAL: Mapping[Op, tuple[str, ...]] = {Op.SET: ("fields", "from", "metadata")}
 _STORES_OWN = ("created_by", "created_at", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change as written. `path` and `to` are addresses. `fields` are those to be written; others stay."""
+    """One change as written. `path` and `to` are addresses. `fields` are those to be written; others stay. `sources`
+    are those whose values are still to be read, see `resolved`."""
 
     op: Op
     path: str
     fields: Fields | None = None
+    sources: Mapping[str, Wanted] = field(default_factory=dict)
     metadata: MetadataPatch = MetadataPatch()
     to: str | None = None
     base_version: int | None = None
@@ -55,6 +58,20 @@ def parse(data: bytes, *, is_json: bool | None = None) -> Sequence[Step]:
     except UnicodeDecodeError:
         raise InvalidInput("The changes are not UTF-8 text.", hint="Write them as JSON or YAML.") from None
     return _Reader(text, _document(text, is_json)).steps()
+
+
+def resolved(steps: Sequence[Step], resolver: Resolver) -> Sequence[Step]:
+    """The same with all fields: each secret is read once. Raises as Resolver.resolve, with the lines."""
+    wanted = [want for step in steps for want in step.sources.values()]
+    if not wanted:
+        return steps
+    values = iter(resolver.resolve(wanted))
+    return [
+        replace(step, fields={**(step.fields or {}), **{name: next(values) for name in step.sources}})
+        if step.sources
+        else step
+        for step in steps
+    ]
 
 
 def _document(text: str, is_json: bool | None) -> Any:
@@ -70,6 +87,7 @@ class _Reader:
     def __init__(self, text: str, document: Any) -> None:
         self._text = text
         self._document = document
+        self._root: Any = None
 
     def steps(self) -> Sequence[Step]:
         document = self._document
@@ -93,10 +111,13 @@ class _Reader:
         for key in ("path", *needed):
             if key not in row:
                 self._refuse(at, f"{op.value} needs {key}.", f"It takes: {', '.join(known)}.")
+        if op is Op.SET and not {"fields", "from"}.intersection(row):
+            self._refuse(at, "set needs fields, or from.", f"It takes: {', '.join(known)}.")
         return Step(
             op,
             self._text_of(at, row, "path"),
             self._fields((*at, "fields"), row["fields"]) if "fields" in row else None,
+            self._sources((*at, "from"), row["from"], row.get("fields", {})) if "from" in row else {},
             self._metadata((*at, "metadata"), row["metadata"]) if "metadata" in row else MetadataPatch(),
             self._text_of(at, row, "to") if "to" in row else None,
             self._number((*at, "base_version"), row.get("base_version")),
@@ -136,6 +157,22 @@ class _Reader:
                 self._refuse((*at, name), f"A field cannot be kept: {why}", "Write another value.")
         return fields
 
+    def _sources(self, at: tuple[Any, ...], found: Any, fields: Mapping[str, Any]) -> Mapping[str, Wanted]:
+        if not isinstance(found, dict):
+            self._refuse(at, "from is no map.", 'Write {"name": "kv:///path#field"}.')
+        sources = {}
+        for name, source in found.items():
+            if name in fields:
+                self._refuse((*at, name), "A field stands in fields and in from.", "Keep one of the two.")
+            where = self._where((*at, name))
+            if isinstance(source, str) and "://" in source:
+                sources[name] = parse_at(source, where)
+            elif isinstance(source, dict) and source.keys() == {"vault", "key"}:
+                sources[name] = parse_map(source["vault"], source["key"], where)
+            else:
+                self._refuse((*at, name), "This is no reference.", "Write it as kv:///path#field.")
+        return sources
+
     def _metadata(self, at: tuple[Any, ...], found: Any) -> MetadataPatch:
         if not isinstance(found, dict):
             self._refuse(at, "metadata is no map.", 'Write {"description": "…"}.')
@@ -164,7 +201,8 @@ class _Reader:
 
     def _where(self, at: tuple[Any, ...]) -> str:
         """The line of what is reached by these keys and indexes; of a change the number, where lines are not known."""
-        if line := _line(self._text, at):
+        self._root = self._root or _composed(self._text)
+        if line := _line(self._root, at):
             return f"Line {line}"
         return f"Change {at[1] + 1}" if len(at) > 1 else ""
 
@@ -194,13 +232,21 @@ _SHAPES = {
 }
 
 
-def _line(text: str, at: Sequence[Any]) -> int:
-    """Counted from 1; 0 where the text is no YAML (JSON nearly always is)."""
+def _composed(text: str) -> Any:
+    """The document with its places; False where the text is no YAML (JSON nearly always is)."""
     import yaml  # noqa: PLC0415 - slow to import, needed by few commands
 
     try:
-        node = yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, RecursionError):
+        return False
+
+
+def _line(node: Any, at: Sequence[Any]) -> int:
+    """Counted from 1; 0 where it is not known."""
+    import yaml  # noqa: PLC0415
+
+    if not isinstance(node, yaml.Node):
         return 0
     found = node
     for key in at:
@@ -213,4 +259,4 @@ def _line(text: str, at: Sequence[Any]) -> int:
         if pair is None:
             break
         node, found = pair
-    return int(node.start_mark.line) + 1 if node is not None else 0
+    return int(node.start_mark.line) + 1

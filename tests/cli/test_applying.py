@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kvtui.backends.memory import MemoryBackend
 from kvtui.domain.errors import Unavailable
 from kvtui.services import applying
 from kvtui.services.batch_record import BatchRecord
@@ -87,6 +88,13 @@ def test_yaml_is_read_as_import_reads_it(filled: Cli, tmp_path: Path) -> None:
         ("{op: set, path: a, fields: {x: y}, base_version: -1}", 3, "base_version is not usable."),
         ("{op: set, path: a, fields: {x: y}, base_version: true}", 3, "base_version is not usable."),
         ("{op: set, fields: {x: y}}", 3, "set needs path."),
+        ("{op: set, path: a}", 3, "set needs fields, or from."),
+        ("{op: set, path: a, from: [1]}", 3, "from is no map."),
+        ("{op: set, path: a, from: {x: note}}", 3, "This is no reference."),
+        ("{op: set, path: a, from: {x: {vault: v}}}", 3, "This is no reference."),
+        ("{op: set, path: a, from: {x: 'kv:///a//b'}}", 3, ""),
+        ("{op: set, path: a, fields: {x: y}, from: {x: 'kv:///note'}}", 3, "in fields and in from."),
+        ("{op: meta, path: a, from: {x: 'kv:///note'}}", 3, "not known here"),
     ],
 )
 def test_a_file_with_one_wrong_change_is_refused_whole_with_its_line(
@@ -195,6 +203,69 @@ def test_a_file_with_values_that_others_may_read_is_advised_against(filled: Cli,
     assert "chmod 600" in filled("apply", str(file)).err
     file.chmod(0o600)
     assert filled("apply", str(file)).err == ""
+
+
+MOVED = [
+    {"op": "set", "path": "other:db", "fields": {"note": "kv:///note"}, "from": {"password": "kv:///app/db#password"}},
+    {"op": "set", "path": "other:user", "from": {"name": "kv://mem/app/db#user", "k": {"vault": "app", "key": "api"}}},
+    {"op": "delete", "path": "app/db"},
+]
+
+
+def test_values_are_taken_from_where_a_change_says(filled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = list[str]()
+    read = MemoryBackend.read
+
+    def reading(self: MemoryBackend, path: str, version: int | None = None) -> Any:
+        reads.append(path)
+        return read(self, path, version)
+
+    monkeypatch.setattr(MemoryBackend, "read", reading)
+    ran = apply(filled, MOVED[:2], "--json")
+    assert (ran.code, ran.json["failed"]) == (0, [])
+    assert reads.count("app/db") == 1
+    assert filled("get", "other:db", "--json").json["fields"] == {"note": "kv:///note", "password": "hunter2"}
+    assert filled("get", "other:user", "--json").json["fields"] == {"name": "admin", "k": "k-1"}
+    entries = filled("journal", "--json").json["entries"]
+    shown = [(entry["path"], entry["field"]) for entry in entries if entry["act"] == "reveal"]
+    assert sorted(shown) == [("app/api", "value"), ("app/db", "password"), ("app/db", "user")]
+
+
+def test_the_dry_run_reads_what_is_referred_to_and_shows_none_of_it(filled: Cli) -> None:
+    filled("set", "other:db", "-f", "password", stdin=b"hunter2")
+    ran = apply(filled, MOVED, "--dry-run")
+    assert (ran.code, ran.text.splitlines()[:3]) == (
+        0,
+        ["set other:db", "    password: ••••••••", "  + note: ••••••••"],
+    )
+    found = apply(filled, MOVED, "--dry-run", "--json")
+    assert "hunter2" not in ran.text + found.text
+    assert found.json["plan"][1]["fields"] == [{"name": "name", "kind": "added"}, {"name": "k", "kind": "added"}]
+
+
+def test_nothing_is_done_where_a_value_cannot_be_had(filled: Cli, home: Path) -> None:
+    wrong = {"op": "set", "path": "b", "from": {"a": "kv:///app/none", "b": "kv:///app/db#nope", "c": "kv:///note"}}
+    text = json.dumps({"changes": [EVERY[0], wrong]}, indent=1).encode()
+    ran = filled("apply", "-", stdin=text)
+    assert ran.code == 3
+    assert "Line 20, kv:///app/none: No such secret. Line 21, kv:///app/db#nope: It has no such field." in ran.err
+    assert filled("get", "new/one").code == 3
+    assert list((home / "state").rglob("*.rows")) == []
+
+
+@pytest.mark.parametrize("moment", range(1, 2 * 3 + 2))
+def test_a_value_that_was_taken_is_not_looked_for_again(
+    filled: Cli, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """The run was killed; by then the file itself may have deleted what it refers to."""
+    with monkeypatch.context() as patch:
+        stop_at(patch, moment)
+        with pytest.raises(Killed):
+            apply(filled, MOVED)
+    again = apply(filled, MOVED, "--json")
+    assert (again.code, again.json["failed"]) == (0, [])
+    assert value(filled, "other:db", "password") == "hunter2"
+    assert filled("versions", "other:user", "--json").json["current"] == 1
 
 
 class Killed(BaseException):
