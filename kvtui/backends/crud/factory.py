@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kvtui.backends.crud.capabilities import AT_BEST
-from kvtui.backends.factory import BackendFactory, Mapped, Setting, StoreState
+from kvtui.backends.factory import Mapped, Setting
 from kvtui.backends.http import settings as remote
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
@@ -19,22 +18,18 @@ if TYPE_CHECKING:
     from kvtui.domain.credential import Credential
 
 
-class CrudFactory(BackendFactory):
+class CrudFactory(remote.RemoteFactory):
     """`environ` is where the variable of `token_env` is looked for."""
 
     kind: ClassVar[str] = "crud"
     title: ClassVar[str] = "a secrets API of canonical URIs"
     capabilities: ClassVar[frozenset[Capability]] = AT_BEST
-    signs_in: ClassVar[bool] = True
     settings: ClassVar[Sequence[Setting]] = (
         *remote.REMOTE,
         *remote.secret("token", "the bearer token"),
         Setting("roots", list, "URIs to show as folders, such as [openbao+kv2://secret, yaml://dev]"),
         Setting("root", str, "one URI to show as the root, such as openbao+kv2://secret/team-a"),
     )
-
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
 
     def check(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         remote.check(settings)
@@ -54,9 +49,6 @@ class CrudFactory(BackendFactory):
         roots = [_uri(text) for text in settings.get("roots", ())]
         held = any(uri.scheme == root.scheme and f"{uri.location}/".startswith(f"{root.location}/") for root in roots)
         return Mapped(path, by_root=held or "root" in settings)
-
-    def probe(self, settings: Mapping[str, Any]) -> StoreState:  # noqa: ARG002 - opening it tells
-        return StoreState.READY
 
     def open(
         self,

@@ -1,11 +1,13 @@
-"""The settings every store on a server shares, and the client they describe. Reading them loads no HTTP library."""
+"""What the profiles of all stores on servers share: settings, the client they describe, how one is opened. Reading them
+loads no HTTP library."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from kvtui.backends.factory import Setting
+from kvtui.backends.factory import BackendFactory, Setting, StoreState
 from kvtui.backends.http import address
 from kvtui.domain.errors import InvalidInput
 
@@ -25,6 +27,19 @@ REMOTE: Sequence[Setting] = (
 LONGEST = 600
 WAYS = ("file", "env", "command")
 """Where a secret of a profile may come from, `<secret>_file` and so on; never from the profile itself."""
+
+
+class RemoteFactory(BackendFactory):
+    """Of stores on a server, where somebody signs in."""
+
+    signs_in: ClassVar[bool] = True
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        """`environ` is where variables are looked for: those a profile names, and those of a server's own tools."""
+        self._environ = environ
+
+    def probe(self, settings: Mapping[str, Any]) -> StoreState:  # noqa: ARG002 - opening it tells
+        return StoreState.READY
 
 
 def secret(name: str, what: str) -> Sequence[Setting]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kvtui.backends.factory import BackendFactory, Setting, StoreState
+from kvtui.backends.factory import Setting
 from kvtui.backends.http import settings as remote
 from kvtui.backends.tailor.capabilities import CAPABILITIES
 from kvtui.domain.capability import Capability
@@ -17,13 +16,12 @@ if TYPE_CHECKING:
     from kvtui.domain.credential import Credential
 
 
-class TailorFactory(BackendFactory):
+class TailorFactory(remote.RemoteFactory):
     """`environ` is where the platform's own variables (`TAILOR_*`, `PLATFORM_URL`) are looked for."""
 
     kind: ClassVar[str] = "tailor"
     title: ClassVar[str] = "Tailor Platform's secret manager (values are never read back)"
     capabilities: ClassVar[frozenset[Capability]] = CAPABILITIES
-    signs_in: ClassVar[bool] = True
     settings: ClassVar[Sequence[Setting]] = (
         Setting("url", str, "the platform's address; https://api.tailor.tech without it"),
         *(setting for setting in remote.REMOTE if setting.name != "url"),
@@ -31,9 +29,6 @@ class TailorFactory(BackendFactory):
         *remote.secret("token", "the token; the platform's own sign-in is used without it"),
         Setting("platform_profile", str, "whose sign-in to use: a profile of the platform's own tools"),
     )
-
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
 
     def check(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         from kvtui.backends.tailor import own  # noqa: PLC0415 - only where such a profile is
@@ -48,9 +43,6 @@ class TailorFactory(BackendFactory):
         from kvtui.backends.tailor import own  # noqa: PLC0415
 
         return {} if own.names_a_store(environ) else None
-
-    def probe(self, settings: Mapping[str, Any]) -> StoreState:  # noqa: ARG002 - opening it tells
-        return StoreState.READY
 
     def open(
         self,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kvtui.backends.factory import BackendFactory, Setting, StoreState
+from kvtui.backends.factory import Setting
 from kvtui.backends.http import settings as remote
 from kvtui.backends.trust.capabilities import AT_BEST
 from kvtui.domain.capability import Capability
@@ -22,22 +21,18 @@ _FASTEST = 1000
 """More is no limit to speak of."""
 
 
-class TrustFactory(BackendFactory):
+class TrustFactory(remote.RemoteFactory):
     """`environ` is where the variable named by `token_env` is looked for."""
 
     kind: ClassVar[str] = "trust"
     title: ClassVar[str] = "a trust service: versioned secrets, leases, rotation"
     capabilities: ClassVar[frozenset[Capability]] = AT_BEST
-    signs_in: ClassVar[bool] = True
     settings: ClassVar[Sequence[Setting]] = (
         *remote.REMOTE,
         *remote.secret("token", "the token"),
         Setting("segment", str, "what follows the address before each path; secrets without it"),
         Setting("requests_per_second", int, "how many the service takes; 10 without it"),
     )
-
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
 
     def check(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         remote.check(settings)
@@ -48,9 +43,6 @@ class TrustFactory(BackendFactory):
         if parts != [""] and not all(part.isprintable() and part not in {"", ".", ".."} for part in parts):
             raise InvalidInput("segment must be a part of a path, or empty.", hint="secrets is usual.")
         return settings
-
-    def probe(self, settings: Mapping[str, Any]) -> StoreState:  # noqa: ARG002 - the first call tells
-        return StoreState.READY
 
     def open(
         self,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kvtui.backends.factory import BackendFactory, Mapped, Setting, StoreState
+from kvtui.backends.factory import Mapped, Setting
 from kvtui.backends.http import settings as remote
 from kvtui.backends.vault.capabilities import AT_BEST
 from kvtui.domain.capability import Capability
@@ -27,13 +26,12 @@ _SCHEMES = frozenset({"openbao+kv2", "hashicorp+kv2"})
 """Of the canonical URIs that name what lies in a KV engine of such a server."""
 
 
-class VaultFactory(BackendFactory):
+class VaultFactory(remote.RemoteFactory):
     """`environ` is where the servers' own variables (`BAO_*`, `VAULT_*`) are looked for."""
 
     kind: ClassVar[str] = "vault"
     title: ClassVar[str] = "HashiCorp Vault and OpenBao"
     capabilities: ClassVar[frozenset[Capability]] = AT_BEST
-    signs_in: ClassVar[bool] = True
     settings: ClassVar[Sequence[Setting]] = (
         *remote.REMOTE,
         Setting("namespace", str, "the namespace to work in"),
@@ -44,9 +42,6 @@ class VaultFactory(BackendFactory):
         Setting("root", str, "the folder to show as the root, such as secret/team-a"),
         Setting("concurrency", int, "requests at the same time; 10 without it"),
     )
-
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
 
     def check(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         from kvtui.backends.vault.auth import settings as auth  # noqa: PLC0415 - only where such a profile is
@@ -85,9 +80,6 @@ class VaultFactory(BackendFactory):
         if not root:
             return Mapped(uri.location)
         return Mapped(uri.location[len(root) + 1 :]) if uri.location.startswith(f"{root}/") else None
-
-    def probe(self, settings: Mapping[str, Any]) -> StoreState:  # noqa: ARG002 - opening it tells
-        return StoreState.READY
 
     def open(
         self,

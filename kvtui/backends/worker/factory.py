@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kvtui.backends.factory import BackendFactory, Setting, StoreState
+from kvtui.backends.factory import Setting
 from kvtui.backends.http import settings as remote
 from kvtui.backends.worker.capabilities import CAPABILITIES
 from kvtui.domain.capability import Capability
@@ -21,13 +20,12 @@ if TYPE_CHECKING:
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 
 
-class WorkerFactory(BackendFactory):
+class WorkerFactory(remote.RemoteFactory):
     """`environ` is where the variables that a profile names are looked for; no others are."""
 
     kind: ClassVar[str] = "worker"
     title: ClassVar[str] = "path-based secrets on Cloudflare Workers"
     capabilities: ClassVar[frozenset[Capability]] = CAPABILITIES
-    signs_in: ClassVar[bool] = True
     settings: ClassVar[Sequence[Setting]] = (
         *remote.REMOTE,
         Setting("prefix", str, "what stands before /secret; /v1 without it, / for nothing"),
@@ -36,9 +34,6 @@ class WorkerFactory(BackendFactory):
         *remote.secret("client_secret", "the service token's secret"),
         *remote.secret("token", "a person's token, as cloudflared access token prints it, in place of these"),
     )
-
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
 
     def check(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         remote.check(settings)
@@ -51,9 +46,6 @@ class WorkerFactory(BackendFactory):
         if given and is_person(settings):
             raise InvalidInput("The profile has both a service token and a person's.", hint="Keep one of them.")
         return settings
-
-    def probe(self, settings: Mapping[str, Any]) -> StoreState:  # noqa: ARG002 - opening it tells
-        return StoreState.READY
 
     def open(
         self,
