@@ -130,3 +130,10 @@ class Unsupported(KvtuiError):
     def __init__(self, message: str, *, capability: str, hint: str = "", path: str | None = None) -> None:
         super().__init__(message, hint=hint, path=path)
         self.capability = capability
+
+
+def told(error: Exception) -> KvtuiError:
+    """As it can be told: the message of what nobody foresaw may quote what was being worked on."""
+    if isinstance(error, KvtuiError):
+        return error
+    return KvtuiError(f"Something went wrong inside kvtui ({type(error).__name__}).", hint="Report it.")

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from kvtui.backends.factory import StoreState
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, NotFound, PermissionDenied
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, NotFound, PermissionDenied, told
 from kvtui.services.left_out import LeftOut
 from kvtui.services.search import Match, Query, SearchResult, searches_there
 from kvtui.services.session import Session
@@ -201,7 +201,7 @@ class Finding:
                 work(store, stop)
             except Exception as error:  # noqa: BLE001 - told in its report
                 if not stop.is_set():
-                    store.error = _told(error)
+                    store.error = told(error)
             finally:
                 with self._change:
                     store.readings -= 1
@@ -330,7 +330,7 @@ class _Store:
                 with survey:
                     rows = survey.rest()
             except Exception as error:  # noqa: BLE001 - told in its report
-                refused = _told(error)
+                refused = told(error)
             with self._change:
                 if self._asking is not survey:
                     return
@@ -378,13 +378,6 @@ class _Store:
             left_out=names.left_out,
             note=names.note,
         )
-
-
-def _told(error: Exception) -> KvtuiError:
-    """As it can be told: the message of what nobody foresaw may quote what was being worked on."""
-    if isinstance(error, KvtuiError):
-        return error
-    return KvtuiError(f"Something went wrong inside kvtui ({type(error).__name__}).", hint="Report it.")
 
 
 def _rank(match: Match, *, is_ranked: bool) -> tuple[int, int, str]:

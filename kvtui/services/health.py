@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from warnings import catch_warnings
 
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
@@ -239,9 +240,10 @@ def _certificates(data: bytes) -> tuple[str, datetime] | None:
     from cryptography import x509  # noqa: PLC0415 - slow to load, and few secrets are certificates
 
     try:
-        found = x509.load_pem_x509_certificates(data) if is_pem else [x509.load_der_x509_certificate(data)]
-        ends = [certificate.not_valid_after_utc for certificate in found]
-    except ValueError:
+        with catch_warnings(action="ignore"):  # of odd certificates, on the terminal
+            found = x509.load_pem_x509_certificates(data) if is_pem else [x509.load_der_x509_certificate(data)]
+            ends = [certificate.not_valid_after_utc for certificate in found]
+    except (ValueError, x509.InvalidVersion):
         return None  # a key, or something else that begins so
     return ("certificate", min(ends)) if ends else None
 

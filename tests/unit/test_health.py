@@ -89,6 +89,15 @@ def test_certificates_are_told_of_by_the_first_that_ends() -> None:
     assert kinds(store, notice=DAY) == [("expired", "der", "value")]
 
 
+def test_odd_certificates_neither_end_a_look_nor_say_anything(recwarn: pytest.WarningsRecorder) -> None:
+    store, usual = MemoryBackend(), certificate(NOW - DAY, der=True)
+    version, serial = bytes.fromhex("a003020102"), bytes.fromhex("020101")
+    store.write("serial", {"value": SecretValue(usual.replace(serial, bytes.fromhex("0201ff"), 1))})
+    store.write("version", {"value": SecretValue(usual.replace(version, bytes.fromhex("a003020105"), 1))})
+    assert kinds(store) == [("expired", "serial", "value")]
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize(
     ("claims", "kind"),
     [

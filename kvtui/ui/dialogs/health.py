@@ -95,8 +95,7 @@ class HealthDialog(SurveyDialog):
         self.call_after_refresh(self.update)
 
     def result(self) -> str:
-        chosen = super().result()
-        return next(one.path for one in self._found if _key(one) == chosen)
+        return super().result().partition("\n")[2]
 
     def _where(self, one: Finding) -> Content:
         kind = Content.styled(f"{one.kind.value:9} ", _STYLES.get(one.kind, "$text-warning"))
@@ -113,4 +112,5 @@ class HealthDialog(SurveyDialog):
 
 
 def _key(one: Finding) -> str:
-    return f"{one.kind.value} {one.field!r} {one.path}"
+    """Ends with its path; a line feed in the field is spelled out before it."""
+    return f"{one.kind.value} {one.field!r}\n{one.path}"

@@ -10,7 +10,7 @@ from textual import work
 from textual.widget import Widget
 from textual.widgets import Static
 
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError
+from kvtui.domain.errors import AuthenticationRequired, told
 from kvtui.services.left_out import LeftOut
 from kvtui.services.session import Session
 from kvtui.ui.dialogs.pick import ListDialog
@@ -70,9 +70,9 @@ class SurveyDialog(ListDialog):
         self.tell()
         try:
             await self.look()
-        except KvtuiError as error:
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw must not pass for the end of it either
             self.failed = True
-            self.show_error(error)
+            self.show_error(told(error))
             if isinstance(error, AuthenticationRequired) and self.session.profile.factory.signs_in:
                 cast("KvtuiApp", self.app).sign_in_again(error)
         finally:
@@ -93,7 +93,7 @@ class SurveyDialog(ListDialog):
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """For the query as it is now. Its first rows have the cursor on the best; later the cursor stays on its row."""
-        self.rows.empty = "Nothing so far…" if self.is_reading else self._empty
+        self.rows.empty = "Nothing so far…" if self.is_reading or self.failed else self._empty
         super().show_rows(rows)
         if not self._is_shown:
             self._is_shown = True
