@@ -59,7 +59,7 @@ class Completions:
         if not words:
             return []
         ranked = [Match(row, score, words=words) for row in self._near if (score := _score(words, row))]
-        if self._names is not None:
+        if self._names is not None and '"' not in typed:
             ranked += self._names.query(_as_words(words), most, at_once=True).matches
         below = [Match(row, words=(typed,)) for row in sorted(self.below(typed), key=len)[:most]]
         by_path = {each.path: each for each in (*below, *sorted(ranked, key=lambda each: each.order))}
@@ -74,5 +74,5 @@ def _score(words: Iterable[str], row: str) -> int:
 
 
 def _as_words(words: Iterable[str]) -> str:
-    """Words of a path are none of a query's filters."""
-    return " ".join(f'"{word}"' for word in words if '"' not in word)
+    """Words of a path are none of a query's filters. A quotation mark cannot be asked for."""
+    return " ".join(f'"{word}"' for word in words)

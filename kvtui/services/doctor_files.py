@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,21 @@ def private_files(subject: str, folder: Path) -> Iterator[Finding]:
     """Files at and below a folder of ours that others can read or change."""
     if not folder.is_dir() or folder.is_symlink():
         return
-    opened = [
-        file
-        for file in islice(folder.rglob("*"), _MOST)
-        if not file.is_symlink() and stat.S_ISREG(mode := file.lstat().st_mode) and mode & 0o077
-    ]
-    if opened:
-        more = f" and {len(opened) - 1} more" if len(opened) > 1 else ""
-        changed = any(file.lstat().st_mode & 0o022 for file in opened)
-        what = "changed" if changed else "read"
-        level = Level.PROBLEM if changed else Level.WARNING
-        yield Finding(level, subject, f"{opened[0]}{more} can be {what} by others.", "Close them: chmod -R go= .")
+    opened: list[tuple[Path, int]] = []
+    for file in islice(folder.rglob("*"), _MOST):
+        with suppress(OSError):  # gone since, as a write-ahead log may be
+            mode = file.lstat().st_mode
+            if stat.S_ISREG(mode) and mode & 0o077:
+                opened.append((file, mode))
+    if changed := [file for file, mode in opened if mode & 0o022]:
+        yield _opened(Level.PROBLEM, subject, changed, "changed")
+    elif opened:
+        yield _opened(Level.WARNING, subject, [file for file, _ in opened], "read")
+
+
+def _opened(level: Level, subject: str, files: Sequence[Path], what: str) -> Finding:
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return Finding(level, subject, f"{files[0]}{more} can be {what} by others.", "Close them: chmod -R go= .")
 
 
 def vault_files(subject: str, profile: Profile, *, usable: bool) -> Iterator[Finding]:

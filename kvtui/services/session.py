@@ -130,8 +130,7 @@ class Session:
         if self.profile.read_only and not self.profile.rescue:  # what was rescued refuses by itself, and says why
             backend = self._read_only(backend)
         with self._writing:
-            before, self._backend, self._journal = self._backend, backend, journal
-        self._forget_names()  # another token may see less
+            before = self._change(backend, journal)
         if before is not None:
             before.close()
         self._take_up_pending()
@@ -158,8 +157,8 @@ class Session:
         """What is searched of the open store: nothing until it is read; forgotten when it is locked. Raises Locked."""
         from kvtui.services.names import Names  # noqa: PLC0415 - loaded by the first search
 
-        backend = self.backend
         with self._searching:
+            backend = self.backend
             if self._searched is None:
                 self._searched = Names(backend)
             return self._searched
@@ -175,11 +174,14 @@ class Session:
         every, searched = self.profile.refresh_names_minutes, self._searched
         return every > 0 and searched is not None and searched.is_due(timedelta(minutes=every))
 
-    def _forget_names(self) -> None:
+    def _change(self, backend: Backend | None, journal: Journal | None) -> Backend | None:
+        """What is open from now on; returns what was before. Its names go with it: another token may see less."""
         with self._searching:
+            before, self._backend, self._journal = self._backend, backend, journal
             searched, self._searched = self._searched, None
         if searched is not None:
             searched.forget()
+        return before
 
     @property
     def remembers(self) -> bool:
@@ -214,7 +216,7 @@ class Session:
         """Close the store and forget keys and undo. Staged changes and the draft of an open form are kept sealed for
         the next unlock of this session. Locking twice is fine."""
         with self._writing:
-            backend, self._backend, self._journal = self._backend, None, None
+            backend = self._change(None, None)
             self._undo.clear()
             try:
                 if backend is not None:
@@ -222,7 +224,6 @@ class Session:
             finally:
                 self.staged.clear()
                 self.draft = None
-                self._forget_names()
                 if backend is not None:
                     backend.close()
 

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvtui.backends.memory import MemoryBackend
 from kvtui.domain.secret import Indexed
 from kvtui.services.completing import Completions
+from kvtui.services.names import Names
+from kvtui.services.search import NamesIndex
 from kvtui.ui.dialogs.palette import PaletteDialog
 from tests.doubles.vault import VaultDouble
 from tests.ui.conftest import Running, Screen
@@ -31,6 +34,14 @@ def test_what_goes_on_as_typed_comes_before_what_has_it_elsewhere() -> None:
     found = [match.path for match in Completions(listed, ROWS).found("app", 10)]
     assert found[:2] == ["app", "app/"]
     assert set(found) == {"app", "app/", "app/api", "app/db", "app/dbs/"}
+
+
+def test_what_names_cannot_be_asked_for_offers_none_of_them() -> None:
+    names = Names(MemoryBackend())
+    names.index = NamesIndex([Indexed("type:x/y")])
+    completions = Completions(listed, ROWS, names)
+    assert [match.path for match in completions.found("type:x", 10)] == ["type:x/y"]
+    assert completions.found('"', 10) == []
 
 
 @given(typed=st.text(alphabet="apidbs/", max_size=6))

@@ -10,7 +10,7 @@ from kvtui import config, locations
 from kvtui.backends.memory import MemoryBackend
 from kvtui.config import Config
 from kvtui.domain.progress import Progress, silent
-from kvtui.services import doctor, profiles
+from kvtui.services import doctor, doctor_files, profiles
 from kvtui.services.doctor_finding import Finding, Level
 from kvtui.services.profiles import Profile
 
@@ -206,6 +206,18 @@ def test_files_of_the_vault_and_of_the_state_are_to_be_private(
     found = look(written(tmp_path, f"profiles:\n  v: {{backend: file, path: {tmp_path / 'v'}}}\n"))
     levels = [one.level for some in found.values() for one in some if str(folder / "deep" / "one") in one.message]
     assert levels == ([] if expected is None else [expected])
+
+
+def test_of_files_others_can_open_those_they_can_change_are_named_and_those_that_go_meanwhile_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / name for name in ("gone", "read", "changed")]
+    for file, mode in zip(files[1:], (0o604, 0o622), strict=True):
+        file.touch()
+        file.chmod(mode)
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(files))
+    (finding,) = doctor_files.private_files("state folder", tmp_path)
+    assert (finding.level, finding.message) == (Level.PROBLEM, f"{files[2]} can be changed by others.")
 
 
 def test_a_credential_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
