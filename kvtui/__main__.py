@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -15,6 +16,7 @@ def main() -> int:
         with suppress(OSError):  # where it cannot be written, the way below says so
             os.write(1, f"kvtui {__version__}\n".encode())
             return 0
+    gc.disable()  # what is loaded stays: looking through it again and again is a tenth of the start
     try:
         from kvtui.hardening import harden, install_excepthooks, scrub_environment  # noqa: PLC0415
 
@@ -27,6 +29,8 @@ def main() -> int:
         return run()
     except KeyboardInterrupt:
         return 130
+    finally:
+        gc.freeze()  # what is left goes with the process: nothing is looked for in it once more
 
 
 if __name__ == "__main__":

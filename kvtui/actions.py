@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -189,6 +188,8 @@ def _visible_from(scope: Scope) -> tuple[str, ...]:
 
 def _keys(name: str, text: str) -> tuple[str, ...]:
     if name not in BY_ID:
+        from difflib import get_close_matches  # noqa: PLC0415 - for who mistyped
+
         near = get_close_matches(name, BY_ID, n=1)
         hint = f"Did you mean {near[0]}?" if near else "See kvtui keys."
         raise WrongKey(f"The keymap names an unknown action: {name}.", name, hint=hint)

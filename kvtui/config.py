@@ -6,7 +6,6 @@ backend stays as read, with the line of each key: `kvtui.services.profiles` know
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -24,7 +23,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 
 _SECRET_KEYS = frozenset({"passphrase", "password", "token", "secret", "secret_id", "client_secret", "api_key", "pin"})
-_PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_PROFILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 
 
 class UiConfig(NamedTuple):
@@ -74,7 +73,9 @@ class Config(NamedTuple):
             sources = [f"{key}_{how}" for how in ("file", "env", "command") if f"{key}_{how}" in known]
             hint = f"Use {' or '.join(sources)}." if sources else "Leave it out: it is asked for."
             self.refuse(line, f"{where} has the key {key}, but no secret belongs in this file.", hint)
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        from difflib import get_close_matches  # noqa: PLC0415 - for who mistyped
+
+        near = get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(sorted(known)) or 'none'}."
         self.refuse(line, f"{where} has no key {key}.", hint)
 
@@ -199,7 +200,9 @@ def _config(config: Config, root: _At) -> Config:
     if "default" in keys:
         default = _text(config, keys["default"], "default")
         if default not in config.profiles:
-            near = difflib.get_close_matches(default, config.profiles, n=1)
+            from difflib import get_close_matches  # noqa: PLC0415 - for who mistyped
+
+            near = get_close_matches(default, config.profiles, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Profiles are: {', '.join(config.profiles) or 'none'}."
             config.refuse(keys["default"].line, f"default names {default}, but there is no such profile.", hint)
         config = config._replace(default=default)
@@ -207,7 +210,7 @@ def _config(config: Config, root: _At) -> Config:
 
 
 def _profile(config: Config, name: str, at: _At) -> ProfileConfig:
-    if not _PROFILE_NAME.fullmatch(name):
+    if not re.fullmatch(_PROFILE_NAME, name):
         config.refuse(at.line, "A profile's name is made of letters, digits and . _ -", "Choose another name.")
     keys = _map(config, at, f"The profile {name}")
     if "backend" not in keys:

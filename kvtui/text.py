@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from kvtui.domain.characters import mixed_script, unsafe, visible_name
 
@@ -18,21 +18,36 @@ __all__ = ["cell_width", "clip", "mixed_script", "name_spans", "sanitize", "show
 TAB_STOP = 4
 MAX_MARKS = 4  # combining marks drawn on one character; real languages need no more
 
-# Runs that need no closer look: ASCII and blocks made of assigned, visible, free-standing letters only.
-_PLAIN = re.compile(
-    "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u2500-\u259f"
-    "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]+"
-)
-# Drawn as one glyph with their neighbour by some terminals and as two by others: regional indicators, skin tones.
-_JOINING = re.compile("[\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]")
-# What the sink drops: C0, DEL, C1, Cf, Zl, Zp, surrogates, and the plane-14 tags and variation selectors.
-_DROPPED = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-# A space nobody sees: at either end, beside another one, or of a width of its own.
-_BLANKS = re.compile("^ +| +$| {2,}|[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800]")
+
+@cache
+def _plain() -> re.Pattern[str]:
+    """Runs that need no closer look: ASCII and blocks made of assigned, visible, free-standing letters only."""
+    return re.compile(
+        "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u2500-\u259f"
+        "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]+"
+    )
+
+
+@cache
+def _joining() -> re.Pattern[str]:
+    """Drawn as one with their neighbour by some terminals and as two by others: regional indicators, skin tones."""
+    return re.compile("[\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]")
+
+
+@cache
+def _dropped() -> re.Pattern[str]:
+    """What the sink drops: C0, DEL, C1, Cf, Zl, Zp, surrogates, and the plane-14 tags and variation selectors."""
+    return re.compile(
+        "[\x00-\x1f\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+        "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+        "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    )
+
+
+@cache
+def _blanks() -> re.Pattern[str]:
+    """A space nobody sees: at either end, beside another one, or of a width of its own."""
+    return re.compile("^ +| +$| {2,}|[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800]")
 
 
 def show(text: str, *, lines: bool = False) -> str:
@@ -41,7 +56,7 @@ def show(text: str, *, lines: bool = False) -> str:
     With `lines`, newlines stay and tabs become spaces; otherwise both are spelled out too. The result holds no
     character that is `unsafe`, and no more than MAX_MARKS combining marks in a row.
     """
-    if _PLAIN.fullmatch(text) or not text:
+    if (text.isascii() and text.isprintable()) or _plain().fullmatch(text):
         return text
     return "".join(piece for piece, _ in spans(text, lines=lines))
 
@@ -50,8 +65,9 @@ def spans(text: str, *, lines: bool = False) -> Iterator[tuple[str, bool]]:
     """The pieces of `show(text)` in order, each with whether it stands for a character that cannot be shown itself."""
     column = marks = at = 0
     bare = True  # nothing to put a combining mark on
+    plain, joining = _plain().match, _joining().match
     while at < len(text):
-        run = _PLAIN.match(text, at)
+        run = plain(text, at)
         if run:
             at = run.end()
             piece, escaped = run[0], False
@@ -71,7 +87,7 @@ def spans(text: str, *, lines: bool = False) -> Iterator[tuple[str, bool]]:
                 escaped = bare or marks > MAX_MARKS or unsafe(ch)
                 piece = visible_name(ch) if escaped else ch
             else:
-                escaped = unsafe(ch) or _JOINING.match(ch) is not None
+                escaped = unsafe(ch) or joining(ch) is not None
                 piece = visible_name(ch) if escaped else ch
                 marks, bare = 0, escaped
         column += len(piece)
@@ -80,7 +96,7 @@ def spans(text: str, *, lines: bool = False) -> Iterator[tuple[str, bool]]:
 
 def show_name(text: str) -> str:
     """`show` for names: spaces that would go unnoticed are visible too, as `␣` or `<00A0>`."""
-    if text.isascii() and text.isprintable() and not _BLANKS.search(text):
+    if text.isascii() and text.isprintable() and not _blanks().search(text):
         return text
     return "".join(piece for piece, _ in name_spans(text))
 
@@ -91,7 +107,7 @@ def name_spans(text: str) -> Iterator[tuple[str, bool]]:
     A name that is not in normal form (NFC) has what keeps it from that spelled out: another one may look just like it.
     """
     at = 0
-    for blank in _BLANKS.finditer(text):
+    for blank in _blanks().finditer(text):
         yield from _letters(text[at : blank.start()])
         yield "".join("\u2423" if ch == " " else f"<{ord(ch):04X}>" for ch in blank[0]), True
         at = blank.end()
@@ -113,7 +129,7 @@ def sanitize(text: str) -> str:
     """`text` without what no terminal may get: the net below `show`, cheap enough for every drawn segment."""
     if text.isascii() and text.isprintable():
         return text
-    return _DROPPED.sub("", text)
+    return _dropped().sub("", text)
 
 
 def cell_width(text: str) -> int:

@@ -9,7 +9,6 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
@@ -39,13 +38,17 @@ class Unusable(argparse.ArgumentTypeError):
         self.hint = hint
 
 
+def _unmeasured(prog: str) -> argparse.HelpFormatter:
+    """For argparse, which makes one to check each argument that is added: asking how wide the terminal is loads half a
+    dozen modules, and only the help has to know."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=80)
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises Usage and HelpShown instead of printing and leaving."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            allow_abbrev=False, exit_on_error=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options
-        )
+        super().__init__(allow_abbrev=False, exit_on_error=False, formatter_class=_unmeasured, **options)
         self.refuse_value = ""
         """What to say when there is a positional argument too many, where that may be a value."""
         self._program = ""
@@ -69,6 +72,7 @@ class Parser(argparse.ArgumentParser):
         raise self._usage(message)
 
     def print_help(self, file: Any = None) -> None:  # noqa: ARG002 - the signature is argparse's
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
         raise HelpShown(self.format_help())
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
@@ -97,6 +101,8 @@ class Parser(argparse.ArgumentParser):
         if self.refuse_value and not unknown:
             return Usage(self.refuse_value, hint="Give it on standard input, with --file, or at the prompt.")
         if unknown:
+            from difflib import get_close_matches  # noqa: PLC0415 - for who mistyped
+
             near = get_close_matches(unknown[0].partition("=")[0], known, n=1, cutoff=0.7)
             meant = f"Did you mean {near[0]}? " if near else ""
             return Usage(f"{self.prog} has no such option.", hint=f"{meant}See {self.prog} --help.")
@@ -105,16 +111,16 @@ class Parser(argparse.ArgumentParser):
     def _usage(self, message: str) -> Usage:
         """What argparse found wrong: the names of arguments are ours, what follows them may quote what was typed."""
         hint = f"See {self.prog} --help."
-        if missing := _MISSING.fullmatch(message):
+        if missing := re.fullmatch(_MISSING, message):
             return Usage(f"{missing[1]}: missing.", hint=hint)
-        if wrong := _WRONG.fullmatch(message):
+        if wrong := re.fullmatch(_WRONG, message):
             told = next((told for start, told in _TOLD.items() if wrong[2].startswith(start)), "not usable as it is.")
             return Usage(f"{wrong[1]}: {told}", hint=hint)
         return Usage("The arguments cannot be understood.", hint=hint)
 
 
-_MISSING = re.compile(r"the following arguments are required: (.*)")
-_WRONG = re.compile(r"argument ([^:]+): (.*)", re.DOTALL)
+_MISSING = r"the following arguments are required: (.*)"
+_WRONG = r"(?s)argument ([^:]+): (.*)"
 _TOLD = {
     "expected one argument": "needs a value.",
     "expected at least one argument": "needs a value.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from types import MappingProxyType
 
@@ -122,6 +121,8 @@ def find(words: Sequence[str]) -> tuple[str, list[str]]:
             raise Usage(f"{first}: say what to do.", hint=f"One of: {', '.join(parts)}.")
     if first in _TABLE:
         return first, rest
+    from difflib import get_close_matches  # noqa: PLC0415 - for who mistyped
+
     near = get_close_matches(first, {name.partition(" ")[0] for name in _TABLE}, n=1)
     raise Usage("There is no such command.", hint=f"Did you mean {near[0]}?" if near else "See kvtui --help.")
 

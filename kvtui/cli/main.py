@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -24,9 +25,14 @@ from kvtui.cli.inputs import Terminal
 from kvtui.cli.output import Output
 from kvtui.domain.errors import KvtuiError
 
+_YOUNG = 50_000
+"""New objects at which a command looks for garbage: most end before that."""
+
 
 def main() -> int:
-    """The program: the process' own arguments and streams."""
+    """The program: the process' own arguments and streams. Garbage is collected from here on."""
+    gc.set_threshold(_YOUNG)
+    gc.enable()
     stdin, stdout, stderr = (_binary(stream) for stream in (sys.stdin, sys.stdout, sys.stderr))
     somebody = _at_terminal((stdin, stdout, stderr))
     return run(sys.argv[1:], stdin, stdout, stderr, Terminal() if somebody else None)

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 # Default_Ignorable_Code_Point without the general category Cf (DerivedCoreProperties.txt): invisible letters and marks,
 # among them the variation selectors, which can carry hidden bytes.
-_IGNORABLE = re.compile(
+_IGNORABLE = (
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U0001bca0-\U0001bca3\U000e0000-\U000e0fff]"
 )
 # Not separators here, but they look like one.
@@ -31,7 +31,7 @@ def unsafe(ch: str) -> bool:
     """
     # isprintable() is false for exactly these categories and for the spaces (Zs) other than U+0020.
     if ch.isprintable():
-        return ch > "~" and _IGNORABLE.match(ch) is not None
+        return ch > "~" and re.match(_IGNORABLE, ch) is not None
     return unicodedata.category(ch) != "Zs"
 
 

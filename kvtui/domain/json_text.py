@@ -20,7 +20,7 @@ MAX_DEPTH = 200
 """Nesting beyond this is refused: no secret needs it and Python's own recursion ends soon after."""
 _MAX_BITS = 14_000
 """Below the 4300 digits Python reads."""
-_SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_SPLIT_PAIR = "[\ud800-\udbff][\udc00-\udfff]"
 
 
 class Number(float):
@@ -138,7 +138,7 @@ def check(value: Any) -> None:
 
 def check_text(text: str) -> None:
     """Raise InvalidInput for text that JSON would change: a pair of surrogates that is not one character."""
-    if not text.isascii() and _SPLIT_PAIR.search(text):
+    if not text.isascii() and re.search(_SPLIT_PAIR, text):
         raise InvalidInput("A text holds a character in two halves.", hint="Decode it as UTF-16 first.")
 
 

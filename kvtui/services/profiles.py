@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -106,7 +105,9 @@ class Profiles:
         if name not in self._profiles and (inner := self._inner(name)) is not None:
             return inner
         if name not in self._profiles:
-            near = difflib.get_close_matches(name, self._profiles, n=1)
+            from difflib import get_close_matches  # noqa: PLC0415 - for who mistyped
+
+            near = get_close_matches(name, self._profiles, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Profiles are: {', '.join(self._profiles) or 'none'}."
             raise InvalidInput(f"There is no profile {name}.", hint=hint)
         return self._profiles[name]
@@ -206,7 +207,9 @@ def _check_names_are_kept(config: Config, profiles: Mapping[str, Profile]) -> No
         where = f"profiles.{profile.name}.remember_names"
         vault = profiles.get(profile.remember_names)
         if vault is None:
-            near = difflib.get_close_matches(profile.remember_names, profiles, n=1)
+            from difflib import get_close_matches  # noqa: PLC0415 - for who mistyped
+
+            near = get_close_matches(profile.remember_names, profiles, n=1)
             hint = f"Did you mean {near[0]}?" if near else "Name the profile of a vault."
             config.refuse(line, f"{where} names {profile.remember_names}, but there is no such profile.", hint)
         with suppress(Unavailable):  # a broken backend: opening it tells
@@ -221,7 +224,9 @@ def _settings_of(config: Config, written: ProfileConfig) -> tuple[Setting, ...]:
     try:
         return tuple(registry.factory(written.backend).settings)
     except InvalidInput as error:
-        near = difflib.get_close_matches(written.backend, registry.kinds(), n=1)
+        from difflib import get_close_matches  # noqa: PLC0415 - for who mistyped
+
+        near = get_close_matches(written.backend, registry.kinds(), n=1)
         hint = f"Did you mean {near[0]}?" if near else error.hint
         config.refuse(written.line, f"The profile {written.name}: {error.message}", hint)
     except Unavailable:

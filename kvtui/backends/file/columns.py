@@ -9,22 +9,22 @@ from __future__ import annotations
 import re
 
 _ESCAPE = "\ufdd0"
-_SPECIAL = re.compile("[\x00\ud800-\udfff\ufdd0]")
-_LINES = re.compile("[\n\x00\ud800-\udfff\ufdd0]")
-_ESCAPED = re.compile("\ufdd0([0-9a-f]{4})")
+_SPECIAL = "[\x00\ud800-\udfff\ufdd0]"
+_LINES = "[\n\x00\ud800-\udfff\ufdd0]"
+_ESCAPED = "\ufdd0([0-9a-f]{4})"
 
 
 def to_column(text: str) -> str:
-    return text if text.isascii() and "\x00" not in text else _SPECIAL.sub(_escape, text)
+    return text if text.isascii() and "\x00" not in text else re.sub(_SPECIAL, _escape, text)
 
 
 def from_column(text: str) -> str:
-    return _ESCAPED.sub(_unescape, text) if _ESCAPE in text else text
+    return re.sub(_ESCAPED, _unescape, text) if _ESCAPE in text else text
 
 
 def join_tags(tags: tuple[str, ...]) -> str:
     """Tags one per line, so that they can be searched as text. None of them is empty."""
-    return "\n".join(_LINES.sub(_escape, tag) for tag in tags)
+    return "\n".join(re.sub(_LINES, _escape, tag) for tag in tags)
 
 
 def split_tags(text: str) -> tuple[str, ...]:

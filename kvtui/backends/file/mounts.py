@@ -17,7 +17,7 @@ NETWORK = frozenset(
 )  # fmt: skip
 """Where other machines may have the same files open."""
 
-_ESCAPED = re.compile(r"\\([0-7]{3})")
+_ESCAPED = r"\\([0-7]{3})"
 
 
 def kind_of(path: Path) -> str:
@@ -37,7 +37,7 @@ def find(table: str, path: str) -> str:
         fields = before.split(" ")
         if not dash or len(fields) < 5:
             continue
-        point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
+        point = re.sub(_ESCAPED, lambda match: chr(int(match[1], 8)), fields[4])
         covers = path == point or path.startswith(point if point.endswith("/") else f"{point}/")
         if covers and len(point) >= best:
             best, kind = len(point), after.split(" ")[0]
