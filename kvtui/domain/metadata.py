@@ -127,13 +127,28 @@ class MetadataPatch(NamedTuple):
         )
 
 
+NOTICE = timedelta(days=7)
+"""How long before its date a secret is due; a tenth of a shorter interval."""
+
+
+def due_from(rotation: timedelta | None, since: datetime | None) -> datetime | None:
+    """From when on a secret is due whose current version was made then; None without an interval, or of unknown age,
+    or beyond all calendars."""
+    if rotation is None or since is None:
+        return None
+    try:
+        return since + rotation - min(NOTICE, rotation / 10)
+    except OverflowError:
+        return None
+
+
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile(r"(?:[0-9]{1,6}[wdhms])+")
+_DURATION = r"(?:[0-9]{1,6}[wdhms])+"
 
 
 def parse_duration(text: str) -> timedelta:
     """`90d`, `12h`, `1w2d`: at least a second, at most 100 years. Raises InvalidInput."""
-    if _DURATION.fullmatch(text):
+    if re.fullmatch(_DURATION, text):
         units = {**_UNITS, "w": 7 * 86400}
         seconds = sum(int(part[:-1]) * units[part[-1]] for part in re.findall(r"[0-9]+[wdhms]", text))
         if 0 < seconds <= 36500 * 86400:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from kvtui.domain.errors import KvtuiError
-from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
+from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType, due_from
 from kvtui.domain.value import Fields, ValueType
 
 
@@ -92,6 +92,9 @@ class Entry(NamedTuple):
     kind: EntryKind
     type: SecretType | None = None
     state: VersionState | None = None
+    due_from: datetime | None = None
+    """From when on a live secret is due: to be rotated, or about to expire; None also where the listing does not tell.
+    """
 
     @property
     def name(self) -> str:
@@ -100,6 +103,15 @@ class Entry(NamedTuple):
     @property
     def is_folder(self) -> bool:
         return self.kind is EntryKind.FOLDER
+
+
+def due_of(metadata: Metadata, current: Version) -> datetime | None:
+    """From when on a secret with this current version is due, as an entry tells it."""
+    made = current.created_at
+    if current.state is not VersionState.LIVE or made is None:
+        return None
+    left = None if current.expires_at is None else current.expires_at - made
+    return min(filter(None, (due_from(metadata.rotation, made), due_from(left, made))), default=None)
 
 
 class Listing(NamedTuple):

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_bytes
 from kvtui.domain.errors import Conflict, InvalidInput, KvtuiError, NotFound, Unavailable
-from kvtui.domain.metadata import Metadata
+from kvtui.domain.metadata import NOTICE, Metadata
 from kvtui.domain.secret import Outline, Secret, Version, VersionState
 from kvtui.domain.value import SecretValue, decode_input
 from kvtui.hardening import child_environment
@@ -376,10 +376,6 @@ class Due:
 
     state: DueState
     at: datetime
-
-
-NOTICE = timedelta(days=7)
-"""How long before its date a secret is due; a tenth of a shorter interval."""
 
 
 def due(metadata: Metadata, now: datetime, *, rotated_at: datetime | None = None) -> Due | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from kvtui.backends.contract import Backend
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, InvalidPath, Locked, NotFound, PermissionDenied
-from kvtui.domain.metadata import Metadata, MetadataField, MetadataPatch, SecretType
+from kvtui.domain.metadata import Metadata, MetadataField, MetadataPatch, SecretType, due_from
 from kvtui.domain.secret import EntryKind, History, Skipped, StoredVersion, Version, VersionState
 from kvtui.testing.cruel import ALLOWED_NAMES, FORBIDDEN_NAMES
 from kvtui.testing.suite import Suite, holds, need, one
@@ -219,6 +220,25 @@ class ListingConformance(Suite):
         assert entry.state in (VersionState.LIVE, None)
         if is_typed:
             assert entry.type in (SecretType.TOKEN, None)
+
+    def test_a_listing_tells_from_when_on_a_secret_is_due_or_nothing_of_it(self, store: Backend) -> None:
+        need(store, Capability.LIST)
+        given = self.seed(store)
+        path = "db" if self.keeps_path("db") else "app/db"
+        given.write(path, one("x"))
+        assert [entry.due_from for entry in store.list(paths.parent(path)).entries] == [None]
+        if not (given.can(Capability.EDIT_METADATA) and MetadataField.ROTATION in given.info().metadata_fields):
+            return
+        given.write(path, one("y"), metadata=MetadataPatch(rotation=timedelta(days=90)))
+        made = store.versions(path)[-1].created_at if store.can(Capability.VERSIONS) else None
+        (entry,) = store.list(paths.parent(path)).entries
+        (walked,) = store.walk()
+        assert walked.due_from in {None, entry.due_from}
+        assert entry.due_from in {None, due_from(timedelta(days=90), made)}
+        assert entry.due_from is not None or not self.tells_states
+        if given.can(Capability.DELETE) and given.can(Capability.UNDELETE):
+            given.delete(path)
+            assert [entry.due_from for entry in store.list(paths.parent(path)).entries] == [None]
 
     def test_walk_gives_every_secret_below_sorted_by_path(self, store: Backend) -> None:
         need(store, Capability.LIST)

@@ -41,7 +41,7 @@ class Suite:
     indexes_tags = True
     """Fact: the index has tags too, so that a text in one is found."""
     tells_states = True
-    """Fact: a listing tells the state of each secret."""
+    """Fact: a listing tells the state of each secret, and from when on it is due."""
     tells_all_metadata = True
     """Fact: reading a secret tells all that is known of it, its times too."""
     gives_metadata_back = True

@@ -178,6 +178,7 @@ async def test_help_lists_every_key_of_the_table(running: Running) -> None:
         text = await screen.press("?")
         for action in ACTIONS:
             assert action.help[:60] in text, action.id
+        assert "◷ due " in text
 
 
 async def test_bookmarks_are_kept_and_lead_back(running: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -296,16 +297,20 @@ async def test_badges_stand_at_the_right_and_shrink_with_the_tree() -> None:
         entries = [
             Entry("gone", SECRET, state=VersionState.DELETED),
             Entry("key", SECRET, type=SecretType.API_KEY),
+            Entry("late", SECRET, due_from=datetime(2020, 1, 1, tzinfo=UTC)),
+            Entry("later", SECRET, due_from=datetime(9999, 1, 1, tzinfo=UTC)),
             Entry("old", SECRET),
             Entry("p\u0430ypal", SECRET),
         ]
         app.view.show_listing(Listing("", entries))
         app.view.set_badge(Badge.DUE, ["old"])
-        app.view.set_badge(Badge.STAGED, ["old", "key"])
+        app.view.set_badge(Badge.STAGED, ["old", "key", "later"])
         await wait_for_idle(pilot)
         assert [row.split(maxsplit=1) for row in (line[2:] for line in app.shown)] == [
             ["gone", "deleted"],
             ["key", "api_key staged"],
+            ["late", "due"],
+            ["later", "staged"],
             ["old", "due staged"],
             ["p\u0430ypal", "⚠ mixed script"],
         ]
@@ -315,6 +320,8 @@ async def test_badges_stand_at_the_right_and_shrink_with_the_tree() -> None:
         assert [row.split()[1:] for row in app.shown] == [
             ["gone", "deleted"],
             ["key", "staged"],
+            ["late", "due"],
+            ["later", "staged"],
             ["old", "due", "staged"],
             ["p\u0430ypal", "⚠"],
         ]

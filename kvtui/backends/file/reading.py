@@ -107,7 +107,9 @@ class VaultReading(Backend):
             after, most = reads.behind(*rows[-1][:2]), PART
 
     def walk(self, folder: str = "", *, skipped: object = None) -> Iterator[Entry]:  # noqa: ARG002 - nothing is
-        return (records.entry(row.path, row.type, row.state) for row in self._stream(folder))
+        return (
+            records.entry(row.path, row.type, row.state, row.rotation, row.rotate_due) for row in self._stream(folder)
+        )
 
     def index(self, folder: str = "", *, skipped: object = None) -> Iterator[Indexed]:  # noqa: ARG002
         return map(records.indexed, self._stream(folder))
@@ -169,7 +171,7 @@ class VaultReading(Backend):
 
     def containers(self) -> Sequence[str]:
         with self._database.reading() as connection:
-            folders = {path for path, kind, _ in reads.children(connection, "") if kind is None}
+            folders = {path for path, kind, *_ in reads.children(connection, "") if kind is None}
             return tuple(sorted(folders.union(reads.container_names(connection))))
 
     def key_slots(self) -> Sequence[KeySlot]:

@@ -21,6 +21,8 @@ from kvtui.backends.file.schema import (
 if TYPE_CHECKING:
     import apsw
 
+Child: TypeAlias = tuple[str, str | None, int | None, int | None, int | None]
+"""Path, type, state, rotation and rotate_due."""
 Row: TypeAlias = SecretRow | VersionRow | ContainerRow
 
 _END = "\U0010ffff"  # a noncharacter: no path holds it, and all paths sort before it
@@ -32,7 +34,7 @@ _CURRENT = f"""SELECT {_BOTH} FROM json_each(?) AS wanted
   CROSS JOIN secret ON secret.path = wanted.value
   CROSS JOIN version ON version.secret = secret.id AND version.number = secret.current"""  # noqa: S608
 """In the order of the paths: a cross join is not reordered."""
-_CHILDREN = "SELECT path, type, state FROM secret WHERE path >= ? AND path < ? ORDER BY path"
+_CHILDREN = "SELECT path, type, state, rotation, rotate_due FROM secret WHERE path >= ? AND path < ? ORDER BY path"
 _BELOW = f"SELECT {SECRET} FROM secret WHERE path >= ? AND path < ? ORDER BY path LIMIT ?"  # noqa: S608
 _VERSION = f"SELECT {VERSION_COLUMNS} FROM version WHERE secret = ? AND number = ?"  # noqa: S608
 _VERSIONS = f"SELECT {VERSION_COLUMNS} FROM version WHERE secret = ? ORDER BY number"  # noqa: S608
@@ -107,9 +109,9 @@ def has_children(connection: apsw.Connection, folder: str) -> bool:
     )
 
 
-def children(connection: apsw.Connection, folder: str, after: str = "") -> Iterator[tuple[str, str | None, int | None]]:
-    """The direct children as (path, type, state), folders without the last two, in the order of the index; those that
-    come `after` one, see `behind`.
+def children(connection: apsw.Connection, folder: str, after: str = "") -> Iterator[Child]:
+    """The direct children in the order of the index, of folders the path alone; those that come `after` one, see
+    `behind`.
 
     A run of secrets is one scan; a folder is left by a new search behind its last path, so the cost grows with the
     children and not with what is below them.
@@ -119,13 +121,14 @@ def children(connection: apsw.Connection, folder: str, after: str = "") -> Itera
     cursor = connection.cursor()
     cursor.execute(_CHILDREN, (after or start, end))
     while True:
-        for path, kind, current in cursor:
+        for child in cursor:
+            path = child[0]
             slash = path.find("/", depth)
             if slash >= 0:
-                yield path[:slash], None, None
+                yield path[:slash], None, None, None, None
                 cursor.execute(_CHILDREN, (path[:slash] + "0", end))
                 break
-            yield path, kind, current
+            yield child
         else:
             return
 

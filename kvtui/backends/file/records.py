@@ -10,7 +10,7 @@ from types import MappingProxyType
 from kvtui.backends.file.columns import from_column, join_tags, split_tags, to_column
 from kvtui.backends.file.schema import DELETED, DESTROYED, LIVE, SecretRow, VersionRow
 from kvtui.domain.errors import Corrupt, InvalidInput
-from kvtui.domain.metadata import Metadata, SecretType, check_tags
+from kvtui.domain.metadata import Metadata, SecretType, check_tags, due_from
 from kvtui.domain.secret import Deleted, Entry, EntryKind, Indexed, Version, VersionState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,11 +115,14 @@ def version_row(secret: int, version: Version, sealed: bytes | None) -> VersionR
     )
 
 
-def entry(path: str, kind: str | None, state: int | None) -> Entry:
+def entry(path: str, kind: str | None, state: int | None, rotation: int | None, due: int | None) -> Entry:
     """One row of a listing; a folder has neither type nor state."""
     if kind is None or state is None:
         return Entry(path, EntryKind.FOLDER)
-    return Entry(path, EntryKind.SECRET, type=_type(kind), state=_STATES[state])
+    if due is None or rotation is None or state != LIVE:
+        return Entry(path, EntryKind.SECRET, _type(kind), _STATES[state])
+    interval = timedelta(microseconds=rotation)
+    return Entry(path, EntryKind.SECRET, _type(kind), _STATES[state], due_from(interval, from_micros(due - rotation)))
 
 
 def indexed(row: SecretRow) -> Indexed:

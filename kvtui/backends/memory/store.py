@@ -24,6 +24,7 @@ from kvtui.domain.secret import (
     Indexed,
     Version,
     VersionState,
+    due_of,
 )
 
 
@@ -86,7 +87,8 @@ def conflict(path: str, expected: int, actual: int) -> Conflict:
 
 
 def entry_of(path: str, secret: Held) -> Entry:
-    return Entry(path, EntryKind.SECRET, type=secret.metadata.type, state=secret.current.state)
+    known, current = secret.metadata, secret.current
+    return Entry(path, EntryKind.SECRET, known.type, current.state, due_of(known, current))
 
 
 def indexed_of(path: str, secret: Held) -> Indexed:

@@ -15,7 +15,7 @@ from kvtui.domain.errors import InvalidInput, Unavailable
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata
 from kvtui.domain.retention import Retention
-from kvtui.domain.secret import Entry, EntryKind, Version, VersionState
+from kvtui.domain.secret import Entry, EntryKind, Version, VersionState, due_of
 
 
 def numbered(known: Known, at: Place, number: int) -> Version:
@@ -35,7 +35,8 @@ def entry_of(path: str, about: Mapping[str, Any]) -> Entry:
     known = known_of(about)
     if known is None:
         return Entry(path, EntryKind.SECRET)
-    return Entry(path, EntryKind.SECRET, known.metadata.type, known.versions[-1].state)
+    last = known.versions[-1]
+    return Entry(path, EntryKind.SECRET, known.metadata.type, last.state, due_of(known.metadata, last))
 
 
 def known_of(data: Mapping[str, Any]) -> Known | None:

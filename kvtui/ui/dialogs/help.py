@@ -1,7 +1,8 @@
-"""Help: every key, out of the table of actions, with the ones for where one is first."""
+"""Help: every key, out of the table of actions, with the ones for where one is first; and what the tree's signs say."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from textual.content import Content
@@ -10,6 +11,8 @@ from textual.widget import Widget
 from kvtui.actions import Keymap, Scope
 from kvtui.ui.dialogs.rows import RowsDialog
 from kvtui.ui.widgets.row_list import Row, RowList
+from kvtui.ui.widgets.tree_line import ASCII, UNICODE
+from kvtui.ui.widgets.tree_view import has_few_signs
 
 _GROUPS = {
     "nav": "Moving",
@@ -27,6 +30,13 @@ _GROUPS = {
     "container": "Containers",
     "app": "Everywhere",
     "dialog": "In forms and dialogs",
+}
+_BADGES = {
+    "deleted": "Its newest version is deleted, and can be undeleted",
+    "destroyed": "Its newest version is gone for good",
+    "due": "It should be rotated soon or by now, or expires soon; where the store's listing tells",
+    "staged": "It was changed, and the change is not applied yet",
+    "denied": "This folder may not be listed",
 }
 
 
@@ -55,6 +65,11 @@ class HelpDialog(RowsDialog[None]):
                 group = scope
                 lines.insert(0, Content.styled(_GROUPS[scope], "bold $text-primary"))
             rows.append(Row(action.id, lines))
+        signs = ASCII if has_few_signs(os.environ) else UNICODE
+        heading = [Content.styled("Beside names in the tree", "bold $text-primary")]
+        for word, text in _BADGES.items():
+            rows.append(Row(word, [*heading, self._line(f"{signs.short.get(word, signs.warning)} {word}", text)]))
+            heading = []
         self.query_one("#rows", RowList).set_rows(rows)
         self.query_one("#rows").focus()
 

@@ -129,7 +129,7 @@ def told_of(entries: Iterable[Entry]) -> dict[str, Entry]:
     return {
         row_of(entry.path, entry.kind): entry
         for entry in entries
-        if entry.type not in _PLAIN_TYPES or entry.state not in _PLAIN_STATES
+        if entry.type not in _PLAIN_TYPES or entry.state not in _PLAIN_STATES or entry.due_from is not None
     }
 
 

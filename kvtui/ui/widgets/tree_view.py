@@ -17,6 +17,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from kvtui.clock import utc_now
 from kvtui.ui.widgets.tree_line import ASCII, NOTHING_MATCHES, UNICODE, TreeLine, draw_line
 from kvtui.ui.widgets.tree_row import path_of
 from kvtui.ui.widgets.tree_rows import TreeRows
@@ -47,7 +48,7 @@ def has_few_signs(environ: Mapping[str, str]) -> bool:
 
 
 class Badge(StrEnum):
-    """What the rest of the program knows of a row. What a listing tells (deleted) needs no badge."""
+    """What the rest of the program knows of a row. What a listing tells (deleted, due) need not be set."""
 
     DUE = "due"
     STAGED = "staged"
@@ -268,13 +269,17 @@ class TreeView(ScrollView, inherit_bindings=False):
             nothing = index == 0 and self._model.matcher is not None
             return NOTHING_MATCHES if nothing else None
         row = self._model.rows[index]
+        entry = self._model.entry(row)
+        badges = [badge.value for badge, rows in self._badges.items() if row in rows]
+        if entry is not None and entry.due_from is not None and entry.due_from <= utc_now() and Badge.DUE not in badges:
+            badges.append(Badge.DUE.value)
         return TreeLine(
             row=row,
             open=self._model.is_open_at(index),
-            entry=self._model.entry(row),
+            entry=entry,
             note=self._model.note(path_of(row)) if row.endswith("/") else None,
             marked=row in self._model.marked,
-            badges=tuple(badge.value for badge, rows in self._badges.items() if row in rows),
+            badges=tuple(badges),
             matched=tuple(self._model.matcher.positions(path_of(row))) if self._model.matcher else (),
         )
 
