@@ -8,7 +8,7 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from kvtui.services.profiles import vault_profile
 from kvtui.services.session import Session
 from tests.cli.conftest import PASSPHRASE, Cli, Ran, Vault
 from tests.cli.test_commands import ON_SERVERS
+from tests.cli.test_process import KVTUI, at_terminal
 
 SCREENS = {"open", "demo"}
+"""open is below, demo in test_the_demo_shows_example_data_and_leaves_nothing_behind."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,14 @@ LINES = (
 )
 
 
+def occurs(data: bytes, values: Iterable[str]) -> bool:
+    """Whether one of the values is in it, plain or as people write bytes."""
+    encoded = [value.encode() for value in values]
+    return any(
+        form in data for value in encoded for form in (value, base64.b64encode(value)[:-4], value.hex().encode())
+    )
+
+
 @dataclass(frozen=True)
 class Place:
     """A vault in a home of its own, with values that are nowhere else in the world."""
@@ -149,11 +159,7 @@ class Place:
         return line.stdin.replace(NEXT, self.next).replace(VALUE, self.value).encode()
 
     def holds(self, data: bytes) -> bool:
-        """Whether a value is in it, plain or as people write bytes."""
-        values = [self.value.encode(), self.next.encode()]
-        return any(
-            form in data for value in values for form in (value, base64.b64encode(value)[:-4], value.hex().encode())
-        )
+        return occurs(data, (self.value, self.next))
 
     def leaks(self) -> set[str]:
         return {file.name for file in self.root.rglob("*") if file.is_file() and self.holds(file.read_bytes())}
@@ -229,6 +235,26 @@ def is_json(ran: Ran) -> bool:
     if ran.code and not text:
         return set(json.loads(ran.err.splitlines()[-1])) == {"error"}
     return not text or json.loads(text) is not None
+
+
+@pytest.mark.pty
+def test_the_screen_leaves_no_value_anywhere(place: Place) -> None:
+    """Of one that was shown; the terminal has it meanwhile, on the screen that it leaves."""
+    acts, files = place.acts(), place.leaks()
+    options = ["--vault", str(place.vault.path), "--passphrase-file", str(place.vault.passphrase_file)]
+    with at_terminal([*KVTUI, *options, "open", "app/db"]) as terminal:
+        terminal.wait_for("••••••••".encode())
+        terminal.type(b"r")
+        terminal.wait_for(place.value.encode())
+        for name in ("cmdline", "environ"):
+            assert not place.holds(read(Path("/proc", str(terminal.process.pid), name)))
+        terminal.type(b"q")
+        assert terminal.end() == 0, terminal.shown[-500:]
+    _, _, after = terminal.shown.rpartition(b"\x1b[?1049l")
+    assert not place.holds(after)
+    assert place.leaks() == files
+    assert place.acts() == [*acts, "reveal app/db"]
+    assert list((place.root / "tmp").iterdir()) == []
 
 
 class Gone(io.BytesIO):
