@@ -16,11 +16,12 @@ AT_ONCE = 2
 LONGEST_TURN = 0.05
 """Seconds after which a thread goes on without its turn: who has it may wait for something not known here."""
 LONGEST_PAUSE = 0.05
-"""Seconds that somebody may keep the background waiting between two pieces of its work."""
+"""Seconds that somebody may keep the background waiting until one of its threads does a piece of work all the same."""
 
 _nobody_waits = threading.Event()
 _nobody_waits.set()
 _turns = threading.Semaphore(AT_ONCE)
+_first_in_line = threading.Lock()
 
 
 class _Here(threading.local):
@@ -40,9 +41,11 @@ def somebody_waits(waits: bool) -> None:
 
 
 def make_way() -> None:
-    """To be called between two pieces of work in the background."""
+    """To be called between two pieces of work in the background. Those kept waiting for too long go on, but
+    one thread after the other: ten of them would be at work all the time."""
     if not _nobody_waits.is_set():
-        _nobody_waits.wait(LONGEST_PAUSE)
+        with _first_in_line:
+            _nobody_waits.wait(LONGEST_PAUSE)
 
 
 @contextmanager

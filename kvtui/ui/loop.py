@@ -4,32 +4,65 @@ and values are masked before being stopped and after coming back."""
 from __future__ import annotations
 
 import asyncio
+import gc
 import selectors
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from types import FrameType
 from typing import Any
 
 from textual.drivers.linux_driver import LinuxDriver
 
 _TAKING_TURNS = 0.001
-"""Seconds after which a thread that runs Python gives it to one that waits. A key is read, answered and written by
-three threads, each of which would wait for the usual 5 ms."""
+"""Seconds after which a thread that runs Python gives it to one that waits for it, while the loop waits. A key is read,
+answered and written by three threads, each of which would wait for the usual 5 ms."""
+_KEEPING = 0.004
+"""The same while the loop has something to do: only who is at it for long is interrupted."""
+_LOOKING = 0.001
+"""Seconds between two looks at what came while there is something to do: each gives Python to whoever waits for it, and
+a key takes dozens of rounds of the loop."""
+_WRITING = 0.002
+"""Seconds until the background goes on once the loop is done: a thread writes what was drawn."""
+_COLLECTIONS = 1000
+"""Collections of young garbage until all objects are looked through: that holds up everything for 20 ms, and most of
+what a reading brings stays."""
 
 
 class _Selector(selectors.DefaultSelector):
     tell: Callable[[bool], None] | None = None
+    _next_look = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, Any]]:
-        if self.tell is None or (timeout is not None and timeout <= 0):
+        if self.tell is None:
             return super().select(timeout)
-        self.tell(False)
+        if timeout is not None and timeout <= 0:
+            return self._look()
+        sys.setswitchinterval(_TAKING_TURNS)
+        try:
+            return self._wait(timeout, self.tell)
+        finally:
+            sys.setswitchinterval(_KEEPING)
+            self._next_look = monotonic() + _LOOKING
+
+    def _look(self) -> list[tuple[selectors.SelectorKey, Any]]:
+        if (now := monotonic()) < self._next_look:
+            return []
+        self._next_look = now + _LOOKING
+        return super().select(0)
+
+    def _wait(self, timeout: float | None, tell: Callable[[bool], None]) -> list[tuple[selectors.SelectorKey, Any]]:
+        if timeout is None or timeout > _WRITING:
+            if found := super().select(_WRITING):
+                return found
+            timeout = None if timeout is None else timeout - _WRITING
+        tell(False)
         try:
             return super().select(timeout)
         finally:
-            self.tell(True)
+            tell(True)
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -39,15 +72,15 @@ class Loop(asyncio.SelectorEventLoop):
         self._events = _Selector()
         super().__init__(self._events)
         self._beside = 0
-        self._usual = 0.0
 
     @contextmanager
     def beside(self, tell: Callable[[bool], None]) -> Iterator[None]:
         """In here `tell` is told whenever the loop gets something to do (True) and when it is done with it. Threads
-        take turns more often."""
+        take turns as suits the loop, and garbage of long ago is left alone."""
         if not self._beside:
-            self._usual = sys.getswitchinterval()
-            sys.setswitchinterval(_TAKING_TURNS)
+            self._usual = sys.getswitchinterval(), gc.get_threshold()
+            sys.setswitchinterval(_KEEPING)
+            gc.set_threshold(*self._usual[1][:2], _COLLECTIONS)
             self._events.tell = tell
         self._beside += 1
         try:
@@ -57,7 +90,8 @@ class Loop(asyncio.SelectorEventLoop):
             if not self._beside:
                 self._events.tell = None
                 tell(False)
-                sys.setswitchinterval(self._usual)
+                sys.setswitchinterval(self._usual[0])
+                gc.set_threshold(*self._usual[1])
 
 
 @contextmanager

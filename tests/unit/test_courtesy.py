@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 import sys
 import threading
 import time
@@ -50,6 +52,14 @@ def test_it_goes_on_as_soon_as_nobody_waits_any_more(monkeypatch: pytest.MonkeyP
     start = time.monotonic()
     assert ended(threads)
     assert time.monotonic() - start < 10
+
+
+def test_of_those_kept_waiting_for_too_long_one_after_the_other_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courtesy, "LONGEST_PAUSE", 0.02)
+    courtesy.somebody_waits(True)
+    start = time.monotonic()
+    assert ended(on_threads(5, courtesy.make_way))
+    assert time.monotonic() - start >= 5 * 0.02 * 0.9
 
 
 def test_few_threads_are_at_work_at_once_while_any_number_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +118,7 @@ def test_what_is_not_in_the_background_takes_no_turns() -> None:
 
 def test_the_loop_tells_when_it_has_something_to_do_only_while_something_is_read_beside() -> None:
     told: list[bool] = []
-    usual = sys.getswitchinterval()
+    usual, thresholds = sys.getswitchinterval(), gc.get_threshold()
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -117,6 +127,8 @@ def test_the_loop_tells_when_it_has_something_to_do_only_while_something_is_read
         assert told == []
         with loop.beside(told.append), loop.beside(told.append):
             assert sys.getswitchinterval() < usual
+            assert gc.get_threshold()[:2] == thresholds[:2]
+            assert gc.get_threshold()[2] > thresholds[2]
             await asyncio.sleep(0)  # there is always something to do
             assert told == []
             await asyncio.sleep(0.001)
@@ -127,6 +139,30 @@ def test_the_loop_tells_when_it_has_something_to_do_only_while_something_is_read
         await asyncio.sleep(0.001)
         assert len(told) == count
         assert sys.getswitchinterval() == usual
+        assert gc.get_threshold() == thresholds
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(run())
+
+
+def test_a_loop_that_is_busy_still_sees_what_comes() -> None:
+    ours, theirs = socket.socketpair()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Loop)
+        came = asyncio.Event()
+
+        def go_on() -> None:  # so that there is always something to do
+            if not came.is_set():
+                loop.call_soon(go_on)
+
+        with ours, theirs, loop.beside(lambda _: None):
+            loop.add_reader(ours, came.set)
+            go_on()
+            theirs.send(b"x")
+            await asyncio.wait_for(came.wait(), 60)
+            loop.remove_reader(ours)
 
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(run())
