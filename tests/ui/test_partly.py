@@ -290,7 +290,7 @@ async def test_a_store_that_lists_has_nothing_to_forget(running: Running) -> Non
 
 
 async def until(screen: Screen, wanted: str) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while wanted not in screen.text:
             await screen.pilot.pause(0.01)  # the store is listened to on a timer
     return screen.text

@@ -470,7 +470,7 @@ def test_what_was_kept_is_found_in_several_stores_before_any_is_read(tmp_path: P
     store.failure = Unavailable("It is gone.")
     session = session_of(tmp_path, store, remember_names="mine")
     with Finding([session], keys=vaults.keys) as finding:
-        assert finding.wait(20)
+        assert finding.wait(60)
         (report,) = finding.reports()
         assert [found.address for found in finding.query("db").matches] == ["prod:app/db"]
         assert (report.is_old, report.count, type(report.error)) == (True, 1, Unavailable)

@@ -7,7 +7,8 @@ import secrets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
+from time import monotonic
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,11 +20,13 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, Locked, PermissionDenied, Unavailable, Unsupported
 from kvtui.domain.secret import Secret
 from kvtui.domain.value import SecretValue
+from kvtui.services import value_search
 from kvtui.services.profiles import Profile
 from kvtui.services.session import Session
 from kvtui.services.value_search import Asked, ValueMatch, ValueSearch, caution, parse
 
-WAIT = 20.0
+WAIT = 60.0
+"""Seconds after which something hangs."""
 ON_A_SERVER = ALL - {Capability.INDEX, Capability.CHANGE_SIGNAL}
 
 
@@ -207,13 +210,18 @@ def test_stopping_ends_it_and_keeps_what_was_found(tmp_path: Path) -> None:
     assert len(there.reads) < 100
 
 
-def test_the_time_ends_it_though_a_read_hangs(tmp_path: Path) -> None:
+def test_the_time_ends_it_though_a_read_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = Counting(capabilities=ON_A_SERVER)
     for name in "abcdefgh":
         there.write(name, {"value": SecretValue("x")})
     there.held = "e"
-    with ValueSearch(session_of(there, tmp_path), parse("value:x"), agreed=True, seconds=0.3) as search:
-        assert [match.path for match in search] == list("abcd")
+    with ValueSearch(session_of(there, tmp_path), parse("value:x"), agreed=True, seconds=WAIT) as search:
+        matches = iter(search)
+        assert [next(matches).path for _ in range(4)] == list("abcd")
+        assert there.waits.wait(WAIT)
+        later = SimpleNamespace(monotonic=lambda: monotonic() + WAIT)
+        monkeypatch.setattr(value_search, "time", later)
+        assert list(matches) == []
         assert search.is_over_time
         assert not search.complete
     there.gate.set()

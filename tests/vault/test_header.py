@@ -143,10 +143,10 @@ def test_a_header_with_anything_out_of_place_is_damaged(spoil: Callable[[Any], N
     plain = json.loads(GOLDEN_JSON)
     header.parse(packed(plain))
     spoil(plain)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(Corrupt, match="damaged header"):
         header.parse(packed(plain))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_header_in_another_form_of_the_same_json_is_damaged() -> None:

@@ -238,7 +238,7 @@ def test_many_mounts_are_looked_into_at_the_same_time(double: VaultDouble) -> No
     def together(request: Seen) -> Reply:
         if "/detailed-metadata" in request.path and not met.is_set():
             with suppress(threading.BrokenBarrierError):
-                meeting.wait(5)
+                meeting.wait(60)
                 met.set()
         return answer(request)
 
