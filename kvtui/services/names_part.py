@@ -117,13 +117,16 @@ class NamesPart:
         paths = sorted(found) if most is None else heapq.nsmallest(most, found)
         return Found([Match(path, words=(text,), exact=True) for path in paths], len(found) > len(paths))
 
-    def best(self, query: Query, most: int | None = None, *, at_once: bool = False, effort: float = 0) -> Found:
+    def best(
+        self, query: Query, most: int | None = None, *, at_once: bool = False, effort: float = 0, share: float = 1
+    ) -> Found:
         """The best matches; what was asked for last is known still. `effort` is how much is done at once, in about
         microseconds: nothing may be found then where a longer look would find something, and there is `more`. Without,
-        it is looked for until something is found."""
+        it is looked for until something is found. `share` of what is ranked at once is what this part, of several,
+        ranks."""
         last = self.last
         if last is None or last.asked != (query, most, at_once) or (last.found.more and last.effort < (effort or inf)):
-            found = self._ranked(query, most, at_once, effort) if query.words else self._listed(query, most)
+            found = self._ranked(query, most, at_once, effort, share) if query.words else self._listed(query, most)
             last = self.last = _Answer((query, most, at_once), effort or inf, found)
         return last.found
 
@@ -168,27 +171,27 @@ class NamesPart:
 
     # -- queries with words
 
-    def _ranked(self, query: Query, most: int | None, at_once: bool, at_most: float) -> Found:
+    def _ranked(self, query: Query, most: int | None, at_once: bool, at_most: float, share: float) -> Found:
         words = [word(text) for text in query.words]
         passing, fits = self._passing(query), _literally(query)
-        at_once = at_once and (self._segments is not None or self.is_light)  # few are all looked at
+        at_once = at_once and (share < 1 or self._segments is not None or self.is_light)  # few are all looked at
         screen = min(_SCREEN, most or _SCREEN) if at_once else inf
-        enough = max(_RANKED // len(words), screen) if at_once else inf
+        enough = max(_RANKED * share // len(words), screen) if at_once else inf
         effort = (at_most or effort_for(len(self))) if at_once else inf
-        if self.is_light:  # it has no better classes of what is not found literally
+        if self._segments is None:  # it has no better classes of what is not found literally
             effort = max(effort, _LOOKS * len(self))
         few_left = effort / _FEW_LEFT
         hits = dict[int, tuple[int, str]]()
         seen, reached, more = 0, [0] * len(words), False
         is_literal, letters = False, sum(len(each.text) for each in words)
-        for rows_of, is_in_class, looking, scoring, share in self._levels(words, at_once):
+        for rows_of, is_in_class, looking, scoring, of_effort in self._levels(words, at_once):
             found = passing
             for index, each in enumerate(words):
                 reached[index] |= rows_of(each.folded.replace("\n", " "))
                 found &= reached[index]
             if at_once and is_literal and is_in_class is not _has:
                 effort = min(effort, few_left)
-            is_whole, least = True, effort * (1 - share) if at_once else -inf
+            is_whole, least = True, effort * (1 - of_effort) if at_once else -inf
             for at in bits.rows_of(found & ~seen):
                 if len(hits) >= enough or (effort <= least and (hits or least or at_most)):
                     is_whole, more = False, True
@@ -214,7 +217,7 @@ class NamesPart:
         """At once from the best class to any match; else all that match."""
         segments, told = self._segments, self._told_text.containing
         if segments is None:
-            if self.is_light and at_once:
+            if at_once:
                 yield _Level(self._some_with, _has, scoring=0.4)
             yield _Level(lambda _: (1 << len(self)) - 1)
             return

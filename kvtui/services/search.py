@@ -32,7 +32,7 @@ _MOST = 1_000_000
 _FIRST_PARTS = (20_000, 80_000)
 _LARGE = 100_000
 """Names of a part where there are very many."""
-_FEW, _LONGER = 10, 8
+_FEW, _LONGER = 10, 2
 """Where fewer matches are easily found, it is looked for them so many times as long."""
 _LEAST = 2000
 """A part of fewer names has the share of so many."""
@@ -154,9 +154,12 @@ class NamesIndex:
 def _best(parts: Sequence[NamesPart], query: Query, most: int | None) -> Found:
     """At once: it is looked for longer only where little is easily found, and very long only where nothing is."""
     size = sum(map(len, parts)) or 1
+    shares = [(part, max(len(part), _LEAST) / size) for part in parts]
     for longer in (1, _LONGER):
-        effort = longer * effort_for(size) / size
-        each = [part.best(query, most, at_once=True, effort=effort * max(len(part), _LEAST)) for part in parts]
+        effort = longer * effort_for(size)
+        each = [
+            part.best(query, most, at_once=True, effort=effort * share, share=min(share, 1)) for part, share in shares
+        ]
         found = merged(each, query, most)
         if not found.more or len(found.matches) >= _FEW:
             return found
