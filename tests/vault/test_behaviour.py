@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kvtui.backends import one_by_one
 from kvtui.backends.contract import Backend
 from kvtui.backends.file import backend as backends
 from kvtui.backends.file import reading
@@ -155,6 +156,20 @@ def test_rotation_due_counts_from_the_current_version(place: Place) -> None:
     assert due() == micros(moments[2] + timedelta(days=90))
     vault.write_metadata("a", MetadataPatch(rotation=None))
     assert due() is None
+
+
+def test_what_is_rotated_is_told_in_one_look_as_a_look_at_each_secret_tells_it(vault: FileBackend) -> None:
+    rotated = MetadataPatch(rotation=timedelta(days=90), owner="ann")
+    for path in ("a/never", "a/rotated", "a/gone", "b"):
+        vault.write(path, one(1), metadata=MetadataPatch() if path == "a/never" else rotated)
+    vault.write("a/rotated", one(2))
+    vault.delete("a/gone")
+    found = list(vault.scheduled())
+    assert found == list(one_by_one.scheduled(vault, "", None))
+    assert [each.path for each in found] == ["a/rotated", "b"]
+    assert list(vault.scheduled("a")) == found[:1]
+    with pytest.raises(NotFound):
+        vault.scheduled("nothing")
 
 
 def test_bulk_writes_report_each_and_keep_order(vault: FileBackend, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from kvtui.domain.secret import (
     History,
     Indexed,
     Listing,
+    Scheduled,
     Secret,
     StoredVersion,
     Version,
@@ -113,6 +114,10 @@ class VaultReading(Backend):
 
     def index(self, folder: str = "", *, skipped: object = None) -> Iterator[Indexed]:  # noqa: ARG002
         return map(records.indexed, self._stream(folder))
+
+    def scheduled(self, folder: str = "", *, skipped: object = None) -> Iterator[Scheduled]:  # noqa: ARG002
+        live = (row for row in self._stream(folder) if row.state == LIVE)
+        return (records.scheduled(row) for row in live if row.rotation is not None)
 
     def find(self, text: str, limit: int, *, skipped: object = None) -> Sequence[Indexed]:  # noqa: ARG002
         """By the trigram index where it can tell; less than three characters, or others than printable ASCII, need all

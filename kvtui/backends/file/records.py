@@ -11,7 +11,7 @@ from kvtui.backends.file.columns import from_column, join_tags, split_tags, to_c
 from kvtui.backends.file.schema import DELETED, DESTROYED, LIVE, SecretRow, VersionRow
 from kvtui.domain.errors import Corrupt, InvalidInput
 from kvtui.domain.metadata import Metadata, SecretType, check_tags, due_from
-from kvtui.domain.secret import Deleted, Entry, EntryKind, Indexed, Version, VersionState
+from kvtui.domain.secret import Deleted, Entry, EntryKind, Indexed, Scheduled, Version, VersionState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -123,6 +123,12 @@ def entry(path: str, kind: str | None, state: int | None, rotation: int | None, 
         return Entry(path, EntryKind.SECRET, _type(kind), _STATES[state])
     interval = timedelta(microseconds=rotation)
     return Entry(path, EntryKind.SECRET, _type(kind), _STATES[state], due_from(interval, from_micros(due - rotation)))
+
+
+def scheduled(row: SecretRow) -> Scheduled:
+    """Of a live secret with an interval: its end tells when its newest version was made."""
+    made_at = None if row.rotate_due is None or row.rotation is None else from_micros(row.rotate_due - row.rotation)
+    return Scheduled(row.path, metadata(row), made_at)
 
 
 def indexed(row: SecretRow) -> Indexed:
