@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from kvtui.services import applying
 from kvtui.services.batch_record import BatchRecord
 from kvtui.services.session import Session
 from tests.cli.conftest import Cli, Ran, Vault
+from tests.cli.killing import killed_after
 
 
 def apply(cli: Any, changes: list[dict[str, Any]], *options: str) -> Ran:
@@ -374,21 +372,9 @@ def test_kill_9_in_a_loop_does_each_change_once(vault: Vault, tmp_path: Path) ->
     file = tmp_path / "changes.json"
     file.write_text(json.dumps({"changes": [*made, *moved]}))
     file.chmod(0o600)
-    options = ["--vault", str(vault.path), "--passphrase-file", str(vault.passphrase_file)]
-    killed = 0
-    for lines in (1, 7, 20, 30, 50, 90):
-        child = subprocess.Popen(
-            [sys.executable, "-u", "-m", "kvtui", *options, "apply", str(file)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert child.stdout is not None
-        for _ in range(lines):  # those that were done before are told at once
-            child.stdout.readline()
-        child.kill()
-        child.stdout.close()
-        killed += child.wait() == -signal.SIGKILL
-    assert killed > 3
+    command = ["apply", str(file), "--vault", str(vault.path), "--passphrase-file", str(vault.passphrase_file)]
+    for calls in (1, 100, 333, 1000, 3000, 7000, 12_000):  # of some 50,000
+        assert killed_after(calls, *command)
     last = vault("apply", str(file), "--json")
     assert (last.code, len(last.json["done"])) == (0, 120)
     found = {entry["path"] for entry in vault("ls", "-r", "--json").json["entries"]}
