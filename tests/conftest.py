@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import signal
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +16,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from textual.css.model import RuleSet
     from textual.css.stylesheet import Stylesheet
+
+_UNTRIED = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,9 +45,30 @@ def pytest_collection() -> None:
     gc.disable()  # what is collected stays
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
     gc.enable()
+    stores = {item.cls for item in session.items if isinstance(item, pytest.Function) and hasattr(item.cls, "untried")}
+    untried: Counter[str] = Counter()
+    for store in stores:
+        untried.update(store.untried)
+    session.config.stash[_UNTRIED] = dict(untried)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["untried"] = dict(untried)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What one worker of xdist tells when it is done: all have collected the same."""
+    node.config.stash[_UNTRIED] = getattr(node, "workeroutput", {}).get("untried", {})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Which tests of the contract no store of this run is held to, as it cannot do or does not have what they try."""
+    untried = config.stash.get(_UNTRIED, {})
+    if untried:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(untried.items(), key=lambda it: -it[1]))
+        terminalreporter.write_line(f"{sum(untried.values())} tests of the contract not made for a store: {reasons}")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -75,3 +100,32 @@ def _parse_each_style_sheet_once() -> None:
         return known[key]
 
     Stylesheet._parse_rules = parsed  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _stretch_each_passphrase_once() -> None:
+    """The vault of a test is opened by the same passphrase again and again: the same key each time.
+
+    What was stretched is known by its digest only. `stretched_each_time` is for tests of the stretching itself, and of
+    what stays in memory.
+    """
+    from kvtui.backends.file import keys, slots
+    from kvtui.backends.file.header import KdfCost
+
+    known: dict[bytes, bytearray] = {}
+
+    def once(passphrase: bytes, salt: bytes, uuid: bytes, cost: KdfCost) -> bytes:
+        told = repr((hashlib.sha256(passphrase).digest(), salt, uuid, cost.memory_kib, cost.passes, cost.lanes))
+        digest = hashlib.sha256(told.encode()).digest()
+        if digest not in known:
+            known[digest] = bytearray(keys.argon2id(passphrase, salt, uuid, cost))
+        return bytes(known[digest])
+
+    slots.argon2id = once
+
+
+@pytest.fixture
+def stretched_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kvtui.backends.file import keys, slots
+
+    monkeypatch.setattr(slots, "argon2id", keys.argon2id)

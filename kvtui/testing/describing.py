@@ -11,7 +11,7 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, NotFound, Unsupported
 from kvtui.domain.metadata import Metadata, MetadataField, MetadataPatch
 from kvtui.testing.cruel import TEXTS
-from kvtui.testing.suite import EVERYTHING, Suite, holds, need, one
+from kvtui.testing.suite import EVERYTHING, Suite, holds, needs, one
 
 
 class DescribingConformance(Suite):
@@ -21,21 +21,21 @@ class DescribingConformance(Suite):
             pytest.skip("this store writes no metadata")
         return EVERYTHING.only(store.info().metadata_fields)
 
+    @needs(Capability.WRITE, Capability.METADATA)
     def test_metadata_is_written_with_the_version(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA)
         everything = self._everything(store)
         store.write("app/db", one("x"), metadata=everything)
         assert _same_apart_from_times(store.metadata("app/db"), everything.apply(Metadata()))
 
+    @needs(Capability.WRITE, Capability.METADATA)
     def test_a_write_without_metadata_keeps_it(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA)
         everything = self._everything(store)
         store.write("app/db", one("x"), metadata=everything)
         store.write("app/db", one("y"))
         assert _same_apart_from_times(store.metadata("app/db"), everything.apply(Metadata()))
 
+    @needs(Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA, Capability.VERSIONS)
     def test_editing_metadata_adds_no_version_and_keeps_what_is_not_named(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA, Capability.VERSIONS)
         everything = self._everything(store)
         store.write("app/db", one("x"), metadata=everything)
         owner = None if self.clears_owner else "somebody else"
@@ -46,8 +46,8 @@ class DescribingConformance(Suite):
         assert _same_apart_from_times(returned, patch.apply(everything.apply(Metadata())))
         assert len(store.versions("app/db")) == 1
 
+    @needs(Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
     def test_an_owner_is_taken_away_or_that_is_refused(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
         if MetadataField.OWNER not in store.info().metadata_fields:
             pytest.skip("this store keeps no owner")
         store.write("app/db", one("x"), metadata=MetadataPatch(owner="me"))
@@ -58,8 +58,8 @@ class DescribingConformance(Suite):
                 store.write_metadata("app/db", MetadataPatch(owner=None))
             assert store.metadata("app/db").owner == "me"
 
+    @needs(Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
     def test_cruel_metadata_comes_back(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.METADATA, Capability.EDIT_METADATA)
         store.write("app/db", one("x"))
         for text in TEXTS:
             tags = (text, "plain") if text.strip() else ("plain",)
@@ -75,8 +75,8 @@ class DescribingConformance(Suite):
             kept = store.metadata("app/db")
             assert _same_apart_from_times(kept, patch.apply(kept)), ascii(text[:40])
 
+    @needs(Capability.METADATA)
     def test_metadata_of_what_is_not_there_raises_not_found(self, store: Backend) -> None:
-        need(store, Capability.METADATA)
         self.seed(store).write("app/db", one("x"))
         with pytest.raises(NotFound):
             store.metadata("app")
@@ -85,10 +85,10 @@ class DescribingConformance(Suite):
                 store.write_metadata("app", self._everything(store))
 
     @pytest.mark.parametrize("field", list(MetadataField))
+    @needs(Capability.WRITE)
     def test_metadata_that_is_not_kept_is_refused_by_name_and_nothing_is_written(
         self, store: Backend, field: MetadataField
     ) -> None:
-        need(store, Capability.WRITE)
         if not store.describes_writes or field in store.info().metadata_fields:
             pytest.skip("this store keeps it, or no metadata at all")
         store.write("app/db", one("x"))

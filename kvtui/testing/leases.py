@@ -10,7 +10,7 @@ from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, NotFound
 from kvtui.domain.value import SecretValue
-from kvtui.testing.suite import Suite, is_recent, need, one
+from kvtui.testing.suite import Suite, is_recent, need, needs, one
 
 _QUARTER = timedelta(minutes=15)
 _MINUTE = timedelta(minutes=1)
@@ -40,6 +40,7 @@ class LendingConformance(Suite):
 
     # Leases
 
+    @needs(Capability.LEASES)
     def test_what_is_issued_has_fields_and_a_lease_that_ends(self, store: Backend) -> None:
         role = self._role(store)
         issued = store.issue(role)
@@ -51,16 +52,19 @@ class LendingConformance(Suite):
         assert issued.lease.expires_at.utcoffset() == timedelta(0)
         assert issued.lease.expires_at > datetime.now(UTC)
 
+    @needs(Capability.LEASES)
     def test_each_issue_makes_credentials_of_its_own(self, store: Backend) -> None:
         role = self._role(store)
         first, second = store.issue(role), store.issue(role)
         assert first.lease.id != second.lease.id
         assert any(not first.fields[name].same_as(second.fields[name]) for name in first.fields)
 
+    @needs(Capability.LEASES)
     def test_what_is_issued_shows_no_value(self, store: Backend) -> None:
         issued = store.issue(self._role(store))
         assert "<secret>" in repr(issued)
 
+    @needs(Capability.LEASES)
     def test_nothing_but_issue_makes_a_lease(self, store: Backend) -> None:
         role = self._role(store)
         store.write("app/db", one("x"))
@@ -75,16 +79,16 @@ class LendingConformance(Suite):
         store.limits(["app/", "app/db", role])
         assert not store.leases()
 
+    @needs(Capability.RENEW_LEASES)
     def test_leases_are_those_issued_here_as_long_as_they_last(self, store: Backend) -> None:
-        need(store, Capability.RENEW_LEASES)
         role = self._role(store)
         ids = [store.issue(role).lease.id for _ in range(3)]
         assert {lease.id for lease in store.leases()} == set(ids)
         store.revoke(ids[1])
         assert {lease.id for lease in store.leases()} == {ids[0], ids[2]}
 
+    @needs(Capability.RENEW_LEASES)
     def test_a_lease_given_back_is_known_to_another_connection(self, store: Backend) -> None:
-        need(store, Capability.RENEW_LEASES)
         role = self._role(store)
         second = self.second(store)
         if second is None:
@@ -97,8 +101,8 @@ class LendingConformance(Suite):
             assert (found.id, found.role, found.path, found.renewable) == (kept.id, role, kept.path, True)
             assert second.look_up_lease(kept.id).id == kept.id
 
+    @needs(Capability.RENEW_LEASES)
     def test_a_lease_is_looked_up_by_its_id(self, store: Backend) -> None:
-        need(store, Capability.RENEW_LEASES)
         lease = store.issue(self._role(store)).lease
         found = store.look_up_lease(lease.id)
         assert (found.id, found.role, found.renewable) == (lease.id, lease.role, True)
@@ -106,21 +110,22 @@ class LendingConformance(Suite):
         assert lease.expires_at is not None
         assert abs(found.expires_at - lease.expires_at) <= self.clock_skew
 
+    @needs(Capability.RENEW_LEASES)
     def test_an_unknown_lease_has_ended(self, store: Backend) -> None:
-        need(store, Capability.RENEW_LEASES)
         role = self._role(store)
         for call in (store.look_up_lease, store.renew):
             with pytest.raises(NotFound):
                 call(f"{role}/nothing")
         store.revoke(f"{role}/nothing")
 
+    @needs(Capability.LEASES)
     def test_credentials_are_issued_for_the_time_asked_for(self, store: Backend) -> None:
         lease = store.issue(self._role(store), timedelta(minutes=5)).lease
         assert lease.expires_at is not None
         assert abs(lease.expires_at - datetime.now(UTC) - timedelta(minutes=5)) <= self.clock_skew
 
+    @needs(Capability.RENEW_LEASES)
     def test_renewing_moves_the_end(self, store: Backend) -> None:
-        need(store, Capability.RENEW_LEASES)
         role = self._role(store)
         lease = store.issue(role).lease
         renewed = store.renew(lease.id, _QUARTER)
@@ -129,8 +134,8 @@ class LendingConformance(Suite):
         assert abs(renewed.expires_at - datetime.now(UTC) - _QUARTER) <= self.clock_skew
         assert store.renew(lease.id).expires_at is not None
 
+    @needs(Capability.RENEW_LEASES)
     def test_what_cannot_be_renewed_says_so(self, store: Backend) -> None:
-        need(store, Capability.RENEW_LEASES)
         self._role(store)
         role = self.fixed_role(store)
         if role is None:
@@ -140,8 +145,8 @@ class LendingConformance(Suite):
         with pytest.raises(InvalidInput):
             store.renew(lease.id, _QUARTER)
 
+    @needs(Capability.RENEW_LEASES)
     def test_a_revoked_lease_has_ended_and_ends_again_without_an_error(self, store: Backend) -> None:
-        need(store, Capability.RENEW_LEASES)
         lease = store.issue(self._role(store)).lease
         store.revoke(lease.id)
         store.revoke(lease.id)
@@ -150,6 +155,7 @@ class LendingConformance(Suite):
                 call(lease.id)
         assert not store.leases([lease])
 
+    @needs(Capability.LEASES)
     def test_what_is_no_role_issues_nothing(self, store: Backend) -> None:
         role = self._role(store)
         store.write("app/db", one("x"))
@@ -165,6 +171,7 @@ class LendingConformance(Suite):
             pytest.skip("a read-only store shares nothing")
         need(store, Capability.SHARE)
 
+    @needs(Capability.SHARE)
     def test_what_is_shared_is_read_once_as_it_was(self, store: Backend) -> None:
         self._shares(store)
         fields = {"user": SecretValue("ann"), "password": SecretValue("p w\n☃")}
@@ -180,6 +187,7 @@ class LendingConformance(Suite):
             with pytest.raises(NotFound):
                 call(token)
 
+    @needs(Capability.SHARE)
     def test_looking_into_a_token_tells_where_it_came_from_and_uses_nothing_up(self, store: Backend) -> None:
         self._shares(store)
         shared = store.share(one("x"), _QUARTER)
@@ -192,11 +200,13 @@ class LendingConformance(Suite):
             assert abs(seen.expires_at - shared.expires_at) < _MINUTE
         assert store.unwrap(shared.token)["value"].same_as(SecretValue("x"))
 
+    @needs(Capability.SHARE)
     def test_a_wrapping_token_is_not_shown_by_accident(self, store: Backend) -> None:
         self._shares(store)
         shared = store.share(one("x"), _QUARTER)
         assert "<secret>" in repr(shared)
 
+    @needs(Capability.SHARE)
     def test_whoever_has_the_token_can_read_it(self, store: Backend) -> None:
         self._shares(store)
         second = self.second(store)
@@ -208,12 +218,14 @@ class LendingConformance(Suite):
         with pytest.raises(NotFound):
             store.unwrap(shared.token)
 
+    @needs(Capability.SHARE)
     def test_sharing_leaves_the_store_as_it_was(self, store: Backend) -> None:
         self._shares(store)
         need(store, Capability.LIST)
         store.unwrap(store.share(one("x"), _QUARTER).token)
         assert not list(store.walk())
 
+    @needs(Capability.SHARE)
     def test_nothing_is_not_shared_and_not_for_no_time(self, store: Backend) -> None:
         self._shares(store)
         for fields, ttl in (({}, _QUARTER), (one("x"), timedelta()), (one("x"), timedelta(days=3650))):
@@ -221,6 +233,7 @@ class LendingConformance(Suite):
                 store.share(fields, ttl)
 
     @pytest.mark.parametrize("token", ["", "nothing", "hvs.nothing", "half\ntoken", "tökén"])
+    @needs(Capability.SHARE)
     def test_what_is_no_wrapping_token_opens_nothing(self, store: Backend, token: str) -> None:
         self._shares(store)
         for call in (store.look_into, store.unwrap):

@@ -14,7 +14,7 @@ from kvtui.domain.errors import AlreadyExists, InvalidInput, InvalidPath, NotFou
 from kvtui.domain.metadata import Metadata, MetadataPatch, SecretType
 from kvtui.domain.secret import History, StoredVersion, Version, VersionState
 from kvtui.domain.value import SecretValue, same_fields
-from kvtui.testing.suite import EVERYTHING, Suite, holds, is_recent, need, one
+from kvtui.testing.suite import EVERYTHING, Suite, holds, is_recent, need, needs, one
 
 LIVE, DELETED, DESTROYED = VersionState.LIVE, VersionState.DELETED, VersionState.DESTROYED
 
@@ -48,16 +48,16 @@ OLD = History(
 class LifecycleConformance(Suite):
     # Deleting
 
+    @needs(Capability.READ, Capability.DELETE, Capability.UNDELETE)
     def test_a_deleted_secret_is_read_in_that_state_without_fields(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.DELETE, Capability.UNDELETE)
         store.write("app/db", one("x"))
         store.delete("app/db")
         secret = store.read("app/db")
         assert (secret.version.state, dict(secret.fields), secret.current) == (DELETED, {}, 1)
         assert is_recent(secret.version.deleted_at, self.clock_skew)
 
+    @needs(Capability.READ, Capability.DELETE)
     def test_what_is_deleted_cannot_be_read_any_more(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.DELETE)
         store.write("app/db", one("x"))
         store.delete("app/db")
         try:
@@ -65,8 +65,8 @@ class LifecycleConformance(Suite):
         except NotFound:
             assert not store.can(Capability.UNDELETE)
 
+    @needs(Capability.LIST, Capability.DELETE, Capability.UNDELETE)
     def test_a_deleted_secret_is_listed_with_its_state(self, store: Backend) -> None:
-        need(store, Capability.LIST, Capability.DELETE, Capability.UNDELETE)
         store.write("app/db", one("x"))
         store.delete("app/db")
         told = (DELETED,) if self.tells_states else (DELETED, None)
@@ -76,16 +76,16 @@ class LifecycleConformance(Suite):
         (entry,) = store.walk()
         assert entry.state in told
 
+    @needs(Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
     def test_deleting_again_changes_nothing(self, store: Backend) -> None:
-        need(store, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
         store.write("app/db", one("x"))
         store.delete("app/db")
         before = store.versions("app/db")
         store.delete("app/db")
         assert list(store.versions("app/db")) == list(before)
 
+    @needs(Capability.READ, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
     def test_delete_with_versions_deletes_just_those(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
         _write(store, "1", "2", "3")
         if not self.deletes_old_versions:
             with pytest.raises(Unsupported):
@@ -97,15 +97,15 @@ class LifecycleConformance(Suite):
         assert holds(store.read("app/db"), one("3"))
         assert not store.read("app/db", 1).fields
 
+    @needs(Capability.READ, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
     def test_a_write_after_a_delete_is_live_and_the_old_version_stays_deleted(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
         _write(store, "1")
         store.delete("app/db")
         assert store.write("app/db", one("2")).number == 2
         assert _states(store) == [DELETED, LIVE]
 
+    @needs(Capability.READ, Capability.DELETE, Capability.UNDELETE)
     def test_undelete_gives_the_same_values_back(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.DELETE, Capability.UNDELETE)
         version = store.write("app/db", one("x"))
         store.delete("app/db")
         store.undelete("app/db")
@@ -113,8 +113,8 @@ class LifecycleConformance(Suite):
         assert holds(secret, one("x"))
         assert secret.version == version
 
+    @needs(Capability.READ, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
     def test_undelete_with_versions_restores_just_those(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
         for text in "123":
             _write(store, text)
             store.delete("app/db")
@@ -123,8 +123,8 @@ class LifecycleConformance(Suite):
         assert _states(store) == [LIVE, DELETED, LIVE]
         assert holds(store.read("app/db", 1), one("1"))
 
+    @needs(Capability.UNDELETE, Capability.VERSIONS)
     def test_undeleting_what_is_live_changes_nothing(self, store: Backend) -> None:
-        need(store, Capability.UNDELETE, Capability.VERSIONS)
         _write(store, "1")
         before = store.versions("app/db")
         store.undelete("app/db", [1])
@@ -132,8 +132,8 @@ class LifecycleConformance(Suite):
 
     # Destroying
 
+    @needs(Capability.READ, Capability.DESTROY, Capability.VERSIONS)
     def test_destroying_versions_drops_their_values_and_keeps_the_numbers(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.DESTROY, Capability.VERSIONS)
         _write(store, "1", "2", "3")
         store.destroy("app/db", [1, 3])
         assert _states(store) == [DESTROYED, LIVE, DESTROYED]
@@ -142,16 +142,16 @@ class LifecycleConformance(Suite):
         assert holds(store.read("app/db", 2), one("2"))
         assert store.write("app/db", one("4")).number == 4
 
+    @needs(Capability.DESTROY, Capability.VERSIONS)
     def test_destroying_again_changes_nothing(self, store: Backend) -> None:
-        need(store, Capability.DESTROY, Capability.VERSIONS)
         _write(store, "1", "2")
         store.destroy("app/db", [1])
         before = store.versions("app/db")
         store.destroy("app/db", [1])
         assert list(store.versions("app/db")) == list(before)
 
+    @needs(Capability.DESTROY, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
     def test_destroyed_stays_destroyed(self, store: Backend) -> None:
-        need(store, Capability.DESTROY, Capability.DELETE, Capability.UNDELETE, Capability.VERSIONS)
         _write(store, "1")
         store.delete("app/db")
         _write(store, "2")
@@ -162,8 +162,8 @@ class LifecycleConformance(Suite):
                 store.undelete("app/db", versions)
         assert _states(store) == [DELETED, DESTROYED]
 
+    @needs(Capability.READ, Capability.LIST, Capability.DESTROY)
     def test_a_secret_destroyed_as_a_whole_is_gone(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.LIST, Capability.DESTROY)
         store.write("app/db", one("x"))
         store.write("app", one("y"))
         store.destroy("app/db")
@@ -174,8 +174,8 @@ class LifecycleConformance(Suite):
         if store.can(Capability.TRASH):
             assert not list(store.trash())
 
+    @needs(Capability.READ, Capability.DESTROY, Capability.METADATA, Capability.EDIT_METADATA)
     def test_a_path_is_free_again_after_its_secret_was_destroyed(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.DESTROY, Capability.METADATA, Capability.EDIT_METADATA)
         store.write("app/db", one("x"), metadata=EVERYTHING.only(store.info().metadata_fields))
         store.destroy("app/db")
         store.write("app/db", one("y"))
@@ -202,8 +202,8 @@ class LifecycleConformance(Suite):
 
     # Trash
 
+    @needs(Capability.TRASH)
     def test_the_trash_has_every_secret_with_restorable_versions(self, store: Backend) -> None:
-        need(store, Capability.TRASH)
         given = self.seed(store)
         for path in ("z", "a/b", "a", "untouched", "destroyed"):
             given.write(path, one("1"))
@@ -219,8 +219,8 @@ class LifecycleConformance(Suite):
 
     # History
 
+    @needs(Capability.HISTORY)
     def test_a_history_is_written_and_read_back_exactly(self, store: Backend) -> None:
-        need(store, Capability.HISTORY)
         self.seed(store).write_history(OLD)
         read = store.read_history(OLD.path)
         assert (read.path, read.metadata) == (OLD.path, OLD.metadata)
@@ -232,8 +232,8 @@ class LifecycleConformance(Suite):
                 assert mine.fields is not None
                 assert same_fields(mine.fields, theirs.fields)
 
+    @needs(Capability.HISTORY, Capability.READ, Capability.VERSIONS, Capability.UNDELETE, Capability.WRITE)
     def test_a_restored_secret_goes_on_like_any_other(self, store: Backend) -> None:
-        need(store, Capability.HISTORY, Capability.READ, Capability.VERSIONS, Capability.UNDELETE, Capability.WRITE)
         store.write_history(OLD)
         assert holds(store.read("old/secret", 2), OLD.versions[0].fields or {})
         with pytest.raises(NotFound):
@@ -242,15 +242,15 @@ class LifecycleConformance(Suite):
         assert holds(store.read("old/secret", 5), one("fifth"))
         assert store.write("old/secret", one("new")).number == 7
 
+    @needs(Capability.HISTORY, Capability.READ, Capability.WRITE)
     def test_a_history_does_not_replace_what_is_there(self, store: Backend) -> None:
-        need(store, Capability.HISTORY, Capability.READ, Capability.WRITE)
         store.write(OLD.path, one("mine"))
         with pytest.raises(AlreadyExists):
             store.write_history(OLD)
         assert holds(store.read(OLD.path), one("mine"))
 
+    @needs(Capability.HISTORY, Capability.READ, Capability.WRITE)
     def test_histories_in_bulk_give_one_result_each_in_order(self, store: Backend) -> None:
-        need(store, Capability.HISTORY, Capability.READ, Capability.WRITE)
         store.write("taken", one("mine"))
         places = ["first", "taken", "bad//path", "second", "first"]
         wrong = History("wrong", Metadata(), ())
@@ -278,24 +278,24 @@ class LifecycleConformance(Suite):
         ],
         ids=["none", "zero", "descending", "twice", "live without fields", "destroyed with fields"],
     )
+    @needs(Capability.HISTORY, Capability.WRITE)
     def test_a_history_that_cannot_be_raises_invalid_input(
         self, store: Backend, versions: Sequence[StoredVersion]
     ) -> None:
-        need(store, Capability.HISTORY, Capability.WRITE)
         with pytest.raises(InvalidInput):
             store.write_history(History("app/db", Metadata(), versions))
         with pytest.raises(NotFound):
             store.read_history("app/db")
 
+    @needs(Capability.HISTORY)
     def test_a_history_of_what_is_not_there_raises_not_found(self, store: Backend) -> None:
-        need(store, Capability.HISTORY)
         with pytest.raises(NotFound):
             store.read_history("app/db")
 
     # Moving
 
+    @needs(Capability.MOVE, Capability.HISTORY, Capability.LIST)
     def test_a_move_takes_all_versions_and_metadata_along(self, store: Backend) -> None:
-        need(store, Capability.MOVE, Capability.HISTORY, Capability.LIST)
         store.write_history(OLD)
         store.write("old/secret/below", one("stays"))
         store.move(OLD.path, "new/place")
@@ -306,8 +306,8 @@ class LifecycleConformance(Suite):
         with pytest.raises(NotFound):
             store.read_history(OLD.path)
 
+    @needs(Capability.MOVE, Capability.READ, Capability.DELETE, Capability.UNDELETE)
     def test_a_move_onto_a_secret_raises_already_exists_and_changes_nothing(self, store: Backend) -> None:
-        need(store, Capability.MOVE, Capability.READ, Capability.DELETE, Capability.UNDELETE)
         store.write("a", one("mine"))
         store.write("b", one("theirs"))
         store.write("deleted", one("restorable"))
@@ -318,22 +318,22 @@ class LifecycleConformance(Suite):
         assert holds(store.read("a"), one("mine"))
         assert holds(store.read("b"), one("theirs"))
 
+    @needs(Capability.MOVE)
     def test_a_move_of_nothing_raises_not_found(self, store: Backend) -> None:
-        need(store, Capability.MOVE)
         store.write("app/db", one("x"))
         with pytest.raises(NotFound):
             store.move("app", "elsewhere")
 
     @pytest.mark.parametrize("target", ["", "a//b", "new\u202ename", "e\u0301"])
+    @needs(Capability.MOVE, Capability.READ)
     def test_a_move_to_a_bad_path_raises_invalid_path(self, store: Backend, target: str) -> None:
-        need(store, Capability.MOVE, Capability.READ)
         store.write("app/db", one("x"))
         with pytest.raises(InvalidPath):
             store.move("app/db", target)
         assert holds(store.read("app/db"), one("x"))
 
+    @needs(Capability.MOVE, Capability.READ, Capability.LIST)
     def test_a_secret_moves_below_itself(self, store: Backend) -> None:
-        need(store, Capability.MOVE, Capability.READ, Capability.LIST)
         store.write("a", one("x"))
         store.move("a", "a/b")
         assert [entry.path for entry in store.walk()] == ["a/b"]

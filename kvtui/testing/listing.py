@@ -15,7 +15,7 @@ from kvtui.domain.errors import AlreadyExists, InvalidPath, Locked, NotFound, Pe
 from kvtui.domain.metadata import Metadata, MetadataField, MetadataPatch, SecretType, due_from
 from kvtui.domain.secret import EntryKind, History, Skipped, StoredVersion, Version, VersionState
 from kvtui.testing.cruel import ALLOWED_NAMES, FORBIDDEN_NAMES
-from kvtui.testing.suite import Suite, holds, need, one
+from kvtui.testing.suite import Suite, holds, need, needs, needs_hook, one
 
 BAD_PATHS = ("", "/", "/app", "app/", "app//db", ".", "..", "app/./db", "app/..", "../app")
 
@@ -24,22 +24,22 @@ class ListingConformance(Suite):
     # Paths
 
     @pytest.mark.parametrize("path", BAD_PATHS)
+    @needs(Capability.READ)
     def test_reading_what_cannot_be_a_path_raises_invalid_path(self, store: Backend, path: str) -> None:
-        need(store, Capability.READ)
         with pytest.raises(InvalidPath):
             store.read(path)
 
     @pytest.mark.parametrize("path", BAD_PATHS)
+    @needs(Capability.WRITE)
     def test_writing_what_cannot_be_a_path_raises_invalid_path(self, store: Backend, path: str) -> None:
-        need(store, Capability.WRITE)
         with pytest.raises(InvalidPath):
             store.write(path, one("x"))
         if store.can(Capability.LIST):
             assert not store.list().entries
 
     @pytest.mark.parametrize("folder", ["/", "/app", "app//db", ".", "app/..", "app//"])
+    @needs(Capability.LIST)
     def test_listing_what_cannot_be_a_folder_raises(self, store: Backend, folder: str) -> None:
-        need(store, Capability.LIST)
         if folder == "/":
             assert store.list(folder).path == ""  # the root, with its forgiven slash
             return
@@ -47,16 +47,16 @@ class ListingConformance(Suite):
             store.list(folder)
 
     @pytest.mark.parametrize("name", FORBIDDEN_NAMES, ids=ascii)
+    @needs(Capability.WRITE)
     def test_creating_a_forbidden_name_raises_invalid_path(self, store: Backend, name: str) -> None:
-        need(store, Capability.WRITE)
         for path in (name, f"app/{name}", f"{name}/password"):
             with pytest.raises(InvalidPath):
                 store.write(path, one("x"))
         if store.can(Capability.LIST):
             assert not store.list().entries
 
+    @needs(Capability.LIST, Capability.READ)
     def test_cruel_names_come_back_as_they_were(self, store: Backend) -> None:
-        need(store, Capability.LIST, Capability.READ)
         given = self.seed(store)
         kept = [name for name in ALLOWED_NAMES if self.keeps_path(f"{name}/{name}")]
         for number, name in enumerate(kept):
@@ -69,8 +69,8 @@ class ListingConformance(Suite):
             assert [entry.name for entry in store.list(name).entries] == [name]
             assert holds(store.read(f"{name}/{name}"), one(str(number)))
 
+    @needs(Capability.LIST, Capability.READ)
     def test_the_longest_path_is_kept(self, store: Backend) -> None:
-        need(store, Capability.LIST, Capability.READ)
         path = "/".join(["d" * 511] * 8)
         assert len(path) == paths.MAX_BYTES - 1
         if not self.keeps_path(path):
@@ -81,19 +81,20 @@ class ListingConformance(Suite):
         assert holds(store.read(path), one("x"))
         assert [entry.path for entry in store.walk()] == [path]
 
+    @needs(Capability.WRITE)
     def test_a_path_that_is_too_long_raises_invalid_path(self, store: Backend) -> None:
-        need(store, Capability.WRITE)
         with pytest.raises(InvalidPath):
             store.write("/".join(["d" * 511] * 8) + "/dd", one("x"))
 
     @pytest.mark.parametrize("near", ["App/db", "app/DB", "app/d", "app/db ", "app", "app/db/x", "app/d_", "app/d%"])
+    @needs(Capability.READ)
     def test_a_path_that_is_nearly_right_is_not_found(self, store: Backend, near: str) -> None:
-        need(store, Capability.READ)
         self.seed(store).write("app/db", one("x"))
         with pytest.raises(NotFound):
             store.read(near)
 
     @pytest.mark.parametrize("name", [name for name in FORBIDDEN_NAMES if len(name) <= 512], ids=ascii)
+    @needs_hook("plant")
     def test_an_old_name_is_found_by_its_exact_path_whatever_it_looks_like(self, name: str) -> None:
         store = self.plant(_history(f"{name}/{name}"))
         if store is None:
@@ -107,6 +108,7 @@ class ListingConformance(Suite):
                 assert holds(store.read(f"{name}/{name}"), one("new"))
 
     @pytest.mark.parametrize("path", ["caf\u00e9", "caf\u00e9/x", "caf\u00e9/\u212b"])
+    @needs_hook("plant")
     def test_a_name_that_differs_only_by_normalisation_raises_already_exists(self, path: str) -> None:
         store = self.plant(_history(unicodedata.normalize("NFD", path)))
         if store is None:
@@ -119,14 +121,14 @@ class ListingConformance(Suite):
 
     # Listing
 
+    @needs(Capability.LIST)
     def test_an_empty_store_has_an_empty_root(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         listing = store.list()
         assert (listing.path, list(listing.entries)) == ("", [])
         assert list(store.walk()) == []
 
+    @needs(Capability.LIST)
     def test_a_listing_has_the_direct_children_sorted_by_code_point(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         given = self.seed(store)
         names = ["z", "a", "Z", "a-b", "a b", "\u00e9", "10", "9", "\U0001f511", "\uac00"]
         names = [name for name in names if self.keeps_path(f"app/{name}")]
@@ -144,8 +146,8 @@ class ListingConformance(Suite):
         )
         assert all(entry.path == f"app/{entry.name}" for entry in listing.entries)
 
+    @needs(Capability.LIST)
     def test_the_parts_of_a_listing_are_what_the_listing_has(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         given = self.seed(store)
         for path in ("app/b", "app/a", "app/deep/x"):
             if self.keeps_path(path):
@@ -159,15 +161,15 @@ class ListingConformance(Suite):
         with pytest.raises(NotFound):
             next(store.list_parts("app/nothing"))
 
+    @needs(Capability.LIST)
     def test_a_listing_is_complete_or_says_why_it_is_not(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         self.seed(store).write("app/db", one("x"))
         for folder in ("", "app"):
             listing = store.list(folder)
             assert listing.complete == (not listing.note)
 
+    @needs(Capability.LIST, Capability.READ)
     def test_a_folder_stands_before_the_secret_of_its_name(self, store: Backend) -> None:
-        need(store, Capability.LIST, Capability.READ)
         given = self.seed(store)
         given.write("app", one("secret"))
         given.write("app/db", one("child"))
@@ -178,8 +180,8 @@ class ListingConformance(Suite):
         assert holds(store.read("app"), one("secret"))
         assert holds(store.read("app/db"), one("child"))
 
+    @needs(Capability.LIST)
     def test_listing_a_leaf_raises_not_found(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         self.seed(store).write("app/db", one("x"))
         with pytest.raises(NotFound):
             store.list("app/db")
@@ -187,28 +189,28 @@ class ListingConformance(Suite):
             list(store.walk("app/db"))
 
     @pytest.mark.parametrize("folder", ["nothing", "ap", "app/d", "App"])
+    @needs(Capability.LIST)
     def test_listing_no_folder_raises_not_found(self, store: Backend, folder: str) -> None:
-        need(store, Capability.LIST)
         self.seed(store).write("app/db", one("x"))
         with pytest.raises(NotFound):
             store.list(folder)
         with pytest.raises(NotFound):
             list(store.walk(folder))
 
+    @needs(Capability.LIST)
     def test_one_slash_after_a_folder_is_forgiven(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         self.seed(store).write("app/db", one("x"))
         assert store.list("app/") == store.list("app")
 
+    @needs(Capability.LIST)
     def test_folders_have_neither_type_nor_state(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         self.seed(store).write("app/db", one("x"))
         (folder,) = store.list().entries
         assert folder.is_folder
         assert (folder.type, folder.state) == (None, None)
 
+    @needs(Capability.LIST)
     def test_a_listed_type_and_state_are_those_of_the_secret(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         given = self.seed(store)
         path = "db" if self.keeps_path("db") else "app/db"
         is_typed = given.can(Capability.EDIT_METADATA) and MetadataField.TYPE in given.info().metadata_fields
@@ -221,8 +223,8 @@ class ListingConformance(Suite):
         if is_typed:
             assert entry.type in (SecretType.TOKEN, None)
 
+    @needs(Capability.LIST)
     def test_a_listing_tells_from_when_on_a_secret_is_due_or_nothing_of_it(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         given = self.seed(store)
         path = "db" if self.keeps_path("db") else "app/db"
         given.write(path, one("x"))
@@ -240,8 +242,8 @@ class ListingConformance(Suite):
             given.delete(path)
             assert [entry.due_from for entry in store.list(paths.parent(path)).entries] == [None]
 
+    @needs(Capability.LIST)
     def test_walk_gives_every_secret_below_sorted_by_path(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         given = self.seed(store)
         everything = ["a", "a-b", "a-b/c", "a/b", "a/b/c", "a/b-c", "a0", "b/\U0001f511", "b/\uffdc"]
         everything = [path for path in everything if self.keeps_path(path)]
@@ -262,8 +264,9 @@ class ListingConformance(Suite):
             pytest.skip("everybody may list all of this store")
         return denied
 
+    @needs(Capability.LIST)
+    @needs_hook("deny")
     def test_a_folder_that_may_not_be_listed_ends_a_walk(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         with self._with_a_denied_folder(store) as denied:
             with pytest.raises(PermissionDenied) as caught:
                 list(denied.walk())
@@ -274,8 +277,9 @@ class ListingConformance(Suite):
             assert [entry.path for entry in denied.walk("a")] == ["a/x"]
             assert [entry.path for entry in denied.list().entries] == ["a", "b", "c"]
 
+    @needs(Capability.LIST)
+    @needs_hook("deny")
     def test_a_walk_goes_on_where_it_is_told_what_was_skipped(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         told: list[Skipped] = []
         with self._with_a_denied_folder(store) as denied:
             assert [entry.path for entry in denied.walk(skipped=told.append)] == ["a/x", "c/x"]
@@ -283,8 +287,9 @@ class ListingConformance(Suite):
         assert (skipped.path, skipped.kind) == ("b", EntryKind.FOLDER)
         assert isinstance(skipped.error, PermissionDenied)
 
+    @needs(Capability.LIST)
+    @needs_hook("deny")
     def test_the_index_and_the_trash_go_on_where_they_are_told_what_was_skipped(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         with self._with_a_denied_folder(store) as denied:
             if store.can(Capability.INDEX):
                 told: list[Skipped] = []
@@ -301,8 +306,8 @@ class ListingConformance(Suite):
                 with pytest.raises(PermissionDenied):
                     list(denied.trash())
 
+    @needs(Capability.LIST)
     def test_what_is_asked_for_in_an_interrupted_call_fails_at_once(self, store: Backend) -> None:
-        need(store, Capability.LIST)
         self.seed(store).write("a/x", one("x"))
         with store.interruptible() as interrupt:
             assert store.list("a").entries

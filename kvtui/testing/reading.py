@@ -9,27 +9,27 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput, InvalidPath, NotFound
 from kvtui.domain.secret import VersionState
 from kvtui.domain.value import SecretValue
-from kvtui.testing.suite import Suite, holds, need, one
+from kvtui.testing.suite import Suite, holds, needs, one
 
 
 class ReadingConformance(Suite):
     # Reading
 
+    @needs(Capability.READ)
     def test_reading_what_was_never_there_raises_not_found(self, store: Backend) -> None:
-        need(store, Capability.READ)
         with pytest.raises(NotFound) as caught:
             store.read("app/db")
         assert caught.value.path == "app/db"
         assert caught.value.state is None
 
+    @needs(Capability.READ)
     def test_reading_a_folder_raises_not_found(self, store: Backend) -> None:
-        need(store, Capability.READ)
         self.seed(store).write("app/db", one("x"))
         with pytest.raises(NotFound):
             store.read("app")
 
+    @needs(Capability.READ, Capability.FIELDS)
     def test_a_secret_without_fields_is_not_missing(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.FIELDS)
         if not self.keeps_empty_secrets:
             with pytest.raises(InvalidInput):
                 self.seed(store).write("app/db", {})
@@ -39,8 +39,8 @@ class ReadingConformance(Suite):
         assert secret.version.state is VersionState.LIVE
         assert not secret.fields
 
+    @needs(Capability.READ)
     def test_an_empty_text_is_not_missing(self, store: Backend) -> None:
-        need(store, Capability.READ)
         if not self.keeps(""):
             with pytest.raises(InvalidInput):
                 self.seed(store).write("app/db", one(""))
@@ -50,16 +50,16 @@ class ReadingConformance(Suite):
         assert secret.version.state is VersionState.LIVE
         assert holds(secret, one(""))
 
+    @needs(Capability.READ)
     def test_a_secret_tells_its_path_version_and_metadata(self, store: Backend) -> None:
-        need(store, Capability.READ)
         written = self.seed(store).write("app/db", one("x"))
         secret = store.read("app/db")
         assert (secret.path, secret.current, secret.version.number) == ("app/db", written.number, written.number)
         if store.can(Capability.METADATA) and self.tells_all_metadata:
             assert secret.metadata == store.metadata("app/db")
 
+    @needs(Capability.READ)
     def test_an_outline_is_a_secret_without_its_values(self, store: Backend) -> None:
-        need(store, Capability.READ)
         given = self.seed(store)
         fields = {"value": SecretValue("x")}
         if given.can(Capability.FIELDS) and given.can(Capability.TYPED_VALUES):
@@ -76,8 +76,8 @@ class ReadingConformance(Suite):
             with pytest.raises(NotFound):
                 store.outline(path)
 
+    @needs(Capability.METADATA)
     def test_an_outline_tells_that_something_is_there_whose_value_is_never_read(self, store: Backend) -> None:
-        need(store, Capability.METADATA)
         if store.can(Capability.READ) or store.can(Capability.FIELDS):
             pytest.skip("this store is read, or has several fields")
         self.seed(store).write("app/db", one("x"))
@@ -96,8 +96,8 @@ class ReadingConformance(Suite):
             told = [store.caution(path), *store.references(path), *store.references(path, "value")]
             assert all("SENTINEL" not in text for text in told)
 
+    @needs(Capability.READ, Capability.VERSIONS, Capability.DELETE, Capability.UNDELETE)
     def test_an_outline_tells_versions_and_states(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.VERSIONS, Capability.DELETE, Capability.UNDELETE)
         given = self.seed(store)
         given.write("app/db", one("first"))
         given.write("app/db", {"other": SecretValue("second")} if given.can(Capability.FIELDS) else one("second"))
@@ -109,8 +109,8 @@ class ReadingConformance(Suite):
         with pytest.raises(NotFound):
             store.outline("app/db", 3)
 
+    @needs(Capability.READ)
     def test_limits_are_told_for_each_path(self, store: Backend) -> None:
-        need(store, Capability.READ)
         self.seed(store).write("app/db", one("x"))
         limits = store.limits(["app/db", "app/", "", "nothing"])
         assert len(limits) == 4
@@ -120,8 +120,8 @@ class ReadingConformance(Suite):
         assert Capability.READ not in limits[0]
         assert list(store.limits([])) == []
 
+    @needs(Capability.READ, Capability.VERSIONS)
     def test_old_versions_are_read_by_number(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.VERSIONS)
         given = self.seed(store)
         for text in ("first", "second", "third"):
             given.write("app/db", one(text))
@@ -131,15 +131,15 @@ class ReadingConformance(Suite):
             assert holds(secret, one(text))
 
     @pytest.mark.parametrize("version", [0, -1, 2, 10**9])
+    @needs(Capability.READ, Capability.VERSIONS)
     def test_a_version_that_was_never_there_raises_not_found(self, store: Backend, version: int) -> None:
-        need(store, Capability.READ, Capability.VERSIONS)
         self.seed(store).write("app/db", one("x"))
         with pytest.raises(NotFound) as caught:
             store.read("app/db", version)
         assert caught.value.version == version
 
+    @needs(Capability.READ)
     def test_what_was_read_can_be_changed_without_changing_the_store(self, store: Backend) -> None:
-        need(store, Capability.READ)
         self.seed(store).write("app/db", one("x"))
         fields = store.read("app/db").fields
         if isinstance(fields, dict):
@@ -148,8 +148,8 @@ class ReadingConformance(Suite):
 
     # Reading in bulk
 
+    @needs(Capability.READ, Capability.WRITE)
     def test_bulk_reads_give_one_result_each_in_order(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.WRITE)
         given = self.seed(store)
         for path in ("a", "a/b", "z"):
             given.write(path, one(path))
@@ -164,8 +164,8 @@ class ReadingConformance(Suite):
         assert all(result.error is None for result in found[:6])
         assert all(isinstance(result.error, InvalidPath | None) for result in found[6:])
 
+    @needs(Capability.READ, Capability.WRITE, Capability.UNDELETE)
     def test_bulk_reads_are_as_single_ones(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.WRITE, Capability.UNDELETE)
         given = self.seed(store)
         for text in ("1", "2"):
             given.write("changed", one(text))
@@ -178,8 +178,8 @@ class ReadingConformance(Suite):
             assert found.secret.current == single.current
             assert holds(found.secret, single.fields)
 
+    @needs(Capability.READ, Capability.WRITE)
     def test_bulk_reads_are_lazy_and_take_many_large_values(self, store: Backend) -> None:
-        need(store, Capability.READ, Capability.WRITE)
         given = self.seed(store)
         text = "0123456789abcdef" * (min(store.info().max_value_bytes or 2**20, 2**20) // 16)
         for number in range(12):

@@ -19,7 +19,7 @@ from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.retention import Retention
 from kvtui.domain.value import SecretValue
 from kvtui.testing.lifecycle import OLD
-from kvtui.testing.suite import Suite, holds, one, refusal
+from kvtui.testing.suite import Suite, holds, needs_hook, of_read_only, one, refusal
 
 SLOT = Credential(passphrase=SecretValue("another passphrase"))
 
@@ -131,13 +131,18 @@ WRITES: Mapping[Capability, tuple[Callable[[Backend], object], ...]] = MappingPr
 
 
 class RefusingConformance(Suite):
-    @pytest.mark.parametrize("capability", list(Capability))
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Where it is stated what the store can do, only the rest is tried."""
+        if metafunc.function.__name__ == "test_what_is_missing_raises_unsupported_with_its_name":
+            metafunc.parametrize("capability", [each for each in Capability if each not in (self.capabilities or ())])
+
     def test_what_is_missing_raises_unsupported_with_its_name(self, store: Backend, capability: Capability) -> None:
         if store.can(capability):
             pytest.skip("this store has it")
         self._refuses(store, capability)
 
     @pytest.mark.parametrize("capability", list(Capability))
+    @needs_hook("without")
     def test_what_is_switched_off_raises_unsupported_with_its_name(self, capability: Capability) -> None:
         store = self.without(capability)
         if store is None:
@@ -170,6 +175,7 @@ class RefusingConformance(Suite):
             assert holds(store.read("app/db"), one("x"))
 
     @pytest.mark.parametrize("capability", list(WRITES))
+    @of_read_only
     def test_a_read_only_store_refuses_what_writes(self, store: Backend, capability: Capability) -> None:
         if not store.info().read_only:
             pytest.skip("this store is written")

@@ -17,7 +17,7 @@ from kvtui.domain.event import Event
 from kvtui.domain.path import is_under
 from kvtui.domain.secret import Skipped, VersionState
 from kvtui.domain.value import Fields, SecretValue
-from kvtui.testing.suite import Suite, holds, need, one
+from kvtui.testing.suite import Suite, holds, need, needs, one
 
 _PATIENCE = 30.0
 """Seconds after which something that should have come is taken not to come; no test takes as long when it passes."""
@@ -33,6 +33,7 @@ class ServingConformance(Suite):
         need(store, Capability.ROTATE, Capability.WRITE, Capability.READ)
         return (lambda _: None) if store.info().makes_values else one
 
+    @needs(Capability.ROTATE, Capability.WRITE, Capability.READ)
     def test_rotating_adds_one_version_with_another_value(self, store: Backend) -> None:
         given = self._rotates(store)
         store.write("app/db", one("old"))
@@ -45,6 +46,7 @@ class ServingConformance(Suite):
         if not store.info().makes_values:
             assert holds(now, one("new"))
 
+    @needs(Capability.ROTATE, Capability.WRITE, Capability.READ)
     def test_rotating_keeps_the_fields_that_are_not_named(self, store: Backend) -> None:
         given = self._rotates(store)
         need(store, Capability.FIELDS)
@@ -54,6 +56,7 @@ class ServingConformance(Suite):
         store.rotate("app/db", given("new"))
         assert holds(store.read("app/db"), {"value": SecretValue("new"), "user": SecretValue("ann")})
 
+    @needs(Capability.ROTATE, Capability.WRITE, Capability.READ)
     def test_values_are_given_where_the_store_makes_none_and_only_there(self, store: Backend) -> None:
         given = self._rotates(store)
         store.write("app/db", one("old"))
@@ -61,6 +64,7 @@ class ServingConformance(Suite):
             store.rotate("app/db", one("new") if given("new") is None else None)
         assert holds(store.read("app/db"), one("old"))
 
+    @needs(Capability.ROTATE, Capability.WRITE, Capability.READ)
     def test_what_is_not_there_is_not_rotated(self, store: Backend) -> None:
         given = self._rotates(store)
         store.write("app/db", one("x"))
@@ -76,6 +80,7 @@ class ServingConformance(Suite):
             pytest.skip("a read-only store copies nothing")
         need(store, Capability.COPY, Capability.WRITE, Capability.READ)
 
+    @needs(Capability.COPY, Capability.WRITE, Capability.READ)
     def test_the_newest_values_are_copied_by_the_store(self, store: Backend) -> None:
         self._copies(store)
         for text in ("old", "new"):
@@ -85,6 +90,7 @@ class ServingConformance(Suite):
         assert store.read("app/other").current == 1
         assert holds(store.read("app/db"), one("new"))
 
+    @needs(Capability.COPY, Capability.WRITE, Capability.READ)
     def test_what_is_there_is_copied_over_only_when_asked_to(self, store: Backend) -> None:
         self._copies(store)
         store.write("app/db", one("ours"))
@@ -96,6 +102,7 @@ class ServingConformance(Suite):
         store.copy("app/db", "app/other", overwrite=True)
         assert holds(store.read("app/other"), one("ours"))
 
+    @needs(Capability.COPY, Capability.WRITE, Capability.READ)
     def test_what_is_moved_by_the_store_is_deleted_where_it_was(self, store: Backend) -> None:
         self._copies(store)
         need(store, Capability.DELETE)
@@ -108,6 +115,7 @@ class ServingConformance(Suite):
             with pytest.raises(NotFound):
                 store.read("app/db")
 
+    @needs(Capability.COPY, Capability.WRITE, Capability.READ)
     def test_what_is_not_there_is_not_copied(self, store: Backend) -> None:
         self._copies(store)
         store.write("app/db", one("x"))
@@ -115,8 +123,8 @@ class ServingConformance(Suite):
             store.copy("nothing", "app/db", overwrite=True)
         assert holds(store.read("app/db"), one("x"))
 
+    @needs(Capability.SEARCH)
     def test_a_text_is_found_in_paths_by_the_store(self, store: Backend) -> None:
-        need(store, Capability.SEARCH)
         given = self.seed(store)
         for path in ("app/Needle", "needle/db", "app/other"):
             given.write(path, one("needle"))
@@ -133,8 +141,8 @@ class ServingConformance(Suite):
 
     # What happens
 
+    @needs(Capability.EVENTS)
     def test_what_is_done_after_listening_is_told(self, store: Backend) -> None:
-        need(store, Capability.EVENTS)
         given = self.seed(store)
         given.write("before", one("SENTINEL"))
         heard = _Listener(store)
@@ -160,16 +168,16 @@ class ServingConformance(Suite):
 
     # What was before
 
+    @needs(Capability.LEGACY)
     def test_what_a_predecessor_held_comes_as_one_document(self, store: Backend) -> None:
-        need(store, Capability.LEGACY)
         document = json_text.parse(to_text(store.legacy()))
         assert isinstance(document, dict)
         assert isinstance(document["connections"], list)
 
     # What was done
 
+    @needs(Capability.AUDIT)
     def test_what_was_done_at_and_below_a_path_is_told_the_newest_first(self, store: Backend) -> None:
-        need(store, Capability.AUDIT)
         given = self.seed(store)
         for path in ("app/db", "other", "app/web", "application"):
             given.write(path, one("SENTINEL"))
@@ -182,8 +190,8 @@ class ServingConformance(Suite):
         assert {event.path for event in store.audit().events} >= {"app/db", "other", "app/web", "application"}
         assert "SENTINEL" not in repr(store.audit())
 
+    @needs(Capability.AUDIT)
     def test_what_was_done_comes_in_pages(self, store: Backend) -> None:
-        need(store, Capability.AUDIT)
         given = self.seed(store)
         for _ in range(3):
             given.write("app/db", one("x"))
@@ -194,8 +202,8 @@ class ServingConformance(Suite):
         assert (tuple(first.events), first.more) == (tuple(every.events[:2]), True)
         assert tuple(second.events) == tuple(every.events[2:4])
 
+    @needs(Capability.AUDIT)
     def test_nothing_is_told_of_where_nothing_was_done(self, store: Backend) -> None:
-        need(store, Capability.AUDIT)
         self.seed(store).write("app/db", one("x"))
         told = store.audit("nothing/here")
         assert (tuple(told.events), told.more) == ((), False)

@@ -31,14 +31,14 @@ from kvtui.domain.secret import VersionState
 from kvtui.domain.value import SecretValue
 from kvtui.testing.machine import BackendMachine
 from kvtui.testing.refusing import READS, SLOT, WRITES
-from kvtui.testing.suite import Suite, holds, need, one
+from kvtui.testing.suite import Suite, holds, need, needs, one
 
 
 class StoreConformance(Suite):
     # Backups
 
+    @needs(Capability.BACKUP)
     def test_a_backup_is_one_private_file_and_replaces_nothing_unasked(self, store: Backend, tmp_path: Path) -> None:
-        need(store, Capability.BACKUP)
         self.seed(store).write("app/db", one("x"))
         folder = tmp_path / "backups"
         folder.mkdir()
@@ -51,8 +51,8 @@ class StoreConformance(Suite):
             store.backup(file)
         assert store.backup(file, overwrite=True).secrets == 1
 
+    @needs(Capability.BACKUP)
     def test_a_stopped_backup_leaves_nothing(self, store: Backend, tmp_path: Path) -> None:
-        need(store, Capability.BACKUP)
         self.seed(store).write("app/db", one("x"))
 
         def stop(_done: int, _total: int | None) -> None:
@@ -66,16 +66,16 @@ class StoreConformance(Suite):
 
     # Containers
 
+    @needs(Capability.CONTAINERS, Capability.LIST)
     def test_an_empty_container_is_a_folder(self, store: Backend) -> None:
-        need(store, Capability.CONTAINERS, Capability.LIST)
         store.create_container("box")
         assert list(store.containers()) == ["box"]
         assert [(entry.path, entry.is_folder) for entry in store.list().entries] == [("box", True)]
         assert not store.list("box").entries
         assert not list(store.walk("box"))
 
+    @needs(Capability.CONTAINERS)
     def test_top_level_folders_are_containers_too_and_sorted(self, store: Backend) -> None:
-        need(store, Capability.CONTAINERS)
         for name in ("z", "\u00e9", "a"):
             store.create_container(name)
         store.write("m/n/o" if self.keeps_path("m/n/o") else "m/n", one("x"))
@@ -83,16 +83,16 @@ class StoreConformance(Suite):
             store.write("leaf", one("x"))
         assert list(store.containers()) == ["a", "m", "z", "\u00e9"]
 
+    @needs(Capability.CONTAINERS, Capability.LIST, Capability.DESTROY)
     def test_a_container_outlives_its_last_secret(self, store: Backend) -> None:
-        need(store, Capability.CONTAINERS, Capability.LIST, Capability.DESTROY)
         store.create_container("box")
         store.write("box/a", one("x"))
         store.destroy("box/a")
         assert list(store.containers()) == ["box"]
         assert not store.list("box").entries
 
+    @needs(Capability.CONTAINERS)
     def test_creating_a_container_that_is_there_raises_already_exists(self, store: Backend) -> None:
-        need(store, Capability.CONTAINERS)
         store.create_container("box")
         store.write("folder/a", one("x"))
         for name in ("box", "folder"):
@@ -100,14 +100,14 @@ class StoreConformance(Suite):
                 store.create_container(name)
 
     @pytest.mark.parametrize("name", ["", "a/b", "/", "..", "new\u202ename", "e\u0301"])
+    @needs(Capability.CONTAINERS)
     def test_a_container_with_a_bad_name_raises_invalid_path(self, store: Backend, name: str) -> None:
-        need(store, Capability.CONTAINERS)
         with pytest.raises(InvalidPath):
             store.create_container(name)
         assert not store.containers()
 
+    @needs(Capability.CONTAINERS, Capability.DELETE, Capability.DESTROY)
     def test_just_an_empty_container_is_deleted(self, store: Backend) -> None:
-        need(store, Capability.CONTAINERS, Capability.DELETE, Capability.DESTROY)
         store.create_container("box")
         store.write("box/a", one("x"))
         store.delete("box/a")
@@ -121,8 +121,8 @@ class StoreConformance(Suite):
 
     # Index
 
+    @needs(Capability.INDEX, Capability.DELETE, Capability.UNDELETE)
     def test_the_index_has_what_may_be_searched(self, store: Backend) -> None:
-        need(store, Capability.INDEX, Capability.DELETE, Capability.UNDELETE)
         given = self.seed(store)
         patch = MetadataPatch(type=SecretType.TOKEN, description="of staging", tags=("t", "u"), owner="me")
         given.write("b", one("x"), metadata=patch)
@@ -136,15 +136,15 @@ class StoreConformance(Suite):
         assert [row.state for row in rows] == [VersionState.DELETED, VersionState.LIVE, VersionState.LIVE]
         assert [row.path for row in store.index("a")] == ["a/b"]
 
+    @needs(Capability.INDEX)
     def test_the_index_of_no_folder_raises_not_found(self, store: Backend) -> None:
-        need(store, Capability.INDEX)
         self.seed(store).write("a/b", one("x"))
         for folder in ("a/b", "nothing"):
             with pytest.raises(NotFound):
                 list(store.index(folder))
 
+    @needs(Capability.INDEX)
     def test_a_text_is_found_in_path_description_and_tags_in_any_case(self, store: Backend) -> None:
-        need(store, Capability.INDEX)
         given = self.seed(store)
         need(given, Capability.EDIT_METADATA)
         given.write("z/\u00c9COLE Needle", one("x"))
@@ -160,8 +160,8 @@ class StoreConformance(Suite):
     @pytest.mark.parametrize(
         "text", ["%", "_", '"', "'", "*", "\\", "a-b", "a b", "AND", "\u4e16", "\U0001f511", "\x1b["]
     )
+    @needs(Capability.INDEX)
     def test_a_text_is_found_literally(self, store: Backend, text: str) -> None:
-        need(store, Capability.INDEX)
         given = self.seed(store)
         need(given, Capability.EDIT_METADATA)
         if not self.keeps_metadata(text):
@@ -171,8 +171,8 @@ class StoreConformance(Suite):
         for needle in (text, f"<{text}>"):
             assert [entry.path for entry in store.find(needle, 10)] == ["found"]
 
+    @needs(Capability.INDEX)
     def test_no_more_are_found_than_asked_for(self, store: Backend) -> None:
-        need(store, Capability.INDEX)
         given = self.seed(store)
         for name in "edcba":
             given.write(f"needle/{name}", one("x"))
@@ -189,8 +189,8 @@ class StoreConformance(Suite):
 
     # Change signal
 
+    @needs(Capability.CHANGE_SIGNAL, Capability.READ)
     def test_the_change_token_differs_after_every_change_and_only_then(self, store: Backend) -> None:
-        need(store, Capability.CHANGE_SIGNAL, Capability.READ)
         given = self.seed(store)
         changes: list[Callable[[], object]] = [
             lambda: given.write("a", one("x")),
@@ -213,8 +213,8 @@ class StoreConformance(Suite):
             assert store.change_token() == seen[-1]
         assert len(set(seen)) == len(seen)
 
+    @needs(Capability.CHANGE_SIGNAL)
     def test_the_change_token_notices_others(self, store: Backend) -> None:
-        need(store, Capability.CHANGE_SIGNAL)
         other = self.second(self.seed(store))
         if other is None:
             pytest.skip("there is just one connection to this store")
@@ -225,8 +225,8 @@ class StoreConformance(Suite):
 
     # Key slots
 
+    @needs(Capability.KEY_SLOTS)
     def test_key_slots_are_added_and_removed_but_the_last_stays(self, store: Backend) -> None:
-        need(store, Capability.KEY_SLOTS)
         if store.info().read_only:
             pytest.skip("this store is read-only")
         before = list(store.key_slots())
@@ -245,8 +245,8 @@ class StoreConformance(Suite):
         with pytest.raises(NotFound):
             store.remove_key_slot("no-such-slot")
 
+    @needs(Capability.KEY_SLOTS)
     def test_replacing_a_credential_that_opens_nothing_raises_wrong_credential(self, store: Backend) -> None:
-        need(store, Capability.KEY_SLOTS)
         if store.info().read_only:
             pytest.skip("this store is read-only")
         before = list(store.key_slots())
@@ -297,8 +297,8 @@ class StoreConformance(Suite):
 
     # Concurrency
 
+    @needs(Capability.READ)
     def test_another_connection_sees_what_was_written(self, store: Backend) -> None:
-        need(store, Capability.READ)
         other = self.second(store)
         if other is None:
             pytest.skip("there is just one connection to this store")
@@ -309,8 +309,8 @@ class StoreConformance(Suite):
                 assert holds(other.read("app/db"), one(text))
 
     @pytest.mark.parametrize("connections", [1, 2])
+    @needs(Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET, Capability.TYPED_VALUES)
     def test_no_update_is_lost_between_threads(self, store: Backend, connections: int) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET, Capability.TYPED_VALUES)
         other = self.second(store) if connections == 2 else store
         if other is None:
             pytest.skip("there is just one connection to this store")
@@ -345,8 +345,8 @@ class StoreConformance(Suite):
         assert isinstance(marks, list)
         assert sorted(map(json_text.dump, marks)) == sorted(f"[{t}, {n}]" for t in range(threads) for n in range(turns))
 
+    @needs(Capability.WRITE, Capability.READ, Capability.EDIT_METADATA, Capability.FIELDS)
     def test_a_reader_never_sees_half_of_a_write(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.EDIT_METADATA, Capability.FIELDS)
         if not self.writes_at_once:
             pytest.skip("this store writes metadata after the version")
         states = [

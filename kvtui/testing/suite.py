@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
@@ -31,8 +33,70 @@ EVERYTHING = MetadataPatch(
 """Some of each kind of metadata."""
 
 
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def needs(*capabilities: Capability) -> Callable[[Test], Test]:
+    """A test of what only stores with these can do: made where they are stated, skipped where they turn out missing."""
+
+    def needing(test: Test) -> Test:
+        vars(test)["needed"] = capabilities
+        return test
+
+    return needing
+
+
+def needs_hook(name: str) -> Callable[[Test], Test]:
+    """A test that is made only where the tested class gives this hook."""
+
+    def needing(test: Test) -> Test:
+        vars(test)["hook"] = name
+        return test
+
+    return needing
+
+
+def of_read_only(test: Test) -> Test:
+    """A test that is made only for a store that refuses what writes."""
+    vars(test)["of_read_only"] = True
+    return test
+
+
 class Suite:
     """Hooks and facts. Only `make` is needed; each other hook lets more be proved."""
+
+    capabilities: ClassVar[frozenset[Capability] | None] = None
+    """Fact: all that the store can do. Where it is stated, that is tested too, and tests of anything else are not made;
+    where not, they are made and skipped."""
+    read_only: ClassVar[bool] = False
+    """Fact: the store refuses what writes."""
+    untried: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    """Why tests of this class were not made, and how many for each reason."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Hide the tests that a store with these facts and hooks would only skip."""
+        super().__init_subclass__(**more)
+        if cls.make is Suite.make:
+            return  # a part of the suite, not a store
+        untried: dict[str, int] = {}
+        for name in {name for base in cls.__mro__ for name in vars(base) if name.startswith("test_")}:
+            test = next(found for base in cls.__mro__ if (found := vars(base).get(name)) is not None)
+            reason = cls._untried_because(test)
+            if reason:
+                untried[reason] = untried.get(reason, 0) + _variants(test)
+            if reason or getattr(cls, name) is None:
+                setattr(cls, name, None if reason else test)
+        cls.untried = MappingProxyType(untried)
+
+    @classmethod
+    def _untried_because(cls, test: Callable[..., None]) -> str:
+        hook = getattr(test, "hook", None)
+        if hook is not None and getattr(cls, hook) is getattr(Suite, hook):
+            return f"no {hook}()"
+        if getattr(test, "of_read_only", False) and not cls.read_only:
+            return "not read-only"
+        missing = set() if cls.capabilities is None else {*getattr(test, "needed", ())} - cls.capabilities
+        return f"lacks {min(missing)}" if missing else ""
 
     keeps_field_order = True
     """Fact: the fields of a secret, and the keys of a map, come back in the order they were written in."""
@@ -110,10 +174,14 @@ class Suite:
         return None
 
     @pytest.fixture
-    def store(self) -> Iterator[Backend]:
-        backend = self.make()
-        yield backend
-        backend.close()
+    def store(self, request: pytest.FixtureRequest) -> Iterator[Backend]:
+        with closing(self.make()) as backend:
+            need(backend, *getattr(request.function, "needed", ()))
+            yield backend
+
+    def test_the_store_can_do_what_is_stated(self, store: Backend) -> None:
+        assert self.capabilities in {None, store.info().capabilities}
+        assert self.read_only == store.info().read_only
 
     def keeps_fields(self, fields: Fields) -> bool:
         if not fields:
@@ -123,6 +191,12 @@ class Suite:
     def alike(self, read: SecretValue, written: SecretValue) -> bool:
         """Whether a value came back as it was, as far as this store keeps order."""
         return read.same_as(written) if self.keeps_field_order else read.like(written)
+
+
+def _variants(test: Callable[..., None]) -> int:
+    """How many tests a parametrised one is."""
+    marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+    return prod(len(mark.args[1]) for mark in marks)
 
 
 def _plain(value: SecretValue) -> Any:

@@ -16,25 +16,25 @@ from kvtui.domain.retention import Retention
 from kvtui.domain.secret import VersionState, Write
 from kvtui.domain.value import SecretValue, ValueType, same_fields
 from kvtui.testing.cruel import BYTES, JSON_LITERALS, TEXTS
-from kvtui.testing.suite import EVERYTHING, Suite, holds, is_recent, need, one
+from kvtui.testing.suite import EVERYTHING, Suite, holds, is_recent, needs, one
 
 
 class WritingConformance(Suite):
     # Versions
 
+    @needs(Capability.WRITE, Capability.VERSIONS)
     def test_each_write_adds_one_version(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.VERSIONS)
         assert [store.write("app/db", one("x")).number for _ in range(3)] == [1, 2, 3]
         assert [version.number for version in store.versions("app/db")] == [1, 2, 3]
 
+    @needs(Capability.WRITE, Capability.READ, Capability.FIELDS)
     def test_a_write_replaces_all_fields(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.FIELDS)
         store.write("app/db", {"user": SecretValue("u"), "password": SecretValue("p")})
         store.write("app/db", {"password": SecretValue("q")})
         assert holds(store.read("app/db"), {"password": SecretValue("q")})
 
+    @needs(Capability.WRITE, Capability.VERSIONS, Capability.METADATA)
     def test_times_are_aware_utc_and_set_by_the_store(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.VERSIONS, Capability.METADATA)
         version = store.write("app/db", one("x"))
         assert is_recent(version.created_at, self.clock_skew)
         assert store.versions("app/db")[0] == version
@@ -42,8 +42,8 @@ class WritingConformance(Suite):
         assert is_recent(metadata.created_at, self.clock_skew)
         assert is_recent(metadata.updated_at, self.clock_skew)
 
+    @needs(Capability.WRITE, Capability.READ)
     def test_writing_leaves_other_secrets_alone(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ)
         for path in ("app", "app/db", "app/db/x"):
             store.write(path, one(path))
         store.write("app/db", one("changed"))
@@ -52,8 +52,8 @@ class WritingConformance(Suite):
 
     # Values
 
+    @needs(Capability.WRITE, Capability.READ)
     def test_cruel_texts_come_back_code_point_for_code_point(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ)
         store.write("app/db", one("before"))
         before = one("before")
         for text in TEXTS:
@@ -65,8 +65,8 @@ class WritingConformance(Suite):
                     store.write("app/db", one(text))
             assert holds(store.read("app/db"), before), ascii(text[:40])
 
+    @needs(Capability.WRITE, Capability.READ, Capability.FIELDS)
     def test_cruel_field_names_come_back_in_order(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.FIELDS)
         kept = [text for text in TEXTS if self.keeps_name(text)]
         for text in sorted({*TEXTS}.difference(kept)):
             with pytest.raises(InvalidInput):
@@ -76,8 +76,8 @@ class WritingConformance(Suite):
         read = store.read("app/db")
         assert same_fields(read.fields, fields) if self.keeps_field_order else holds(read, fields)
 
+    @needs(Capability.WRITE, Capability.READ, Capability.FIELDS)
     def test_field_order_is_kept_through_a_rewrite(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.FIELDS)
         if not self.keeps_field_order:
             pytest.skip("this store has no order of fields")
         for names in ("zab", "abz", "bza"):
@@ -85,8 +85,8 @@ class WritingConformance(Suite):
             assert list(store.read("app/db").fields) == list(names)
 
     @pytest.mark.parametrize("literal", JSON_LITERALS, ids=lambda text: text[:20])
+    @needs(Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
     def test_json_values_come_back_literal_for_literal(self, store: Backend, literal: str) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
         parsed = json_text.parse(literal)
         value = SecretValue(parsed)
         if not self.keeps(parsed):
@@ -101,8 +101,8 @@ class WritingConformance(Suite):
         assert self.alike(read, value)
 
     @pytest.mark.parametrize("data", BYTES)
+    @needs(Capability.WRITE, Capability.READ, Capability.BYTES)
     def test_bytes_come_back_as_bytes(self, store: Backend, data: bytes) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.BYTES)
         if not self.keeps(data):
             with pytest.raises(InvalidInput):
                 store.write("app/db", one(data))
@@ -113,22 +113,22 @@ class WritingConformance(Suite):
         assert holds(store.read("app/db"), one(data))
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("-inf")], {1: "x"}, [b"x"], "\ud83d\ude00"])
+    @needs(Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
     def test_what_is_no_json_raises_invalid_input_and_writes_nothing(self, store: Backend, value: object) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
         with pytest.raises(InvalidInput):
             store.write("app/db", {"value": SecretValue(value)})  # type: ignore[arg-type]
         with pytest.raises(NotFound):
             store.read("app/db")
 
+    @needs(Capability.WRITE, Capability.READ)
     def test_a_value_of_a_megabyte_is_kept(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ)
         limit = store.info().max_value_bytes
         text = "0123456789abcdef" * (min(limit or 2**20, 2**20) // 16)
         store.write("app/db", one(text))
         assert holds(store.read("app/db"), one(text))
 
+    @needs(Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
     def test_a_list_changed_after_it_was_written_does_not_change_the_store(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.TYPED_VALUES)
         numbers: list[json_text.Json] = [1, 2]
         store.write("app/db", {"value": SecretValue(numbers)})
         numbers.append(3)
@@ -136,8 +136,8 @@ class WritingConformance(Suite):
 
     # One field alone
 
+    @needs(Capability.PATCH, Capability.READ, Capability.VERSIONS, Capability.TYPED_VALUES)
     def test_a_patched_field_leaves_the_others_as_they_are(self, store: Backend) -> None:
-        need(store, Capability.PATCH, Capability.READ, Capability.VERSIONS, Capability.TYPED_VALUES)
         before = {"user": SecretValue("u"), "port": SecretValue(5432), "map": SecretValue({"a": [1]})}
         store.write("app/db", before)
         version = store.patch("app/db", {"user": SecretValue("v"), "new": SecretValue("n")})
@@ -146,8 +146,8 @@ class WritingConformance(Suite):
         assert holds(store.read("app/db"), {**before, "user": SecretValue("v"), "new": SecretValue("n")})
         assert holds(store.read("app/db", 1), before)
 
+    @needs(Capability.PATCH, Capability.READ, Capability.TYPED_VALUES)
     def test_a_patch_is_exact_or_refused(self, store: Backend) -> None:
-        need(store, Capability.PATCH, Capability.READ, Capability.TYPED_VALUES)
         before = {"kept": SecretValue("k"), "value": SecretValue({"old": 1})}
         for literal in JSON_LITERALS:
             store.write("app/db", before)
@@ -160,8 +160,8 @@ class WritingConformance(Suite):
                 assert self.alike(store.read("app/db").fields["value"], value), literal
                 assert holds(store.read("app/db"), {**before, "value": value}) or not self.keeps_field_order
 
+    @needs(Capability.PATCH, Capability.READ, Capability.CHECK_AND_SET, Capability.DELETE, Capability.UNDELETE)
     def test_a_patch_checks_the_version_and_needs_something_live(self, store: Backend) -> None:
-        need(store, Capability.PATCH, Capability.READ, Capability.CHECK_AND_SET, Capability.DELETE, Capability.UNDELETE)
         with pytest.raises(NotFound):
             store.patch("app/db", one("x"))
         store.write("app/db", one("first"))
@@ -179,8 +179,8 @@ class WritingConformance(Suite):
 
     # Retention
 
+    @needs(Capability.WRITE, Capability.RETENTION, Capability.VERSIONS)
     def test_what_is_not_named_of_retention_stays(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.RETENTION, Capability.VERSIONS)
         store.write("app/db", one("x"))
         store.write_retention("app/db", Retention(max_versions=7, delete_after=timedelta(days=3)))
         store.write_retention("app/db", Retention(cas_required=True))
@@ -194,8 +194,8 @@ class WritingConformance(Suite):
         with pytest.raises(NotFound):
             store.retention("nothing")
 
+    @needs(Capability.WRITE, Capability.RETENTION, Capability.METADATA, Capability.EDIT_METADATA)
     def test_metadata_and_retention_are_changed_together_or_not_at_all(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.RETENTION, Capability.METADATA, Capability.EDIT_METADATA)
         store.write("app/db", one("x"), metadata=MetadataPatch(owner="me"))
         before = store.retention("app/db")
         returned = store.write_metadata("app/db", MetadataPatch(description="d"), Retention(max_versions=4))
@@ -211,8 +211,8 @@ class WritingConformance(Suite):
         with pytest.raises(NotFound):
             store.write_metadata("nothing", MetadataPatch(), Retention(max_versions=4))
 
+    @needs(Capability.WRITE, Capability.RETENTION, Capability.DESTROY)
     def test_a_secret_made_anew_has_nothing_of_the_settings_of_the_one_before(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.RETENTION, Capability.DESTROY)
         store.write("app/db", one("x"))
         fresh = store.retention("app/db")
         store.write_retention("app/db", Retention(max_versions=4))
@@ -220,8 +220,8 @@ class WritingConformance(Suite):
         store.write("app/db", one("x"))
         assert store.retention("app/db") == fresh
 
+    @needs(Capability.WRITE, Capability.READ)
     def test_what_cannot_be_written_is_told_without_writing(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ)
         store.check("app/db", one("x"))
         for value in (*map(json_text.parse, JSON_LITERALS), *BYTES, *TEXTS):
             fields = one(value)
@@ -239,8 +239,8 @@ class WritingConformance(Suite):
 
     # Check-and-set
 
+    @needs(Capability.WRITE, Capability.READ)
     def test_expected_zero_means_must_not_exist(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ)
         if not store.checks_writes:
             pytest.skip("this store checks no write")
         store.write("app/db", one("mine"), expected=0)
@@ -249,8 +249,8 @@ class WritingConformance(Suite):
         assert (caught.value.expected, caught.value.actual) == (0, 1)
         assert holds(store.read("app/db"), one("mine"))
 
+    @needs(Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
     def test_write_with_stale_version_raises_conflict_and_changes_nothing(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
         for text in ("first", "second"):
             store.write("app/db", one(text))
         before = store.read("app/db").metadata
@@ -264,14 +264,14 @@ class WritingConformance(Suite):
         assert holds(after, one("second"))
         assert (after.current, after.metadata) == (2, before)
 
+    @needs(Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
     def test_write_with_current_version_succeeds(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
         store.write("app/db", one("first"))
         assert store.write("app/db", one("second"), expected=1).number == 2
         assert holds(store.read("app/db"), one("second"))
 
+    @needs(Capability.WRITE, Capability.READ, Capability.REREAD)
     def test_reading_again_notices_what_others_wrote(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.REREAD)
         other = self.second(store)
         if other is None:
             pytest.skip("there is just one connection to this store")
@@ -285,8 +285,8 @@ class WritingConformance(Suite):
             store.write("app/db", one("mine"), expected=store.read("app/db").current)
             assert holds(other.read("app/db"), one("mine"))
 
+    @needs(Capability.WRITE, Capability.READ)
     def test_expecting_a_version_of_what_is_not_there_raises_conflict(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ)
         if not store.checks_writes:
             pytest.skip("this store checks no write")
         with pytest.raises(Conflict) as caught:
@@ -295,8 +295,8 @@ class WritingConformance(Suite):
         with pytest.raises(NotFound):
             store.read("app/db")
 
+    @needs(Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET, Capability.DELETE, Capability.UNDELETE)
     def test_a_deleted_secret_still_has_its_version_number(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET, Capability.DELETE, Capability.UNDELETE)
         store.write("app/db", one("x"))
         store.delete("app/db")
         with pytest.raises(Conflict) as caught:
@@ -307,8 +307,8 @@ class WritingConformance(Suite):
 
     # Bulk
 
+    @needs(Capability.WRITE, Capability.READ)
     def test_bulk_gives_one_result_each_in_order_and_failures_leave_the_others_alone(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ)
         results = list(
             store.write_many(
                 [
@@ -332,16 +332,16 @@ class WritingConformance(Suite):
         assert holds(store.read("a"), one("3"))
         assert holds(store.read("b"), one("2"))
 
+    @needs(Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
     def test_bulk_checks_versions_one_by_one(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ, Capability.CHECK_AND_SET)
         writes = [Write("a", one(str(expected)), expected=expected) for expected in (0, 1, 1, 2)]
         results = list(store.write_many(writes))
         assert [result.version.number if result.version else 0 for result in results] == [1, 2, 0, 3]
         assert isinstance(results[2].error, Conflict)
         assert holds(store.read("a"), one("2"))
 
+    @needs(Capability.WRITE, Capability.READ)
     def test_bulk_is_lazy_and_durable_once_closed(self, store: Backend) -> None:
-        need(store, Capability.WRITE, Capability.READ)
         taken = []
 
         def source() -> Iterator[Write]:

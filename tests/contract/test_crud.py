@@ -20,6 +20,7 @@ from kvtui.backends.remembering import RememberingBackend
 from kvtui.backends.vault import numbers
 from kvtui.domain import path as paths
 from kvtui.domain.canonical_uri import CanonicalUri, InvalidUri
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata
@@ -99,6 +100,26 @@ class Crud(BackendConformance):
 
 
 class Kv2(Crud):
+    capabilities = frozenset(
+        {
+            Capability.READ,
+            Capability.WRITE,
+            Capability.FIELDS,
+            Capability.TYPED_VALUES,
+            Capability.METADATA,
+            Capability.EDIT_METADATA,
+            Capability.VERSIONS,
+            Capability.DELETE,
+            Capability.UNDELETE,
+            Capability.DESTROY,
+            Capability.REREAD,
+            Capability.ROTATE,
+            Capability.COPY,
+            Capability.SEARCH,
+            Capability.EVENTS,
+            Capability.AUDIT,
+        }
+    )
     root = CanonicalUri("openbao", "secret", engine="kv2")
     fresh = Metadata(owner="alice")
     clears_owner = False
@@ -118,6 +139,7 @@ class TestKv2(Kv2):
 class TestRememberedKv2(Kv2):
     """As a profile shows it: by the paths that were used."""
 
+    capabilities = Kv2.capabilities | {Capability.LIST}
     shape = Shape(value="bare", lists="bare", writes="empty", errors="nested")
 
     def make(self) -> Backend:
@@ -129,6 +151,23 @@ class TestRememberedKv2(Kv2):
 
 
 class TestYaml(Crud):
+    capabilities = frozenset(
+        {
+            Capability.LIST,
+            Capability.READ,
+            Capability.WRITE,
+            Capability.FIELDS,
+            Capability.TYPED_VALUES,
+            Capability.DELETE,
+            Capability.REREAD,
+            Capability.INDEX,
+            Capability.ROTATE,
+            Capability.COPY,
+            Capability.SEARCH,
+            Capability.EVENTS,
+            Capability.AUDIT,
+        }
+    )
     root = CanonicalUri("yaml", "secret")
     keeps_empty_secrets = False
 

@@ -8,6 +8,7 @@ import pytest
 from kvtui.backends.contract import Backend
 from kvtui.backends.file.factory import FileFactory
 from kvtui.backends.file.header import KdfCost
+from kvtui.domain.capability import Capability
 from kvtui.domain.credential import Credential
 from kvtui.domain.value import SecretValue
 from kvtui.testing import BackendConformance
@@ -17,6 +18,22 @@ _CREDENTIAL = Credential(SecretValue("correct horse"))
 
 
 class TestFile(BackendConformance):
+    capabilities = frozenset(Capability) - {
+        Capability.PATCH,
+        Capability.METADATA_WITH_VALUE,
+        Capability.REREAD,
+        Capability.RETENTION,
+        Capability.NAMESPACES,
+        Capability.LEASES,
+        Capability.RENEW_LEASES,
+        Capability.SHARE,
+        Capability.ROTATE,
+        Capability.COPY,
+        Capability.SEARCH,
+        Capability.EVENTS,
+        Capability.AUDIT,
+        Capability.LEGACY,
+    }
     machine_examples = 10
 
     @pytest.fixture(autouse=True)

@@ -15,6 +15,15 @@ from kvtui.testing import BackendConformance
 
 
 class TestMemory(BackendConformance):
+    capabilities = frozenset(Capability) - {
+        Capability.METADATA_WITH_VALUE,
+        Capability.REREAD,
+        Capability.NAMESPACES,
+        Capability.KEY_SLOTS,
+        Capability.BACKUP,
+        Capability.SEARCH,
+    }
+
     def make(self) -> Backend:
         return MemoryBackend(user="ann")
 
@@ -51,48 +60,53 @@ class TestMemory(BackendConformance):
 class TestMemoryWithOneTextPerPath(BackendConformance):
     """A store like the plainest HTTP ones."""
 
+    capabilities = frozenset(
+        {Capability.LIST, Capability.READ, Capability.WRITE, Capability.DELETE, Capability.DESTROY}
+    )
     machine_examples = 10
 
     def make(self) -> Backend:
-        return MemoryBackend(
-            capabilities={Capability.LIST, Capability.READ, Capability.WRITE, Capability.DELETE, Capability.DESTROY}
-        )
+        return MemoryBackend(capabilities=self.capabilities)
 
 
 class TestMemoryThatGivesNothingBack(BackendConformance):
     """A store of values that only programs running there can read."""
 
+    capabilities = frozenset(
+        {
+            Capability.LIST,
+            Capability.WRITE,
+            Capability.DELETE,
+            Capability.CONTAINERS,
+            Capability.METADATA,
+        }
+    )
     machine_examples = 5
 
     def make(self) -> Backend:
-        return MemoryBackend(
-            capabilities={
-                Capability.LIST,
-                Capability.WRITE,
-                Capability.DELETE,
-                Capability.CONTAINERS,
-                Capability.METADATA,
-            }
-        )
+        return MemoryBackend(capabilities=self.capabilities)
 
 
 class TestMemoryWithOwnersThatCannotList(BackendConformance):
     """A store that keeps two things about a secret, told with each new value."""
 
+    capabilities = frozenset(
+        {
+            Capability.READ,
+            Capability.WRITE,
+            Capability.BYTES,
+            Capability.METADATA,
+            Capability.METADATA_WITH_VALUE,
+            Capability.VERSIONS,
+            Capability.LEASES,
+            Capability.ROTATE,
+        }
+    )
     machine_examples = 5
 
     def make(self) -> Backend:
         return MemoryBackend(
-            capabilities={
-                Capability.READ,
-                Capability.WRITE,
-                Capability.BYTES,
-                Capability.METADATA,
-                Capability.METADATA_WITH_VALUE,
-                Capability.VERSIONS,
-                Capability.LEASES,
-                Capability.ROTATE,
-            },
+            capabilities=self.capabilities,
             metadata_fields={MetadataField.OWNER, MetadataField.ROTATION},
             makes_values=True,
         )
@@ -110,25 +124,26 @@ class TestMemoryWithOwnersThatCannotList(BackendConformance):
 class TestMemoryThatSearchesByItself(BackendConformance):
     """A store that finds what it cannot list, and gives values to nobody in between."""
 
+    capabilities = frozenset(
+        {
+            Capability.READ,
+            Capability.WRITE,
+            Capability.FIELDS,
+            Capability.DELETE,
+            Capability.UNDELETE,
+            Capability.VERSIONS,
+            Capability.REREAD,
+            Capability.SEARCH,
+            Capability.COPY,
+            Capability.ROTATE,
+            Capability.EVENTS,
+            Capability.AUDIT,
+        }
+    )
     machine_examples = 5
 
     def make(self) -> Backend:
-        return MemoryBackend(
-            capabilities={
-                Capability.READ,
-                Capability.WRITE,
-                Capability.FIELDS,
-                Capability.DELETE,
-                Capability.UNDELETE,
-                Capability.VERSIONS,
-                Capability.REREAD,
-                Capability.SEARCH,
-                Capability.COPY,
-                Capability.ROTATE,
-                Capability.EVENTS,
-                Capability.AUDIT,
-            }
-        )
+        return MemoryBackend(capabilities=self.capabilities)
 
 
 class FiveMethods(Backend):
@@ -156,6 +171,7 @@ class FiveMethods(Backend):
 
 
 class TestDefaultsOfTheContract(BackendConformance):
+    capabilities = frozenset({Capability.LIST, Capability.READ, Capability.WRITE})
     machine_examples = 5
 
     def make(self) -> Backend:
@@ -169,6 +185,14 @@ class IndexWithoutTextSearch(MemoryBackend):
 
 
 class TestDefaultsOnAFullStore(BackendConformance):
+    capabilities = frozenset(Capability) - {
+        Capability.METADATA_WITH_VALUE,
+        Capability.REREAD,
+        Capability.NAMESPACES,
+        Capability.KEY_SLOTS,
+        Capability.BACKUP,
+        Capability.SEARCH,
+    }
     machine_examples = 5
 
     def make(self) -> Backend:

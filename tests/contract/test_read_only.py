@@ -45,6 +45,29 @@ REFUSED = {
 
 
 class TestReadOnlyMemory(BackendConformance):
+    capabilities = frozenset(
+        {
+            Capability.LIST,
+            Capability.READ,
+            Capability.FIELDS,
+            Capability.TYPED_VALUES,
+            Capability.BYTES,
+            Capability.METADATA,
+            Capability.VERSIONS,
+            Capability.CHECK_AND_SET,
+            Capability.HISTORY,
+            Capability.TRASH,
+            Capability.INDEX,
+            Capability.CHANGE_SIGNAL,
+            Capability.LEASES,
+            Capability.RENEW_LEASES,
+            Capability.EVENTS,
+            Capability.AUDIT,
+            Capability.LEGACY,
+        }
+    )
+    read_only = True
+
     def make(self) -> Backend:
         return ReadOnlyBackend(MemoryBackend())
 

@@ -44,6 +44,17 @@ class InMemory:
 class TestRememberingMemory(BackendConformance):
     """Two connections of one machine remember together, as two runs of the program do."""
 
+    capabilities = frozenset(Capability) - {
+        Capability.METADATA_WITH_VALUE,
+        Capability.REREAD,
+        Capability.CONTAINERS,
+        Capability.TRASH,
+        Capability.INDEX,
+        Capability.NAMESPACES,
+        Capability.KEY_SLOTS,
+        Capability.BACKUP,
+        Capability.SEARCH,
+    }
     tells_states = False
 
     def make(self) -> Backend:

@@ -10,6 +10,7 @@ import pytest
 from kvtui.backends.contract import Backend
 from kvtui.backends.delegating import DelegatingBackend
 from kvtui.backends.tailor.backend import TailorBackend
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, NotFound
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import Version
@@ -46,6 +47,9 @@ def double() -> Iterator[TailorDouble]:
 class TestTailor(BackendConformance):
     """Each test in a workspace of its own."""
 
+    capabilities = frozenset(
+        {Capability.LIST, Capability.WRITE, Capability.METADATA, Capability.DELETE, Capability.CONTAINERS}
+    )
     tells_states = False
     machine_examples = 5
 

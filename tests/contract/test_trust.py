@@ -14,6 +14,7 @@ from kvtui.backends.http.client import HttpClient
 from kvtui.backends.remembering import RememberingBackend
 from kvtui.backends.trust.api import ID_HEADER, TrustApi, headers_of
 from kvtui.backends.trust.backend import TrustBackend
+from kvtui.domain.capability import Capability
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue, decode_input
 from kvtui.testing import BackendConformance
@@ -46,6 +47,17 @@ class Names:
 class TrustConformance(BackendConformance):
     """One double for a class, a tenant of its own for each test."""
 
+    capabilities = frozenset(
+        {
+            Capability.READ,
+            Capability.WRITE,
+            Capability.BYTES,
+            Capability.METADATA_WITH_VALUE,
+            Capability.VERSIONS,
+            Capability.LEASES,
+            Capability.ROTATE,
+        }
+    )
     tells_states = False
     tells_all_metadata = False
     gives_metadata_back = False
@@ -97,6 +109,8 @@ class TestTrust(TrustConformance):
 
 
 class TestTrustRemembered(TrustConformance):
+    capabilities = TrustConformance.capabilities | {Capability.LIST}
+
     def make(self) -> Backend:
         return RememberingBackend(super().make(), Names())
 

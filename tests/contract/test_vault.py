@@ -17,6 +17,7 @@ from kvtui.backends.vault import numbers
 from kvtui.backends.vault.api import VaultApi, is_final
 from kvtui.backends.vault.backend import VaultBackend
 from kvtui.backends.vault.mounts import Mounts
+from kvtui.domain.capability import Capability
 from kvtui.domain.errors import InvalidInput
 from kvtui.domain.json_text import Json
 from kvtui.domain.value import SecretValue
@@ -36,6 +37,23 @@ def api_of(url: str, token: str) -> VaultApi:
 class Kv2OnOpenBaoDouble(BackendConformance):
     """`server` gives the address and the root token of one that the whole class uses, each test in its own mount."""
 
+    capabilities = frozenset(Capability) - {
+        Capability.BYTES,
+        Capability.METADATA_WITH_VALUE,
+        Capability.REREAD,
+        Capability.HISTORY,
+        Capability.MOVE,
+        Capability.CONTAINERS,
+        Capability.CHANGE_SIGNAL,
+        Capability.KEY_SLOTS,
+        Capability.BACKUP,
+        Capability.ROTATE,
+        Capability.COPY,
+        Capability.SEARCH,
+        Capability.EVENTS,
+        Capability.AUDIT,
+        Capability.LEGACY,
+    }
     keeps_field_order = False
     tells_states = False
     tells_all_metadata = False
@@ -104,6 +122,21 @@ class Kv2OnOpenBaoDouble(BackendConformance):
 
 
 class Kv1OnOpenBaoDouble(Kv2OnOpenBaoDouble):
+    capabilities = frozenset(
+        {
+            Capability.LIST,
+            Capability.READ,
+            Capability.WRITE,
+            Capability.FIELDS,
+            Capability.TYPED_VALUES,
+            Capability.DELETE,
+            Capability.REREAD,
+            Capability.NAMESPACES,
+            Capability.LEASES,
+            Capability.RENEW_LEASES,
+            Capability.SHARE,
+        }
+    )
     version = 1
     keeps_empty_secrets = False
 
@@ -157,6 +190,8 @@ class TestKv1OnOpenBaoDouble(Kv1OnOpenBaoDouble):
 
 @pytest.mark.slow
 class TestKv2OnVaultDouble(Kv2OnOpenBaoDouble):
+    capabilities = Kv2OnOpenBaoDouble.capabilities - {Capability.INDEX}
+
     @pytest.fixture
     def server(self, vault_double: tuple[str, str]) -> tuple[str, str]:
         return vault_double
@@ -173,6 +208,7 @@ class TestKv1OnVaultDouble(Kv1OnOpenBaoDouble):
 
 @pytest.mark.slow
 class TestKv2OnRealServer(Kv2OnOpenBaoDouble):
+    capabilities = None  # what it can do depends on which server is here
     issues = f"{ISSUING}/creds/app"
 
     @pytest.fixture
@@ -182,6 +218,7 @@ class TestKv2OnRealServer(Kv2OnOpenBaoDouble):
 
 @pytest.mark.slow
 class TestKv1OnRealServer(Kv1OnOpenBaoDouble):
+    capabilities = None  # what it can do depends on which server is here
     machine_examples = 1
     issues = f"{ISSUING}/creds/app"
 

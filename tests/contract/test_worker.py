@@ -13,6 +13,7 @@ from kvtui.backends.worker.api import WorkerApi
 from kvtui.backends.worker.backend import WorkerBackend
 from kvtui.backends.worker.keys import strays
 from kvtui.backends.worker.writing import MAX_VALUE_BYTES
+from kvtui.domain.capability import Capability
 from kvtui.domain.codec import to_text
 from kvtui.domain.json_text import Json
 from kvtui.domain.secret import History
@@ -22,6 +23,20 @@ from tests.doubles.worker.database import TimeFormat
 
 
 class WorkerConformance(BackendConformance):
+    capabilities = frozenset(
+        {
+            Capability.LIST,
+            Capability.READ,
+            Capability.WRITE,
+            Capability.METADATA,
+            Capability.EDIT_METADATA,
+            Capability.METADATA_WITH_VALUE,
+            Capability.DELETE,
+            Capability.REREAD,
+            Capability.INDEX,
+            Capability.LEGACY,
+        }
+    )
     keeps_empty_secrets = False
     indexes_tags = False
     tells_states = False

@@ -10,6 +10,7 @@ import pytest
 from kvtui.backends.contract import Backend
 from kvtui.backends.yaml.backend import YamlBackend
 from kvtui.domain import json_text
+from kvtui.domain.capability import Capability
 from kvtui.domain.json_text import Json
 from kvtui.testing import BackendConformance
 
@@ -17,6 +18,20 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*(?:[eE][+-][0-9]+)?)?")
 
 
 class TestYaml(BackendConformance):
+    capabilities = frozenset(
+        {
+            Capability.LIST,
+            Capability.READ,
+            Capability.WRITE,
+            Capability.FIELDS,
+            Capability.TYPED_VALUES,
+            Capability.BYTES,
+            Capability.DELETE,
+            Capability.REREAD,
+            Capability.INDEX,
+            Capability.CHANGE_SIGNAL,
+        }
+    )
     tells_states = False
     keeps_field_order = False
     keeps_empty_secrets = False

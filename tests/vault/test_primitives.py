@@ -19,6 +19,8 @@ from kvtui.domain.value import SecretValue
 from tests.vault.places import CHEAP, Place
 from tests.vault.test_header import HEADER
 
+pytestmark = pytest.mark.usefixtures("stretched_each_time")
+
 MASTER = bytes(range(32))
 UUID = bytes(range(16))
 SEALED = "172deb05f451a7780493f69497c17fefddabee9ec21b778270ae8f66d0772e1cf87f742dfd9c0e23b562f503"

@@ -29,6 +29,8 @@ from kvtui.domain.errors import (
 from kvtui.domain.value import SecretValue
 from tests.vault.places import CHEAP, PASSPHRASE, Place
 
+pytestmark = pytest.mark.usefixtures("stretched_each_time")
+
 OTHER = Credential(SecretValue("battery staple"))
 
 

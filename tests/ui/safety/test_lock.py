@@ -17,6 +17,8 @@ from kvtui.ui.widgets.passphrase_form import PassphraseForm
 from kvtui.ui.widgets.secret_input import SecretInput
 from tests.ui.safety.conftest import IN_VAULT, PASSPHRASE, Watching, unlock
 
+pytestmark = pytest.mark.usefixtures("stretched_each_time")
+
 MINUTE = 60.0
 
 
