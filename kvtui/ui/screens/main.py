@@ -272,8 +272,7 @@ class MainScreen(Changing):
 
         def decided(path: str | None) -> None:
             self.status.not_listed = dialog.left_out.counts
-            if path is not None:
-                self.work(partial(self.go_to, path), "tree", "go there")
+            self.arrive(path)
 
         self.app.push_screen(dialog, decided)
 

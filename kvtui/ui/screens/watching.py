@@ -74,7 +74,8 @@ class Watching(Showing):
 
     async def _read_names(self) -> None:
         """For the next time somebody finds everywhere, where the profile asks for that."""
-        await self.call(self.session.names.read_again)
+        with reading_beside():
+            await self.call(self.session.names.read_again)
 
     def _tell_waiting(self) -> None:
         running = {one for one in self.workers if one.is_running and one.group.partition(" ")[0] in _LEAVABLE}
