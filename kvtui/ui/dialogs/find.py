@@ -148,6 +148,9 @@ class FindDialog(SurveyDialog):
         self.workers.cancel_group(self, "search")
         self.read()
 
+    def fit(self) -> None:
+        """Its body takes what the rest leaves."""
+
     def show_height(self, rows: int, *, most: int = 20, beside: int | None = None) -> None:
         """As high as the screen, whatever is found."""
 
@@ -283,7 +286,9 @@ class FindDialog(SurveyDialog):
 
     def on_resize(self) -> None:
         super().on_resize()
-        self.query_one("#preview").display = self.size.height >= _ROOM
+        preview, has_room = self.query_one("#preview"), self.size.height >= _ROOM
+        if preview.display is not has_room:  # to say it again would lay out all of it anew
+            preview.display = has_room
         self._preview()
 
     def show_rows(self, rows: Sequence[Row]) -> None:

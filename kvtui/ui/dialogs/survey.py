@@ -39,6 +39,7 @@ class SurveyDialog(ListDialog):
         self.query_text = ""
         self._is_shown = False
         self._finishes = False
+        self._is_due = False
 
     def body(self) -> Iterable[Widget]:
         yield self.query_input()
@@ -62,7 +63,7 @@ class SurveyDialog(ListDialog):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.read()
+        self.call_after_refresh(self.read)  # once it is seen: threads that read would hold that up
 
     @work(exclusive=True, exit_on_error=False, group="survey", description="read all of it")
     async def read(self) -> None:
@@ -89,7 +90,13 @@ class SurveyDialog(ListDialog):
     def narrow(self, query: str) -> None:
         if query != self.query_text:
             self.query_text, self._is_shown, self._finishes = query, False, False
-        self.update()
+        self._is_due = True
+        self.call_after_refresh(self.settle)  # the letter that was typed is seen first
+
+    def settle(self) -> None:
+        if self._is_due:
+            self._is_due = False
+            self.update()
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """For the query as it is now. Its first rows have the cursor on the best; later the cursor stays on its row."""

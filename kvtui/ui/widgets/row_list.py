@@ -203,7 +203,7 @@ class RowList(ScrollView, can_focus=True):
     # -- drawing
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, self.virtual_size.height)
+        self._set_size(Size(self.scrollable_content_region.width, self.virtual_size.height))
         self._keep_cursor_visible()
 
     def on_unmount(self) -> None:
