@@ -21,6 +21,8 @@ from kvtui.domain.progress import Progress
 _PAGE = 4096
 _READERS = 3
 _BUSY_MS = 10_000
+_PASSING_KIB = 1024
+"""Of cache for a check, which goes through all of a vault once: more is no faster, and is held as long as that takes."""
 STEPS = 1000
 """Steps of SQLite's machine between two looks at the progress."""
 _PRAGMAS = {
@@ -214,7 +216,7 @@ class Database:
         """A reading connection of its own, in no transaction: one that met a damaged page is of no more use."""
         self.check()
         with faults.translated():
-            connection = connect(self._path, self._key)
+            connection = connect(self._path, self._key, cache_kib=_PASSING_KIB)
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self._keeps_log)
             connection.pragma("query_only", 1)
             try:
