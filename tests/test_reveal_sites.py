@@ -7,7 +7,9 @@ import json
 import logging
 import pickle
 import pprint
+import re
 import traceback
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +51,8 @@ MAY_REVEAL = {
 
 def reveals(source: str) -> list[int]:
     """The lines where a value is taken out: `x.reveal()`, `SecretValue.reveal`, by name, or past the method."""
+    if not re.search("reveal|_value|getattr|methodcaller", unicodedata.normalize("NFKC", source)):
+        return []  # names are written in full but for what Python normalises
     return sorted({node.lineno for node in ast.walk(ast.parse(source)) if _takes_out(node)})
 
 
@@ -81,7 +85,15 @@ def test_a_value_is_taken_out_only_where_the_list_says() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["value.reveal()", "map(SecretValue.reveal, all)", "getattr(v, 'reveal')", "v._value", "methodcaller('reveal')"],
+    [
+        "value.reveal()",
+        "map(SecretValue.reveal, all)",
+        "getattr(v, 'reveal')",
+        "getattr(v, 'rev\\x65al')",
+        "v._value",
+        "v.ｒeveal()",
+        "methodcaller('reveal')",
+    ],
 )
 def test_every_way_to_take_a_value_out_is_noticed(source: str) -> None:
     assert reveals(source) == [1]
@@ -174,12 +186,12 @@ def _deepcopied(thing: Any) -> Any:
         return error
 
 
-@pytest.mark.parametrize("way", SHOWN)
 @pytest.mark.parametrize("holder", _holders())
-def test_no_value_shows_in(holder: str, way: str) -> None:
-    shown = SHOWN[way](_holders()[holder])
-    assert SENTINEL not in shown
-    assert codec.to_text(SecretValue(BYTES)) not in shown  # nor as base64
+def test_no_value_shows_in(holder: str) -> None:
+    for way, show in SHOWN.items():
+        shown = show(_holders()[holder])
+        assert SENTINEL not in shown, way
+        assert codec.to_text(SecretValue(BYTES)) not in shown, way  # nor as base64
 
 
 @pytest.mark.parametrize("value", list(_FIELDS.values()))
