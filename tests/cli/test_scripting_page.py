@@ -71,6 +71,7 @@ class Shell:
         lease = next(iter(self.server.state.leases), "")
         argv = shlex.split(line.replace("$SLOT", self.slot).replace("$LEASE", lease))
         ran = run_here(*argv, stdin=(match["given"] or "").encode())
+        assert match["code"] or ran.code == 0, f"{line}\n{ran.err}"
         text = ran.text
         if match["file"]:
             Path(match["file"]).write_text(text)
