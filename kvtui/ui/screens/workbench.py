@@ -77,7 +77,7 @@ class Workbench(Screen[None]):
         with Horizontal(id="workbench"):
             with Vertical(id="tree-side"):
                 yield QueryInput(id="filter", placeholder="filter")
-                yield PathTree(ascii=has_few_signs(os.environ), id="tree")
+                yield PathTree(ascii=has_few_signs(os.environ), now=self.kvtui.now, id="tree")
             with Vertical(id="detail"):
                 yield Title(id="title")
                 tabs = Tabs(*(Tab(name.capitalize(), id=name) for name in TABS), id="tabs")

@@ -6,14 +6,16 @@ the table of actions calls its methods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual import events
 from textual.message import Message
 from textual.reactive import var
 
+from kvtui.clock import utc_now
 from kvtui.domain.secret import EntryKind, Listing
 from kvtui.ui.widgets.tree_line import line_prefix
 from kvtui.ui.widgets.tree_row import NoteKind, folder_of, is_folder, kind_of, note_row, path_of, row_of
@@ -75,11 +77,12 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
         self,
         *,
         ascii: bool = False,  # noqa: A002
+        now: Callable[[], datetime] = utc_now,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
-        """`ascii`: signs for terminals that have no others."""
-        super().__init__(ascii=ascii, id=id, classes=classes)
+        """`ascii`: signs for terminals that have no others. `now` decides what is due."""
+        super().__init__(ascii=ascii, now=now, id=id, classes=classes)
         self._row: str | None = None
         self._requested: set[str] = set()
         self._quest: Quest | None = None

@@ -4,7 +4,8 @@ number, and a line is drawn again only when it looks otherwise."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from math import ceil
 from typing import ClassVar, TypeAlias
@@ -120,6 +121,7 @@ class TreeView(ScrollView, inherit_bindings=False):
         self,
         *,
         ascii: bool = False,  # noqa: A002
+        now: Callable[[], datetime] = utc_now,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
@@ -127,6 +129,7 @@ class TreeView(ScrollView, inherit_bindings=False):
         self._model = TreeRows()
         self._line = -1
         self._signs = ASCII if ascii else UNICODE
+        self._now = now
         self._badges: dict[Badge, frozenset[str]] = {}
         self._strips: dict[_Look, Strip] = {}  # as drawn: scrolling shows most of them again
         self._above = 0  # lines of folders that stay in sight, when it was drawn last
@@ -271,7 +274,8 @@ class TreeView(ScrollView, inherit_bindings=False):
         row = self._model.rows[index]
         entry = self._model.entry(row)
         badges = [badge.value for badge, rows in self._badges.items() if row in rows]
-        if entry is not None and entry.due_from is not None and entry.due_from <= utc_now() and Badge.DUE not in badges:
+        is_due = entry is not None and entry.due_from is not None and entry.due_from <= self._now()
+        if is_due and Badge.DUE not in badges:
             badges.append(Badge.DUE.value)
         return TreeLine(
             row=row,
