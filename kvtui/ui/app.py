@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual import events, work
+from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
@@ -25,7 +26,7 @@ from kvtui.services.profiles import Profile, Profiles, rescued
 from kvtui.services.session import Opening, Session
 from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.keymap import bindings, overrides
-from kvtui.ui.loop import Loop, handle_signals
+from kvtui.ui.loop import Loop, LoopDriver, handle_signals
 from kvtui.ui.screens.main import MainScreen, Place
 from kvtui.ui.show import show
 from kvtui.ui.themes import load_theme
@@ -329,6 +330,10 @@ class KvtuiApp(TypeAheadApp[int]):
             await self.action_app_lock("Locked after being idle.")
         elif (main := self.main) is not None:
             main.tick(left)
+
+    def get_driver_class(self) -> type[Driver]:
+        usual = super().get_driver_class()
+        return LoopDriver if usual is LinuxDriver else usual
 
     def is_opening(self) -> bool:
         """Also while a form is being read for, or the vault is being opened."""

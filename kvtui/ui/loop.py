@@ -21,6 +21,8 @@ _TAKING_TURNS = 0.001
 answered and written by three threads, each of which would wait for the usual 5 ms."""
 _KEEPING = 0.004
 """The same while the loop has something to do: only who is at it for long is interrupted."""
+_HANDING_ON = 0.0001
+"""The same once there is something to write, for a moment: the thread that does that needs Python for an instant."""
 _LOOKING = 0.001
 """Seconds between two looks at what came while there is something to do: each gives Python to whoever waits for it, and
 a key takes dozens of rounds of the loop."""
@@ -51,7 +53,14 @@ class _Selector(selectors.DefaultSelector):
         if (now := monotonic()) < self._next_look:
             return []
         self._next_look = now + _LOOKING
+        sys.setswitchinterval(_KEEPING)
         return super().select(0)
+
+    def hand_on(self) -> None:
+        """Let a thread that was just woken have its turn at once."""
+        if self.tell is not None:
+            sys.setswitchinterval(_HANDING_ON)
+            self._next_look = monotonic() + _LOOKING
 
     def _wait(self, timeout: float | None, tell: Callable[[bool], None]) -> list[tuple[selectors.SelectorKey, Any]]:
         if timeout is None or timeout > _WRITING:
@@ -70,6 +79,7 @@ class Loop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._events = _Selector()
+        self.hand_on = self._events.hand_on
         super().__init__(self._events)
         self._beside = 0
 
@@ -92,6 +102,15 @@ class Loop(asyncio.SelectorEventLoop):
                 tell(False)
                 sys.setswitchinterval(self._usual[0])
                 gc.set_threshold(*self._usual[1])
+
+
+class LoopDriver(LinuxDriver):
+    """Has its thread write what is drawn before the loop goes on."""
+
+    def write(self, data: str) -> None:
+        super().write(data)
+        if isinstance(self._loop, Loop):
+            self._loop.hand_on()
 
 
 @contextmanager
