@@ -71,7 +71,7 @@ async def test_values_of_a_server_are_read_once_it_was_told_how_many_and_esc_end
         await screen.until("3 names as of")
         before = len(server.requests)
         await screen.keys(*"path:secret", "space", *"value:", *"hunter2", "enter")
-        await screen.until("which it may log, count and limit.", "That would be 3: 3 of bao.", "Read 3")
+        await screen.until("which it may log, count and limit.", "That would be 3 of bao.", "Read 3")
         assert not reads_of_values(server, before)
         monkeypatch.setattr(server, "answer", held)
         await screen.keys("enter")

@@ -122,8 +122,9 @@ class FindValuesDialog(RowsDialog[tuple[str, str]]):
         self._tell_asks(asks=True)
         counts = ", ".join(f"{len(place.paths or ()):,} of {place.profile}" for place in remote)
         total = sum(len(place.paths or ()) for place in remote)
+        told = counts if len(remote) == 1 else f"{total:,}: {counts}"
         reading = " Its names are still being read: these are known by now." if self._finding.is_reading else ""
-        self._tell(f"{caution(remote[0].session)} That would be {total:,}: {counts}.{reading} Enter reads them.")
+        self._tell(f"{caution(remote[0].session)} That would be {told}.{reading} Enter reads them.")
         self.query_one("#main", Button).label = Content(f"Read {total:,}")
 
     def _tell_asks(self, *, asks: bool) -> None:

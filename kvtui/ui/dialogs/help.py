@@ -34,7 +34,7 @@ _GROUPS = {
 _BADGES = {
     "deleted": "Its newest version is deleted, and can be undeleted",
     "destroyed": "Its newest version is gone for good",
-    "due": "It should be rotated soon or by now, or expires soon; where the store's listing tells",
+    "due": "To be rotated or about to expire, where the store's listing tells",
     "staged": "It was changed, and the change is not applied yet",
     "denied": "This folder may not be listed",
 }
