@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from textual.widgets import Input
 
+from kvtui.services.profiles import Profile
 from kvtui.ui.dialogs.find import FindDialog
 from kvtui.ui.dialogs.find_values import FindValuesDialog
 from tests.doubles.vault import VaultDouble
 from tests.ui.conftest import SENTINEL, Running
 from tests.ui.serving import fill, profile_of, reads_of_values, served
+from tests.vault.places import Place
 
 
 async def test_a_value_is_typed_unseen_and_what_holds_it_is_told_by_path_and_gone_to(
@@ -52,7 +56,7 @@ async def test_a_value_is_typed_unseen_and_what_holds_it_is_told_by_path_and_gon
 
 
 async def test_values_of_a_server_are_read_once_it_was_told_how_many_and_esc_ends_it(
-    server: VaultDouble, monkeypatch: pytest.MonkeyPatch
+    server: VaultDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(server)
     monkeypatch.setenv("THE_TOKEN", server.root_token)
@@ -65,10 +69,13 @@ async def test_values_of_a_server_are_read_once_it_was_told_how_many_and_esc_end
             gate.wait(60)
         return answer(request)
 
-    async with served(profile_of(server, {"method": "token", "token_env": "THE_TOKEN"})) as screen:
+    locked = Profile("mine", "file", MappingProxyType({"path": str(Place(tmp_path).path)}))
+    async with served(profile_of(server, {"method": "token", "token_env": "THE_TOKEN"}), locked) as screen:
         await screen.until("▸ secret")
         await screen.keys("ctrl+f")
         await screen.until("3 names as of")
+        await screen.keys("ctrl+t")
+        await screen.until("mine: left out")
         before = len(server.requests)
         await screen.keys(*"path:secret", "space", *"value:", *"hunter2", "enter")
         await screen.until("which it may log, count and limit.", "That would be 3 of bao.", "Read 3")
@@ -82,5 +89,5 @@ async def test_values_of_a_server_are_read_once_it_was_told_how_many_and_esc_end
         await screen.keys(*"hunter2", "enter")
         await screen.until("That would be 3")
         await screen.keys("enter")
-        await screen.until("3 secrets read, 1 found", "secret/app/db  password")
+        await screen.until("3 secrets read, 1 found", "Not open: mine.", "bao  secret/app/db  password")
         assert not any("hunter2" in seen.target or b"hunter2" in seen.body for seen in server.requests[before:])

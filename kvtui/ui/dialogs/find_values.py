@@ -169,7 +169,7 @@ class FindValuesDialog(RowsDialog[tuple[str, str]]):
             return
         self._field.placeholder = ""
         self._show(looking)
-        self._tell(how + _told(looking, is_over=True))
+        self._tell(how + _told(looking, is_over=True) + self._told_closed())
         if looking.failed:
             self.show_error(" ".join(f"{profile}: {error}" for profile, error in looking.failed))
 
@@ -177,6 +177,11 @@ class FindValuesDialog(RowsDialog[tuple[str, str]]):
         if (looking := self._looking) is not None:
             self._show(looking)
             self._tell(_told(looking, is_over=False) + " esc ends it.")
+
+    def _told_closed(self) -> str:
+        """Which of the stores that were to be looked through are not open."""
+        names = [report.profile for report in self._finding.reports() if self._finding.session(report.profile) is None]
+        return f" Not open: {', '.join(names)}." if names else ""
 
     def _show(self, looking: ValueFinding) -> None:
         held = looking.found[len(self._shown) :]
