@@ -118,7 +118,7 @@ class Double:
         """The requests of these methods so far."""
         return [one for one in self.requests if one.method in methods]
 
-    def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait for something that is so once a request has come. `condition` must not wait for the double itself."""
         with self._came:
             assert self._came.wait_for(condition, seconds), "what was waited for did not come"

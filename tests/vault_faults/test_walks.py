@@ -109,7 +109,7 @@ def test_leaving_a_walk_ends_its_requests_and_threads_at_once(double: VaultDoubl
     def later(seen: Seen) -> bool:
         return "list=true" in seen.target and "/f" in seen.path and not first(seen)  # type: ignore[operator]
 
-    seconds = 0.0 if kind == "429" else 10.0
+    seconds = 0.0 if kind == "429" else 30.0
     fault = Fault("reply" if kind == "429" else kind, when=later, times=10_000, reply=stuck, seconds=seconds)
     double.break_next(fault)
     with opened(double, token(double), timeout=30) as backend:
@@ -120,8 +120,8 @@ def test_leaving_a_walk_ends_its_requests_and_threads_at_once(double: VaultDoubl
         walk.close()
         for each in threading.enumerate():
             if each.name == "walk":
-                each.join(2)
-        assert time.monotonic() - started < 1
+                each.join(60)
+        assert time.monotonic() - started < 10  # not the 14 or 30 s that the server asks for
         assert backend.metadata("kv/f000/s0").description == ""  # the connection is as good as before
         assert len([seen for seen in double.requests if seen.path.endswith("/metadata/f000/s0")]) == 1
         assert sum(map(later, double.requests)) <= 10  # one for each thread: none went on
@@ -152,9 +152,9 @@ def test_an_index_that_is_left_ends_its_requests_at_once(double: VaultDouble) ->
         double.until(lambda: any(seen.path.endswith("/s3") for seen in double.requests))
         started = time.monotonic()
         backend.close()
-        looking.join(2)
+        looking.join(60)
         assert not looking.is_alive()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 15  # not the 30 s that the server takes
         assert isinstance(thread_found[0], Locked)
 
 
