@@ -56,6 +56,7 @@ def _add(context: Context, args: Namespace) -> int:
         with session.journal.around(Act.KEY, ""):
             slot, recovery = session.backend.add_recovery_key(args.label)
     else:
+        session.backend.key_slots()  # a store without any says so before somebody is asked
         key_file = args.new_key_file and args.new_key_file.expanduser()
         asks = args.new_passphrase_file is not None or key_file is None
         credential = Credential(new_passphrase(context, args.new_passphrase_file) if asks else None, key_file)
@@ -95,6 +96,7 @@ def _passwd_arguments(parser: Parser) -> None:
 
 def _passwd(context: Context, args: Namespace) -> int:
     session = context.session()
+    session.backend.key_slots()  # as above
     old = context.credential_of(session)
     new = Credential(new_passphrase(context, args.new_passphrase_file), old.key_file)
     with session.journal.around(Act.KEY, ""):

@@ -27,8 +27,9 @@ SEEDED = ("looked", "written", "reverted", "removed", "destroyed", "versioned", 
 
 @dataclass(frozen=True)
 class Line:
-    """One command line. `F` in it is the folder of all secrets, `{in}` a file to import,
-    `{changes}` one to apply.
+    """One command line. `F` in it is the folder of all secrets, `{in}` a file to import, `{changes}` one to apply,
+    `{template}` one to fill in, `{token}` one with what `share` printed, `{pass}` one with a passphrase, `{out}` one
+    that is not there yet.
 
     `refused`: the exit code and a part of what is said, by store; all others do it and exit with 0. `sends`: how many
     requests that change something a remote store gets for it; None for as many as there are versions and owners.
@@ -46,6 +47,10 @@ class Line:
             "{in}": "FILE",
             "{changes}": "FILE",
             "{lease}": "ID",
+            "{template}": "FILE",
+            "{token}": "FILE",
+            "{out}": "FILE",
+            "{pass}": "FILE",
             "F": "PATH",
             "looked": "QUERY",
             "con-tainer": "NAME",
@@ -89,6 +94,17 @@ _RENEWALS = {
     **_no("issues no credentials", "worker"),
     **_no("issues no short-lived credentials", "tailor"),
     **_no("they end by themselves", "trust"),
+}
+_SIGN_IN = _no("Nobody signs in", "file", "trust", "crud", "crud_yaml", "yaml")
+_KEYS = {
+    **_no("cannot manage passphrases and keys", "vault", "kv1", "worker", "crud", "crud_yaml", "yaml"),
+    **_no("managed by whoever runs the store", "trust"),
+    **_no("managed by Tailor Platform", "tailor"),
+}
+_SHARES = {
+    **_no("cannot share once", "file", "worker", "crud", "crud_yaml", "yaml"),
+    **_no("no way to share something once", "trust"),
+    **_NEVER,
 }
 _NOT_BY_ITSELF = {
     **_no("cannot copy and move the newest values on the server", "file", "vault", "kv1", "yaml"),
@@ -202,6 +218,8 @@ LINES = (
     Line("import {in}", "read secrets from a file", sends=1),
     Line("apply {changes}", "do the changes of a file", sends=1),
     Line("export F", "write secrets to a file", _NEVER),
+    Line("inject -i {template}", "put its values into a file", _NEVER),
+    Line("run --path F/looked -- true", "run a program with its values", _NEVER),
     Line("vault create con-tainer", "make an empty container", _CONTAINERS, sends=1),
     Line("vault list", "list the containers", _CONTAINERS),
     Line("vault delete con-tainer", "remove an empty one", _CONTAINERS, sends=1),
@@ -209,17 +227,24 @@ LINES = (
     Line("lease list", "list what was issued", _LEASES),
     Line("lease renew {lease}", "let it last longer", _RENEWALS, sends=None),
     Line("lease revoke {lease}", "end it now", _RENEWALS, sends=None),
+    Line("share F/looked", "make a token that reads it once", _SHARES, sends=1),
+    Line("unwrap --token-file {token}", "read it, once", _SHARES, sends=None),
+    Line("login", "sign in, and say as whom", _SIGN_IN),
     Line(
-        "share F/looked",
-        "make a token that reads it once",
+        "backup {out}",
+        "write all of it to an encrypted file",
         {
-            **_no("cannot share once", "file", "worker", "crud", "crud_yaml", "yaml"),
-            **_no("no way to share something once", "trust"),
+            **_no("cannot back up while in use", "vault", "kv1", "worker", "crud", "crud_yaml", "yaml"),
+            **_no("backed up by whoever runs the store", "trust"),
             **_NEVER,
         },
-        sends=1,
     ),
+    Line("key list", "list what opens it", _KEYS),
+    Line("key add --recovery", "add a recovery key", _KEYS, sends=None),
+    Line("key passwd --new-passphrase-file {pass}", "change the passphrase", _KEYS, sends=None),
+    Line("doctor", "check it and this machine"),
     Line("journal", "list what was done from here"),
+    Line("journal verify", "check that no line is changed"),
     Line(
         "journal --server",
         "list what the store wrote down",
@@ -230,4 +255,15 @@ LINES = (
             **_no("tells nothing of what happens", "tailor"),
         },
     ),
+    Line(
+        "logout",
+        "end the token and forget it",
+        {
+            **_SIGN_IN,
+            **_no("comes from the profile each time", "worker"),
+            **_no("kept by its own tool", "tailor"),
+        },
+        sends=None,
+    ),
 )
+"""logout is the last one: after it nothing works."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from tests.stores.places import VAULT, Commands, Stores
+from kvtui.cli import running
+from kvtui.services.running_child import StartError
+from tests.stores.places import PASSPHRASE, VAULT, Commands, Stores
 from tests.stores.table import LINES, SEEDED, STORES, Line
 
 LOCAL = {"file", "yaml"}
@@ -34,6 +39,8 @@ def commands(stores: Stores, name: str, folder: str) -> Commands:
     (stores.home / "in.json").write_text(json.dumps({folder: {"imported": {"value": "three"}}}))
     applied = {"op": "set", "path": f"{folder}/applied", "fields": {"value": "three"}}
     (stores.home / "changes.json").write_text(json.dumps({"changes": [applied]}))
+    (stores.home / "template").write_text(f"x = {{{{ kv://{name}/{folder}/looked }}}}\n")
+    (stores.home / "pass").write_text(PASSPHRASE)
     return run
 
 
@@ -43,6 +50,10 @@ def _argv(line: Line, stores: Stores, name: str, folder: str, commands: Commands
         "{in}": lambda: str(stores.home / "in.json"),
         "{changes}": lambda: str(stores.home / "changes.json"),
         "{lease}": lambda: _lease(name, commands),
+        "{template}": lambda: str(stores.home / "template"),
+        "{token}": lambda: str(_shared(stores.home / "token", f"{folder}/looked", commands)),
+        "{pass}": lambda: str(stores.home / "pass"),
+        "{out}": lambda: str(stores.home / "out"),
     }
     return [held[word]() if word in held else word for word in words]
 
@@ -51,7 +62,32 @@ def _lease(name: str, commands: Commands) -> str:
     return str(commands.json("lease", "issue", "reader")["id"]) if name in LENDS else "none"
 
 
-def test_every_command_does_what_the_table_says(stores: Stores, name: str, folder: str, commands: Commands) -> None:
+def _shared(file: Path, path: str, commands: Commands) -> Path:
+    ran = commands("share", path)
+    file.write_bytes(b"none" if ran.code else ran.out)
+    return file
+
+
+@pytest.fixture(autouse=True)
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[bytes, bytes]]:
+    """The environments in which `run` would have started its program, as if this process were the fork."""
+    found: list[Mapping[bytes, bytes]] = []
+
+    class Fork:
+        pid = 0
+
+    def become(_file: str, _argv: Sequence[str], environment: Mapping[bytes, bytes]) -> NoReturn:
+        found.append(environment)
+        raise StartError("It would be started.", hint="", code=0)
+
+    monkeypatch.setattr(running, "Supervisor", Fork)
+    monkeypatch.setattr(running, "become", become)
+    return found
+
+
+def test_every_command_does_what_the_table_says(
+    stores: Stores, name: str, folder: str, commands: Commands, started: list[Mapping[bytes, bytes]]
+) -> None:
     wrong = {}
     for line in LINES:
         argv = _argv(line, stores, name, folder, commands)
@@ -63,17 +99,16 @@ def test_every_command_does_what_the_table_says(stores: Stores, name: str, folde
         if ran.code != code or said not in ran.err or sends not in {sent, None}:
             wrong[line.argv] = (ran.code, sent, ran.err)
     assert wrong == {}
+    assert [each[b"LOOKED"] for each in started] == [b"two"] * (name != "tailor")
 
 
 def test_a_read_only_profile_refuses_every_change_and_sends_none(
     stores: Stores, name: str, folder: str, commands: Commands
 ) -> None:
-    changing = [line for line in LINES if line.sends != 0 and not line.argv.startswith("lease")]
+    changing = [line for line in LINES if line.sends != 0 and not line.argv.startswith(("lease", "logout"))]
+    lines = [(line.argv, _argv(line, stores, name, folder, commands)) for line in changing]
     before = 0 if name in LOCAL else len(stores.mutations(name))
-    told = {
-        line.argv: commands("--read-only", *_argv(line, stores, name, folder, commands), stdin=b"x").code
-        for line in changing
-    }
+    told = {line: commands("--read-only", *argv, stdin=b"x").code for line, argv in lines}
     never = {line.argv for line in changing if name in line.refused}
     assert {argv for argv, code in told.items() if code not in ({7, 9} if argv in never else {7})} == set()
     assert name in LOCAL or len(stores.mutations(name)) == before
