@@ -1,6 +1,7 @@
 """Where kvtui keeps its files, and how private ones are made.
 
-The folders are the platform's (XDG on Linux). Nothing here creates anything but `private_dir` and `write_private`.
+The folders are those of the XDG base directory specification, on macOS in Application Support. Nothing here creates
+anything but `private_dir` and `write_private`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,9 +26,7 @@ def config_file() -> Path:
     override = os.environ.get("KVTUI_CONFIG")
     if override:
         return Path(override).expanduser().absolute()
-    from platformdirs import user_config_path  # noqa: PLC0415 - only when asked for
-
-    return user_config_path(_APP, appauthor=False) / "config.yaml"
+    return _folder("XDG_CONFIG_HOME", ".config") / "config.yaml"
 
 
 def config_dir() -> Path:
@@ -41,9 +41,7 @@ def themes_dir() -> Path:
 
 def data_dir() -> Path:
     """What must be backed up."""
-    from platformdirs import user_data_path  # noqa: PLC0415
-
-    return user_data_path(_APP, appauthor=False)
+    return _folder("XDG_DATA_HOME", ".local/share")
 
 
 def default_vault() -> Path:
@@ -53,18 +51,37 @@ def default_vault() -> Path:
 
 def state_dir() -> Path:
     """Journal, rollback anchors, bookmarks: kept between runs, of this machine only."""
-    from platformdirs import user_state_path  # noqa: PLC0415
-
-    return user_state_path(_APP, appauthor=False)
+    return _folder("XDG_STATE_HOME", ".local/state")
 
 
 def runtime_dir() -> Path:
     """What need not outlive the login: in `XDG_RUNTIME_DIR` (memory-backed on Linux), else in the state folder.
 
-    Not platformdirs' fallback, which is a folder in /tmp that anybody may have made before us.
+    Never in /tmp, where anybody may have made a folder of that name before us.
     """
     login = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     return login / _APP if login.is_absolute() else state_dir() / "run"
+
+
+def _folder(variable: str, usual: str) -> Path:
+    """Ours in the folder that a variable names, where that is absolute, else in the usual one of the home."""
+    given = Path(os.environ.get(variable, ""))
+    if not given.is_absolute():
+        given = _home() / ("Library/Application Support" if sys.platform == "darwin" else usual)
+    return given / _APP
+
+
+def _home() -> Path:
+    """As the account list has it where HOME names no absolute folder. Raises Unavailable."""
+    home = Path(os.environ.get("HOME", ""))
+    if home.is_absolute():
+        return home
+    import pwd  # noqa: PLC0415 - seldom asked
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        raise Unavailable("This account has no home folder.", hint="Set HOME to one.") from None
 
 
 def private_dir(path: Path) -> Path:
