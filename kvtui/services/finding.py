@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from kvtui.backends.factory import StoreState
-from kvtui.domain.errors import AuthenticationRequired, KvtuiError, NotFound, PermissionDenied, told
+from kvtui.domain.errors import AuthenticationRequired, KvtuiError, NotFound, told
 from kvtui.services.left_out import LeftOut
 from kvtui.services.search import Match, Query, SearchResult, searches_there
 from kvtui.services.session import Session
@@ -85,17 +85,6 @@ class Report:
     """How many it found for the query that it was asked last; None while it has not answered."""
     refused: KvtuiError | None = None
     """Why it did not answer."""
-
-    @property
-    def denied(self) -> int:
-        """Folders and secrets that this token may not look at."""
-        places = list(self.left_out.places) if self.left_out else []
-        return sum(isinstance(what.error, PermissionDenied) for what in places)
-
-    @property
-    def failed(self) -> int:
-        """Those that could not be looked at for other reasons."""
-        return len(self.left_out or ()) - self.denied
 
 
 class Finding:

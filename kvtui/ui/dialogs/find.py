@@ -209,9 +209,9 @@ class FindDialog(SurveyDialog):
         """How far the other stores are, and which are left out for what."""
         said = ""
         for report in self._finding.reports()[1:]:
-            denied = f", {report.denied:,} denied" if report.denied else ""
+            left_out = f", not listed: {report.left_out.counts}" if report.left_out else ""
             reading = ", still reading…" if report.is_reading else ""
-            told = f"{report.count:,}{denied}{reading}" if report.error is None else "left out: " + str(report.error)
+            told = f"{report.count:,}{left_out}{reading}" if report.error is None else "left out: " + str(report.error)
             said += f" · {report.profile}: {told}"
         return said
 

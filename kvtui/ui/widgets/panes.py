@@ -120,10 +120,6 @@ class FieldsPane(RowList):
             self._revealed.clear()
             self._draw()
 
-    def mask_field(self, field: str) -> None:
-        self._revealed.pop(field, None)
-        self._draw()
-
     def on_unmount(self) -> None:
         self._secret = None
         self._revealed.clear()
