@@ -15,7 +15,7 @@ AT_ONCE = 2
 """Threads in the background that are at work. One would leave the processor idle until the next one has woken."""
 LONGEST_TURN = 0.05
 """Seconds after which a thread goes on without its turn: who has it may wait for something not known here."""
-LONGEST_PAUSE = 0.05
+LONGEST_PAUSE = 0.02
 """Seconds that somebody may keep the background waiting until one of its threads does a piece of work all the same."""
 
 _nobody_waits = threading.Event()

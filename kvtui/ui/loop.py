@@ -26,8 +26,6 @@ _HANDING_ON = 0.0001
 _LOOKING = 0.001
 """Seconds between two looks at what came while there is something to do: each gives Python to whoever waits for it, and
 a key takes dozens of rounds of the loop."""
-_WRITING = 0.002
-"""Seconds until the background goes on once the loop is done: a thread writes what was drawn."""
 _COLLECTIONS = 1000
 """Collections of young garbage until all objects are looked through: that holds up everything for 20 ms, and most of
 what a reading brings stays."""
@@ -43,9 +41,11 @@ class _Selector(selectors.DefaultSelector):
         if timeout is not None and timeout <= 0:
             return self._look()
         sys.setswitchinterval(_TAKING_TURNS)
+        self.tell(False)
         try:
-            return self._wait(timeout, self.tell)
+            return super().select(timeout)
         finally:
+            self.tell(True)
             sys.setswitchinterval(_KEEPING)
             self._next_look = monotonic() + _LOOKING
 
@@ -61,17 +61,6 @@ class _Selector(selectors.DefaultSelector):
         if self.tell is not None:
             sys.setswitchinterval(_HANDING_ON)
             self._next_look = monotonic() + _LOOKING
-
-    def _wait(self, timeout: float | None, tell: Callable[[bool], None]) -> list[tuple[selectors.SelectorKey, Any]]:
-        if timeout is None or timeout > _WRITING:
-            if found := super().select(_WRITING):
-                return found
-            timeout = None if timeout is None else timeout - _WRITING
-        tell(False)
-        try:
-            return super().select(timeout)
-        finally:
-            tell(True)
 
 
 class Loop(asyncio.SelectorEventLoop):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from typing import Protocol, runtime_checkable
 
 from textual import events, on
 from textual.app import ReturnType
@@ -21,6 +22,14 @@ from kvtui.ui.safety import SafeApp
 LONGEST_WAIT = 10.0
 """Seconds after which waiting input is handed on whatever happens: a screen without any focus, a lost message."""
 _LOOK_AGAIN = 0.01
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A screen that shows a letter that was typed before what comes of it."""
+
+    def settle(self) -> None:
+        """Do now what is left to be done for the keys so far."""
 
 
 ROUNDS = 3
@@ -75,6 +84,8 @@ class TypeAheadApp(SafeApp[ReturnType]):
         return self._under_way > 0 or self.is_opening()
 
     async def _hand_on(self, event: events.Key | events.Paste) -> None:
+        if isinstance(self.screen, Settles):
+            self.screen.settle()
         target = self.focused or self.screen
         await super().on_event(event)
         self._under_way += 1

@@ -40,9 +40,6 @@ class RowsDialog(Dialog[Result]):
     def choose(self) -> None:
         """Enter on a row, or a double click."""
 
-    def settle(self) -> None:
-        """Show the rows for what was typed, where that is still to be done."""
-
     def on_key(self, event: events.Key) -> None:
         """Arrows always move in the list; letters only where nothing is being typed."""
         move = self._moves.get(event.key)
@@ -53,7 +50,6 @@ class RowsDialog(Dialog[Result]):
         if move is not None:
             event.stop()
             event.prevent_default()
-            self.settle()
             move()
 
     @property

@@ -94,7 +94,8 @@ class SurveyDialog(ListDialog):
         self.call_after_refresh(self.settle)  # the letter that was typed is seen first
 
     def settle(self) -> None:
-        if self._is_due:
+        """Show what there is for what was typed."""
+        if self._is_due and self.is_attached:
             self._is_due = False
             self.update()
 

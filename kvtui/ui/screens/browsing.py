@@ -30,6 +30,8 @@ AT_ONCE = 500
 class Browsing(Watching):
     """The keys that change nothing but the view."""
 
+    _is_filter_due = False
+
     @property
     def _list(self) -> PathTree | RowList:
         """What the movement keys move."""
@@ -169,8 +171,15 @@ class Browsing(Watching):
             self.say(f"{survey.left_out.told}.", failed=True)
 
     @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
-        self.path_tree.filter(event.value)
+    def _filter(self) -> None:
+        self._is_filter_due = True
+        self.call_after_refresh(self.settle)  # the letter that was typed is seen first
+
+    def settle(self) -> None:
+        """Filter by what was typed."""
+        if self._is_filter_due and self.is_attached:
+            self._is_filter_due = False
+            self.path_tree.filter(self._filter_input.value)
 
     @on(Input.Submitted, "#filter")
     def _keep_filter(self) -> None:
