@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks import search
@@ -67,6 +67,7 @@ def test_the_fast_way_finds_what_each_name_by_itself_says(paths: list[str], text
 
 
 @given(paths=PATHS, text=QUERIES, cut=st.integers(0, 15), most=st.integers(1, 5))
+@example(paths=["1", "11", "A1", "_11"], text="1", cut=1, most=3)  # the third best is of the worst class
 def test_names_that_came_in_parts_are_found_as_one(paths: list[str], text: str, cut: int, most: int) -> None:
     query, rows = Query.parse(text), [Indexed(path) for path in paths]
     parts = [NamesPart(rows[:cut]), NamesPart(rows[cut:])]
