@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import itertools
 import os
 import signal
 import sys
@@ -72,17 +73,42 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _look_sooner_whether_the_app_rests() -> None:
-    """The pilot sleeps 20 ms at a time until the process is idle; most keys are answered in a fraction of it.
+def _tell_rest_by_the_loop() -> None:
+    from tests.support.rest import tell_rest_by_the_loop
 
-    Before it looks at the screen it has all that is due drawn, so that frames in between are for nobody: of a person's
-    60 a second every fourth is left.
+    tell_rest_by_the_loop()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _draw_what_is_looked_at() -> None:
+    """Frames of an app without a terminal are for nobody, unless a test takes them down in `_display`; one that looks
+    has all of the screen drawn. Textual draws after each change, a third of the time of these tests.
     """
-    from textual import _wait, screen
+    from textual import screen
+    from textual.app import App
 
-    _wait.SLEEP_GRANULARITY = 1 / 250
-    _wait.SLEEP_IDLE = _wait.SLEEP_GRANULARITY / 3
+    from tests.support.screens import frames
+
     screen.UPDATE_PERIOD = 1 / 15  # type: ignore[misc]
+    refresh, number = screen.Screen._compositor_refresh, itertools.count(1)
+
+    def refreshed(self: screen.Screen[Any]) -> None:
+        app = self.app
+        frames[app.screen] = next(number)
+        is_seen = getattr(app._display, "__func__", None) is not App._display
+        if self is app.screen and app.is_headless and not is_seen:
+            self._compositor._dirty_regions.clear()
+            self._dirty_widgets.clear()
+        else:
+            refresh(self)
+
+    screen.Screen._compositor_refresh = refreshed  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _leave_the_tests_frozen() -> None:
+    """An app freezes what is there at its start and looks through all of it when it locks: here that were all tests."""
+    gc.freeze = gc.unfreeze = lambda: None  # type: ignore[assignment]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -581,6 +581,13 @@ async def test_what_a_walk_brings_stands_in_its_place_and_says_that_more_may_com
         assert app.view.cursor == ("db", FOLDER)
 
 
+class Drawn(Host):
+    """Every frame is drawn, as on a terminal (`tests/conftest.py`)."""
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, renderable)
+
+
 async def test_only_rows_that_look_otherwise_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
     original = PathTree.render_lines
@@ -589,7 +596,7 @@ async def test_only_rows_that_look_otherwise_are_drawn_again(monkeypatch: pytest
         drawn.extend(crop.line_range)
         return original(self, crop)
 
-    app = Host({"": [f"s{number:03}" for number in range(100)]})
+    app = Drawn({"": [f"s{number:03}" for number in range(100)]})
     async with app.run_test(size=(40, 20)) as pilot:
         await wait_for_idle(pilot)
         monkeypatch.setattr(PathTree, "render_lines", counting)
