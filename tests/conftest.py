@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from textual.css.model import RuleSet
     from textual.css.stylesheet import Stylesheet
 
+# How long an example takes says who else is at work here. CI runs `-m hypothesis --hypothesis-profile=full` too.
+settings.register_profile("here", deadline=None, max_examples=30)
+settings.register_profile("full", deadline=None)
+
 _UNTRIED = pytest.StashKey[dict[str, int]]()
 
 
@@ -27,9 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     Every worker, and every program that a test starts, would compile the same modules again: half of what collecting
     takes.
     """
-    # How long an example takes says who else is at work here.
-    settings.register_profile("here", deadline=None)
-    settings.load_profile("here")
+    if settings.get_current_profile_name() != "full":
+        settings.load_profile("here")
     # Whoever starts this in the background (nohup, &) has signals ignored, and every program inherits that.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:

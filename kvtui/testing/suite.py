@@ -125,6 +125,8 @@ class Suite:
     machine_examples = 30
     machine_steps = 30
     """How many random histories to try, and how long. Slow stores take fewer."""
+    large_values = 12
+    """How many values as large as may be are read in one go. Slow stores take fewer."""
 
     def keeps(self, value: Json | bytes) -> bool:
         """Fact: whether a value, or a text as the name of a field, comes back as it was. Where it does not, writing it

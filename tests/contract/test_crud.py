@@ -55,7 +55,8 @@ class Crud(BackendConformance):
 
     keeps_field_order = False
     tells_states = False
-    machine_examples = 3
+    machine_examples = 2
+    large_values = 3
     machine_steps = 10
     shape = Shape()
     root: CanonicalUri

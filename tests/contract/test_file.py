@@ -34,7 +34,7 @@ class TestFile(BackendConformance):
         Capability.AUDIT,
         Capability.LEGACY,
     }
-    machine_examples = 10
+    machine_examples = 5
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> Iterator[None]:

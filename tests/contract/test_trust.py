@@ -62,7 +62,8 @@ class TrustConformance(BackendConformance):
     tells_all_metadata = False
     gives_metadata_back = False
     tells_roles = False
-    machine_examples = 4
+    machine_examples = 2
+    large_values = 3
     machine_steps = 12
     segment = "secrets"
 

@@ -40,7 +40,8 @@ class WorkerConformance(BackendConformance):
     keeps_empty_secrets = False
     indexes_tags = False
     tells_states = False
-    machine_examples = 6
+    machine_examples = 3
+    large_values = 3
     machine_steps = 15
     prefix = "/v1"
     time_format: TimeFormat = "d1"

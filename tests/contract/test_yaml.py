@@ -35,7 +35,8 @@ class TestYaml(BackendConformance):
     tells_states = False
     keeps_field_order = False
     keeps_empty_secrets = False
-    machine_examples = 10
+    machine_examples = 4
+    large_values = 3
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:

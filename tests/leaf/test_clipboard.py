@@ -274,7 +274,7 @@ def test_what_cannot_be_read_back_is_cleared_all_the_same(desktop: Desktop, clip
 def test_a_value_the_tool_altered_is_told_and_still_cleared(desktop: Desktop, clipboard: Clipboard) -> None:
     desktop.install("xclip", XCLIP.replace('cat > "@/$f.new"', 'tail -c +4 > "@/$f.new"'))
     (desktop.bin / "tail").symlink_to("/usr/bin/tail")
-    result = clipboard.copy(b"abcdef", 0.5)
+    result = clipboard.copy(b"abcdef", 3)
     assert not result.verified
     assert "exact bytes" in result.message
     assert desktop.read() == b"def"

@@ -137,7 +137,7 @@ def loop(new_place: Any, kills: int) -> Told:
 
 
 def test_kills_of_four_writers_lose_and_tear_nothing(new_place: Any) -> None:
-    told = loop(new_place, 16)
+    told = loop(new_place, 8)
     assert told.acknowledged > 0
 
 

@@ -86,13 +86,14 @@ def test_the_passphrase_opens_it_and_the_old_recovery_key_does_not(place: Place)
     place.factory.open({"path": by_recovery}, Credential(told.recovery_key)).close()
 
 
-def test_any_damaged_page_costs_only_what_is_on_it_and_that_is_named(place: Place) -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(2, marks=pytest.mark.slow)])
+def test_any_damaged_page_costs_only_what_is_on_it_and_that_is_named(place: Place, step: int) -> None:
     with place.open() as vault:
         fill(vault)
         expected = content(vault)
     true = (place.path / schema.FILE).read_bytes()
     whole = partly = 0
-    for page in range(1, len(true) // PAGE, 2):
+    for page in range(1, len(true) // PAGE, step):
         damaged = bytearray(true)
         damaged[page * PAGE + 2000] ^= 1
         (place.path / schema.FILE).write_bytes(damaged)
@@ -152,13 +153,14 @@ def test_nothing_is_overwritten_and_a_wrong_key_makes_nothing(place: Place, tmp_
     assert not list(tmp_path.glob(".new*"))
 
 
-def test_random_damage_never_ends_in_anything_but_our_words(place: Place) -> None:
+@pytest.mark.parametrize("turns", [5, pytest.param(12, marks=pytest.mark.slow)])
+def test_random_damage_never_ends_in_anything_but_our_words(place: Place, turns: int) -> None:
     with place.open() as vault:
         fill(vault, 60)
         expected = content(vault)
     true = (place.path / schema.FILE).read_bytes()
     chance = random.Random(3)
-    for turn in range(12):
+    for turn in range(turns):
         damaged = bytearray(true)
         for _ in range(chance.randrange(1, 6)):
             start = chance.randrange(PAGE, len(true) - 700)
