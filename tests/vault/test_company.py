@@ -351,7 +351,7 @@ def test_a_writer_that_waits_gives_up_after_its_time_and_not_before(place: Place
         started = time.monotonic()
         with pytest.raises(Unavailable, match="Another program is using the vault") as caught:
             two.write("a", {"value": SecretValue("x")})
-        assert 0.5 < time.monotonic() - started < 5
+        assert 0.5 < time.monotonic() - started < 30
     assert caught.value.retryable
     assert two.write("a", {"value": SecretValue("x")}).number == 1
 
