@@ -128,3 +128,9 @@ def test_what_is_to_be_known_of_a_change_is_not_said_where_it_cannot_be_made(sto
     assert (ran.code, len(ran.err.splitlines())) == (9, 1), ran.err
     assert "written with it" in run("set", "app/key", stdin=b"x").err
     assert "written with it" not in run("--read-only", "set", "app/key", stdin=b"x").err
+
+
+@pytest.mark.parametrize("argv", ["key passwd", "key add"])
+def test_a_store_without_keys_says_so_before_anybody_is_asked(stores: Stores, argv: str) -> None:
+    ran = stores.commands("yaml")(*argv.split())
+    assert (ran.code, "cannot manage passphrases and keys" in ran.err) == (9, True)
