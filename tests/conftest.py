@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import hashlib
 import itertools
@@ -158,3 +159,19 @@ def stretched_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     from kvtui.backends.file import keys, slots
 
     monkeypatch.setattr(slots, "argon2id", keys.argon2id)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _parse_each_configuration_once() -> None:
+    """Each command line of a test reads the same file anew; as YAML it is the same. Refused ones are read each time."""
+    from kvtui import config
+
+    parse = config._Reader.parse
+    known: dict[bytes, Any] = {}
+
+    def parsed(reader: config._Reader, data: bytes) -> Any:
+        if data not in known:
+            known[data] = parse(reader, data)
+        return copy.deepcopy(known[data])
+
+    config._Reader.parse = parsed  # type: ignore[method-assign]
