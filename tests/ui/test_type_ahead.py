@@ -53,3 +53,22 @@ async def test_esc_drops_what_waits(running: Running) -> None:
         burst(screen, "e", *"xx", "escape", "escape")
         await screen.settle()
         assert screen.backend.read("app/db").current == 2
+
+
+async def test_enter_after_a_filter_finds_what_it_lets_through(running: Running) -> None:
+    async with running() as screen:
+        main = screen.app.main
+        assert main is not None
+        burst(screen, "/", *"token", "enter")
+        await screen.settle()
+        assert main.at_cursor[0] == "infra/token"
+
+
+async def test_what_moves_after_a_query_moves_in_what_it_finds(running: Running) -> None:
+    async with running() as screen:
+        main = screen.app.main
+        assert main is not None
+        await screen.press("ctrl+f")
+        burst(screen, *"app", "down", "enter")
+        await screen.settle()
+        assert main.at_cursor[0] == "app/api"
