@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,15 +29,9 @@ def missing(what: str) -> None:
     pytest.skip(f"no {what} on this machine")
 
 
-@dataclass(frozen=True)
-class Database:
-    port: int
-    folder: Path
-
-
 @pytest.fixture(scope="module")
-def database() -> Iterator[Database]:
-    """A PostgreSQL server that wants a password from everybody, in a folder of its own."""
+def database() -> Iterator[Path]:
+    """A PostgreSQL server that wants a password from everybody, in a folder of its own, with its socket."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found or shutil.which("psql") is None:
         missing("PostgreSQL")  # Debian puts the server there, and it is a dependency of nothing here
@@ -62,20 +54,17 @@ def database() -> Iterator[Database]:
             **as_somebody,
         )
         secret.unlink()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
+            [programs / "postgres", "-D", data, "-h", "", "-k", folder, "-F"],  # a socket, which nobody else can take
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
             **as_somebody,
         )
         try:
-            ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+            ready = [programs / "pg_isready", "-q", "-h", folder]
             wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, "the database answers", SECONDS)
-            yield Database(port, folder)
+            yield folder
         finally:
             server.terminate()
             server.wait(SECONDS)
@@ -83,9 +72,9 @@ def database() -> Iterator[Database]:
         shutil.rmtree(folder)
 
 
-def client(database: Database, opening: list[str], *asked: str, env: dict[str, str] | None = None) -> bytes:
+def client(database: Path, opening: list[str], *asked: str, env: dict[str, str] | None = None) -> bytes:
     """What psql prints when it is started with what was asked for."""
-    query = ["psql", "-X", "-w", "-At", "-h", "127.0.0.1", "-p", str(database.port), "-U", "shop", "-d", "postgres"]
+    query = ["psql", "-X", "-w", "-At", "-h", str(database), "-U", "shop", "-d", "postgres"]
     done = subprocess.run(
         [*KVTUI, *opening, "run", *asked, "--", *query, "-c", "select 'signed in as ' || current_user"],
         capture_output=True,
@@ -97,7 +86,7 @@ def client(database: Database, opening: list[str], *asked: str, env: dict[str, s
     return done.stdout if done.returncode == 0 else done.stderr
 
 
-def test_a_database_client_signs_in_with_the_password_of_a_vault_file(database: Database, vault: Vault) -> None:
+def test_a_database_client_signs_in_with_the_password_of_a_vault_file(database: Path, vault: Vault) -> None:
     vault("set", "shop/db", "-f", "password", stdin=PASSWORD.encode())
     vault("set", "shop/wrong", stdin=b"guess")
     opening = ["--vault", str(vault.path), "--passphrase-file", str(vault.passphrase_file)]
@@ -117,7 +106,7 @@ def server() -> Iterator[RealServer]:
 
 
 def test_a_database_client_signs_in_with_the_password_of_a_server(
-    database: Database, server: RealServer, home: Path
+    database: Path, server: RealServer, home: Path
 ) -> None:
     config = home / "config" / "kvtui" / "config.yaml"
     config.parent.mkdir(parents=True)
