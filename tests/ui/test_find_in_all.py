@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -11,9 +12,12 @@ import pytest
 from textual.widgets import Static
 
 from kvtui.backends.contract import Backend
+from kvtui.backends.memory import MemoryBackend
+from kvtui.domain.capability import Capability
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.value import SecretValue
 from kvtui.services.profiles import Profile
+from kvtui.ui.dialogs.find import FindDialog
 from tests.doubles.vault import VaultDouble
 from tests.ui.conftest import Running
 from tests.ui.serving import fill, profile_of, reads_of_values, served
@@ -61,8 +65,18 @@ async def test_a_key_looks_through_all_stores_and_back_and_what_is_chosen_is_gon
 
 
 async def test_what_is_known_of_a_row_is_told_where_there_is_room_and_a_long_path_ends_in_dots(
-    running: Running,
+    running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    threads: list[threading.Thread] = []
+    why_not = MemoryBackend.why_not
+
+    def noticed(self: MemoryBackend, capability: Capability, path: str | None = None) -> str:
+        if path is not None:  # on a server that may be a request
+            threads.append(threading.current_thread())
+        return why_not(self, capability, path)
+
+    monkeypatch.setattr(MemoryBackend, "why_not", noticed)
+
     def fill(backend: Backend) -> None:
         metadata = MetadataPatch(description="of the billing team", tags=("card",))
         backend.write("app/" + "long/" * 30 + "key", {"value": SecretValue("x")}, metadata=metadata)
@@ -75,6 +89,8 @@ async def test_what_is_known_of_a_row_is_told_where_there_is_room_and_a_long_pat
             while "of the billing team" not in text:  # read once the cursor rests
                 text = await screen.settle()
         assert "tags card" in text
+        assert threads
+        assert threading.main_thread() not in threads
         assert "••" not in text
 
 
@@ -87,12 +103,13 @@ async def test_what_a_server_knows_of_a_row_is_asked_once_and_no_value_with_it(
         await screen.until("▸ secret")
         await screen.keys("ctrl+f", *"path:secret/")
         await screen.until("3 names as of", "secret · updated")
-        first = len(server.requests)
-        await screen.keys("down")
-        await screen.until(lambda: len(server.requests) > first)
-        second = len(server.requests)
-        preview = screen.app.screen.query_one("#preview", Static)
-        await screen.keys("up")
-        await screen.until(lambda: "app/api" in str(preview.content) and "updated" in str(preview.content))
-        assert len(server.requests) == second
+        dialog = screen.app.screen
+        assert isinstance(dialog, FindDialog)
+        preview, first, second = dialog.query_one("#preview", Static), *[row.key for row in dialog.rows.rows][:2]
+        assert first == "secret/app/api"
+        for key, path in (("down", second), ("up", first)):
+            await screen.keys(key)
+            await screen.until(lambda path=path: path in str(preview.content) and "updated" in str(preview.content))
+        asked = [seen.path for seen in server.requests if "/metadata/" in seen.path and "list=true" not in seen.target]
+        assert len(asked) == len({*asked}) >= 2
         assert not reads_of_values(server)

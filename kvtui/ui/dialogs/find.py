@@ -321,14 +321,18 @@ class FindDialog(SurveyDialog):
         preview.update(said, layout=False)
 
     async def _read_metadata(self, session: Session, path: str) -> Sequence[str]:
-        if why := session.why_not(Capability.METADATA, path):
-            return [f"Not read, as that would read its values too: {why}"]
         await asyncio.sleep(_RESTING if session.can(Capability.CHANGE_SIGNAL) else _TYPING)
         try:
-            metadata = await asyncio.to_thread(session.backend.metadata, path)
+            return await asyncio.to_thread(_known_of, session, path)
         except KvtuiError as error:
             return [str(error)]
-        return list(_told_metadata(metadata))
+
+
+def _known_of(session: Session, path: str) -> Sequence[str]:
+    """On a thread: whether it can be known may be a request, too."""
+    if why := session.why_not(Capability.METADATA, path):
+        return [f"Not read, as that would read its values too: {why}"]
+    return list(_told_metadata(session.backend.metadata(path)))
 
 
 def _told_metadata(metadata: Metadata) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -80,15 +81,17 @@ class GotoDialog(RowsDialog[str]):
     @work(exclusive=True, exit_on_error=False, group="listing", description="list a folder")
     async def _read(self, folder: str) -> None:
         """One request, which a store that tells where it may list is not asked for in vain."""
-        if self._completions is None or self._session is None or self._completions.knows(folder):
-            return
-        if not folder or self._session.why_not(Capability.LIST, folder):
+        if not folder or self._completions is None or self._session is None or self._completions.knows(folder):
             return
         self._asked.add(folder)
         self._show_offers("Reading…")
         said = ""
         rows: list[str] = []
         try:
+            # On a thread, as that may be a request, too.
+            if await asyncio.to_thread(self._session.why_not, Capability.LIST, folder):
+                self._show_offers()
+                return
             with Survey(self._session.backend, lambda backend, _: backend.list_parts(folder)) as survey:
                 async for parts in batches(survey):
                     rows += _rows(parts)
