@@ -13,15 +13,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from textual.css.model import RuleSet
     from textual.css.stylesheet import Stylesheet
 
 # How long an example takes says who else is at work here. CI runs `-m hypothesis --hypothesis-profile=full` too.
-settings.register_profile("here", deadline=None, max_examples=30)
-settings.register_profile("full", deadline=None)
+_SLOW = [HealthCheck.too_slow]
+settings.register_profile("here", deadline=None, max_examples=30, suppress_health_check=_SLOW)
+settings.register_profile("full", deadline=None, suppress_health_check=_SLOW)
 
 _UNTRIED = pytest.StashKey[dict[str, int]]()
 
