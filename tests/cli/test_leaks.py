@@ -80,6 +80,8 @@ LINES = (
     Line("export app -o out.json", tuple(f"export app/{name}" for name in ("db", "new", "other")), plain="out.json"),
     Line("apply changes.json", ("write applied",), plain="changes.json"),
     Line("apply changes.json --dry-run", plain="changes.json"),
+    Line("apply from.json", ("reveal app/db", "write taken")),
+    Line("apply from.json --dry-run", ("reveal app/db",)),
     Line("generate", tells=True),
     Line("due"),
     Line("health", ("read ",)),
@@ -186,6 +188,7 @@ def place(vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plac
     files = {
         "in.json": json.dumps({"imported": {"password": following}}),
         "changes.json": json.dumps({"changes": [{"op": "set", "path": "applied", "fields": {"password": following}}]}),
+        "from.json": json.dumps({"changes": [{"op": "set", "path": "taken", "from": {"password": "kv:///app/db"}}]}),
         "wrong.json": f'{{"changes": [{{"op": "{following}"}}], {following}',
         "template": "password = {{ kv:///app/db }}\n",
         "key-file": secrets.token_hex(32),
