@@ -147,7 +147,7 @@ def test_programs_are_not_taken_from_a_file_others_can_change(file: Path, who: s
     assert load(file).ui.theme == "x"
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.text(alphabet="ab:{}[]-,'\"!&*? \n#|>%@0", max_size=60))
 def test_any_text_is_read_or_refused_as_invalid_input(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")

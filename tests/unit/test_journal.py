@@ -107,7 +107,9 @@ def test_an_untouched_journal_verifies(tmp_path: Path, key: bytes | None) -> Non
     assert (check.ok, check.lines) == (True, 20)
 
 
-TAMPERED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+TAMPERED = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(scope="module")

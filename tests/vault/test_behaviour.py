@@ -37,7 +37,9 @@ def test_the_registry_finds_the_vault() -> None:
 WORDS = st.text(st.sampled_from("aAbBä%_\"'ßÄ \n*-"), min_size=1, max_size=5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=150
+)
 @given(WORDS, WORDS, WORDS, WORDS)
 def test_find_gives_what_a_look_at_every_secret_gives(
     vault: FileBackend, description: str, tag: str, other: str, needle: str

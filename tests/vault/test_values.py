@@ -35,7 +35,9 @@ PATCHES = st.builds(
     rotation=st.none() | st.timedeltas(timedelta(microseconds=1), timedelta(days=36500)),
     custom=st.dictionaries(TEXT, TEXT, max_size=4),
 )
-shared_vault = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+shared_vault = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=40
+)
 
 
 @given(TEXT)

@@ -160,7 +160,9 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(answer=JSON)
 def test_whatever_a_server_answers_is_a_token_or_one_of_our_errors(server: Server, api: LoginApi, answer: Any) -> None:
     server.break_next(Fault("reply", reply=Reply(body=json.dumps({"auth": answer}).encode())))
