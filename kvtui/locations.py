@@ -1,7 +1,6 @@
 """Where kvtui keeps its files, and how private ones are made.
 
-The folders are those of the XDG base directory specification, on macOS in Application Support. Nothing here creates
-anything but `private_dir` and `write_private`.
+The folders are the platform's (XDG on Linux). Nothing here creates anything but `private_dir` and `write_private`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +24,9 @@ def config_file() -> Path:
     override = os.environ.get("KVTUI_CONFIG")
     if override:
         return Path(override).expanduser().absolute()
-    return _folder("XDG_CONFIG_HOME", ".config") / "config.yaml"
+    from platformdirs import user_config_path  # noqa: PLC0415 - only when asked for
+
+    return user_config_path(_APP, appauthor=False) / "config.yaml"
 
 
 def config_dir() -> Path:
@@ -41,7 +41,9 @@ def themes_dir() -> Path:
 
 def data_dir() -> Path:
     """What must be backed up."""
-    return _folder("XDG_DATA_HOME", ".local/share")
+    from platformdirs import user_data_path  # noqa: PLC0415
+
+    return user_data_path(_APP, appauthor=False)
 
 
 def default_vault() -> Path:
@@ -51,37 +53,18 @@ def default_vault() -> Path:
 
 def state_dir() -> Path:
     """Journal, rollback anchors, bookmarks: kept between runs, of this machine only."""
-    return _folder("XDG_STATE_HOME", ".local/state")
+    from platformdirs import user_state_path  # noqa: PLC0415
+
+    return user_state_path(_APP, appauthor=False)
 
 
 def runtime_dir() -> Path:
     """What need not outlive the login: in `XDG_RUNTIME_DIR` (memory-backed on Linux), else in the state folder.
 
-    Never in /tmp, where anybody may have made a folder of that name before us.
+    Not platformdirs' fallback, which is a folder in /tmp that anybody may have made before us.
     """
     login = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     return login / _APP if login.is_absolute() else state_dir() / "run"
-
-
-def _folder(variable: str, usual: str) -> Path:
-    """Ours in the folder that a variable names, where that is absolute, else in the usual one of the home."""
-    given = Path(os.environ.get(variable, ""))
-    if not given.is_absolute():
-        given = _home() / ("Library/Application Support" if sys.platform == "darwin" else usual)
-    return given / _APP
-
-
-def _home() -> Path:
-    """As the account list has it where HOME names no absolute folder. Raises Unavailable."""
-    home = Path(os.environ.get("HOME", ""))
-    if home.is_absolute():
-        return home
-    import pwd  # noqa: PLC0415 - seldom asked
-
-    try:
-        return Path(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:
-        raise Unavailable("This account has no home folder.", hint="Set HOME to one.") from None
 
 
 def private_dir(path: Path) -> Path:

@@ -37,7 +37,7 @@ NEVER = {
 }
 """Packages no command needs that has no file of YAML to read or write, nor a server to ask."""
 SCREEN = {"textual", "rich"}
-DEAR = {"dataclasses", "difflib", "inspect", "platformdirs", "shutil", "tempfile"}
+DEAR = {"dataclasses", "difflib", "inspect"}
 """What a command that only reads does without, as it takes a tenth of its time: rows are named tuples."""
 SCREEN_MODULES = 456
 """Modules there may be before the first frame; Textual's own App is 362 of them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import stat
 import subprocess
@@ -41,14 +40,6 @@ def test_folders_follow_the_platform_and_the_environment(monkeypatch: pytest.Mon
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert locations.runtime_dir() == locations.state_dir() / "run"
     assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("home", ["", "relative", None])
-def test_what_names_no_absolute_folder_does_not_count(monkeypatch: pytest.MonkeyPatch, home: str | None) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", "relative")
-    monkeypatch.delenv("HOME") if home is None else monkeypatch.setenv("HOME", home)
-    assert locations.state_dir().is_relative_to(Path(pwd.getpwuid(os.getuid()).pw_dir))
-    assert locations.state_dir().name == "kvtui"
 
 
 def test_kvtui_config_names_the_config_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
