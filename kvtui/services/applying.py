@@ -31,6 +31,8 @@ from kvtui.services.session import Session
 
 REPEATED_WITHIN = timedelta(days=1)
 """How long after its begin a run that was not finished is gone on with unasked, when the same is to be done again."""
+_TAKES_AWAY = {Op.DELETE, Op.DESTROY, Op.MOVE}
+"""Not done after a change that failed to take values from elsewhere: they may be what is taken away."""
 _TRIES = 8
 """How often a write is prepared again when others keep writing the same secret in between."""
 
@@ -216,9 +218,14 @@ class Run:
                 (self._doubtful.add if row["is"] == "begun" else self._doubtful.discard)(number)
 
     def _results(self) -> Iterator[TaskDone | TaskFailed]:
+        not_taken = 0
         for number, task in enumerate(self._tasks):
             if number in self._done and self._stands(number):
                 yield TaskDone(task, unchanged=True)
+                continue
+            if not_taken and task.step.op in _TAKES_AWAY:
+                message = f"Left alone, as change {not_taken}, which takes values from elsewhere, was not done."
+                yield TaskFailed(task, KvtuiError(message, hint="See to that one, and run the file again."))
                 continue
             record = self._records[id(task.session)]
             record.add({"is": "begun", "of": number})
@@ -231,6 +238,7 @@ class Run:
                 else:
                     self._doubtful.add(number)
                 self._done.discard(number)
+                not_taken = not_taken or (number + 1 if task.step.sources else 0)
                 yield TaskFailed(task, error)
             else:
                 record.add({"is": "done", "of": number}, durable=False)  # what is there tells it too

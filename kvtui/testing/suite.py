@@ -79,7 +79,7 @@ class Suite:
         if cls.make is Suite.make:
             return  # a part of the suite, not a store
         untried: dict[str, int] = {}
-        for name in {name for base in cls.__mro__ for name in vars(base) if name.startswith("test_")}:
+        for name in dict.fromkeys(name for base in cls.__mro__ for name in vars(base) if name.startswith("test_")):
             test = next(found for base in cls.__mro__ if (found := vars(base).get(name)) is not None)
             reason = cls._untried_because(test)
             if reason:

@@ -251,6 +251,22 @@ def test_nothing_is_done_where_a_value_cannot_be_had(filled: Cli, home: Path) ->
     assert list((home / "state").rglob("*.rows")) == []
 
 
+def test_nothing_is_taken_away_after_a_value_that_was_not_taken(filled: Cli) -> None:
+    filled("set", "other:db", "-f", "password", stdin=b"somebody's")
+    refused = {**MOVED[0], "base_version": 0}
+    ran = apply(filled, [refused, *MOVED[1:]], "--json")
+    assert ran.code == 4
+    assert [(row["path"], row["error"]["kind"]) for row in ran.json["failed"]] == [
+        ("other:db", "Conflict"),
+        ("app/db", "Failed"),
+    ]
+    assert "change 1, which takes values from elsewhere" in ran.json["failed"][1]["error"]["message"]
+    assert [row["path"] for row in ran.json["done"]] == ["other:user"]
+    assert value(filled, "app/db", "password") == "hunter2"
+    assert apply(filled, MOVED).code == 0
+    assert filled("get", "app/db").code == 3
+
+
 @pytest.mark.parametrize("moment", range(1, 2 * 3 + 2))
 def test_a_value_that_was_taken_is_not_looked_for_again(
     filled: Cli, monkeypatch: pytest.MonkeyPatch, moment: int
