@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import UserString
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -31,6 +32,23 @@ def screen_text(app: App[Any]) -> list[str]:
     if frame is not None:
         _looked_at[frame] = rows
     return rows
+
+
+class Look(UserString):
+    """The screen as it is now, drawn once somebody reads it; whoever changes the screen calls `keep` before."""
+
+    def __init__(self, seen: App[Any] | object) -> None:
+        self._seen = seen
+
+    @property
+    def data(self) -> str:  # type: ignore[override]
+        if isinstance(self._seen, App):
+            self._seen = "\n".join(screen_text(self._seen))
+        return str(self._seen)
+
+    def keep(self) -> None:
+        """Draw it while it is so."""
+        _ = self.data
 
 
 async def wait_for_idle(pilot: Pilot[Any], *, seconds: float = 20) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 from uuid import uuid4
+from weakref import ref
 
 import pytest
 from textual.pilot import Pilot
@@ -20,7 +21,7 @@ from kvtui.services.profiles import Profile, Profiles
 from kvtui.services.session import Session
 from kvtui.ui.app import KvtuiApp
 from tests.doubles.vault import VaultDouble
-from tests.support.screens import screen_text, wait_for_idle
+from tests.support.screens import Look, screen_text, wait_for_idle
 
 SENTINEL = "SENTINEL-hunter2-value"
 
@@ -32,6 +33,7 @@ class Screen:
 
     def __init__(self, pilot: Pilot[int], app: KvtuiApp) -> None:
         self.pilot, self.app = pilot, app
+        self._looks: list[ref[Look]] = []
 
     @property
     def session(self) -> Session:
@@ -45,35 +47,53 @@ class Screen:
     def text(self) -> str:
         return "\n".join(screen_text(self.app))
 
-    async def press(self, *keys: str) -> str:
+    def look(self) -> Look:
+        """The screen, which is drawn only if somebody reads it: most of what keys show is in the way to something."""
+        look = Look(self.app)
+        self._looks.append(ref(look))
+        return look
+
+    def keep_looks(self) -> None:
+        """Before the screen changes."""
+        for known in self._looks:
+            if (look := known()) is not None:
+                look.keep()
+        self._looks.clear()
+
+    async def press(self, *keys: str) -> Look:
         """Press keys one after the other, wait until nothing moves any more, return the screen."""
         await self._press(*keys)
-        return self.text
+        return self.look()
 
     async def _press(self, *keys: str) -> None:
+        self.keep_looks()
         for key in keys:
             await self.app._press_keys((key,))  # `pilot.press` asks every widget once more, as waiting does
             await wait_for_idle(self.pilot)
 
-    async def type(self, text: str) -> str:
+    async def type(self, text: str) -> Look:
         await self._type(text)
-        return self.text
+        return self.look()
 
     async def _type(self, text: str) -> None:
+        self.keep_looks()
         await self.pilot.press(*(_NAMES.get(ch, ch) for ch in text))
         await wait_for_idle(self.pilot)
 
-    async def go_to(self, path: str) -> str:
-        await self._press("J")
-        await self._type(path)
-        await self._press("enter")
+    async def go_to(self, path: str) -> Look:
+        """As `J` and a path do, which have tests of their own."""
+        self.keep_looks()
+        assert self.app.main is self.app.screen
+        self.app.main.arrive(path)
+        await wait_for_idle(self.pilot)
         return await self.settle()
 
-    async def settle(self) -> str:
+    async def settle(self) -> Look:
         """Wait out the short pause after which the secret under the cursor is read."""
+        self.keep_looks()
         await self.pilot.pause(0.08)
         await wait_for_idle(self.pilot)
-        return self.text
+        return self.look()
 
 
 _NAMES = {

@@ -15,6 +15,7 @@ from kvtui.services.session import Session
 from kvtui.ui.app import KvtuiApp
 from tests.doubles.server import Seen
 from tests.doubles.vault import VaultDouble
+from tests.support.screens import Look
 from tests.ui.conftest import Screen
 
 SENTINEL = "SENTINEL-hunter2-value"
@@ -29,6 +30,7 @@ class Served(Screen):
 
     async def until(self, *wanted: str | Callable[[], object], seconds: float = WAIT_SECONDS) -> str:
         """Until all of these stand on the screen, or are so; the screen."""
+        self.keep_looks()
         try:
             async with asyncio.timeout(seconds):
                 while not self._stand(wanted):
@@ -49,14 +51,16 @@ class Served(Screen):
 
     async def keys(self, *names: str) -> None:
         """Press keys without waiting for what they started."""
+        self.keep_looks()
         await self.pilot.press(*names)
 
     async def answer(self, text: str) -> None:
         """Type the answer to a question of a sign-in."""
         await self.keys(*text, "enter")
 
-    async def tick(self) -> str:
+    async def tick(self) -> Look:
         """What the app does by itself twice a second."""
+        self.keep_looks()
         await self.app._tick()
         return await self.settle()
 

@@ -60,7 +60,8 @@ async def test_a_key_looks_through_all_stores_and_back_and_what_is_chosen_is_gon
         await screen.keys("enter")
         await screen.until(
             lambda: screen.app.session.profile.name == "second",
-            lambda: screen.app.main is not None and screen.app.main.at_cursor[0] == "secret/app/key-there",
+            lambda: (main := screen.app.main) is not None and main.is_mounted,
+            lambda: screen.app.main.at_cursor[0] == "secret/app/key-there",  # type: ignore[union-attr]
         )
 
 

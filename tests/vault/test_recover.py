@@ -381,8 +381,8 @@ def test_a_value_moved_to_another_secret_is_told_and_left_out(place: Place, vaul
 def test_a_header_that_asks_for_all_memory_is_refused(place: Place, tmp_path: Path) -> None:
     parsed = header.read(place.path)
     greedy = header.KdfCost(memory_kib=2**31, passes=60, lanes=4)
-    slots = tuple(header.replace(slot, kdf=greedy if slot.kdf == CHEAP else slot.kdf) for slot in parsed.slots)
-    (place.path / header.NAME).write_bytes(header.replace(parsed, slots=slots).encode(bytes(32)))
+    slots = tuple(slot._replace(kdf=greedy if slot.kdf == CHEAP else slot.kdf) for slot in parsed.slots)
+    (place.path / header.NAME).write_bytes(parsed._replace(slots=slots).encode(bytes(32)))
     done = recover(place.path, tmp_path / "out.db")
     assert done.returncode == 1
     assert b"asks for more than kvtui ever does" in done.stderr

@@ -58,6 +58,7 @@ class Workbench(Screen[None]):
     def __init__(self, session: Session, ui: UiConfig) -> None:
         super().__init__()
         self.session, self.ui = session, ui
+        self._warning = session.info().warning  # by the time this is composed it may be locked again
         self._message_timer: Timer | None = None
         self._limits: Mapping[Capability, str] = {}
         """What cannot be done at the cursor, with a reason, as far as its store was asked."""
@@ -68,7 +69,7 @@ class Workbench(Screen[None]):
 
     def compose(self) -> ComposeResult:
         profile = self.session.profile
-        words = [text for text in (profile.banner, self.session.info().warning) if text]
+        words = [text for text in (profile.banner, self._warning) if text]
         if words:
             banner = Static(show_name("  ".join(words)), id="banner", markup=False)
             if profile.colour:
