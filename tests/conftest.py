@@ -53,6 +53,7 @@ def pytest_collection() -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # whoever waits for something to go collects
     gc.enable()
     stores = {item.cls for item in session.items if isinstance(item, pytest.Function) and hasattr(item.cls, "untried")}
     untried: Counter[str] = Counter()

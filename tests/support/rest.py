@@ -12,18 +12,22 @@ from weakref import WeakSet
 
 SOON = 0.02
 """Seconds: what is put off for so long belongs to what is done now."""
+LOOKING = 1.0
+"""Seconds for which it is waited for that."""
 _jobs: WeakSet[asyncio.Future[Any]] = WeakSet()
 
 
 async def nothing_is_due() -> None:
-    """Until every callback of the loop has run, and none is due soon. What threads do is not waited for."""
+    """Until every callback of the loop has run, and none is due soon. What threads do is not waited for, nor what looks
+    again and again whether something has come."""
     loop: Any = asyncio.get_running_loop()
+    end = loop.time() + LOOKING
     while True:
         await asyncio.sleep(0)
         if loop._ready:
             continue
         due = min((timer.when() for timer in loop._scheduled if not timer.cancelled()), default=None)
-        if due is None or due - loop.time() > SOON:
+        if due is None or due - loop.time() > SOON or loop.time() > end:
             return
         await asyncio.sleep(max(0.0, due - loop.time()))
 
