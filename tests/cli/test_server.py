@@ -382,6 +382,7 @@ def real() -> Iterator[RealServer]:
         yield found
 
 
+@pytest.mark.slow
 def test_the_program_on_a_real_server(real: RealServer, home: Path) -> None:
     write_config(home, real, real.token)
     place = f"secret/kvtui-{os.getpid()}"

@@ -79,6 +79,7 @@ def test_a_window_too_small_masks_and_a_storm_of_sizes_is_survived(revealed: Rev
     assert bad_tokens(terminal.raw) == []
 
 
+@pytest.mark.slow
 def test_hostile_values_and_names_send_nothing_of_their_own(start: Start) -> None:
     terminal = start("--hostile", "--path", "values")
     terminal.wait_for("v000", "••••••••")

@@ -10,11 +10,13 @@ from tests.pty.conftest import Start, files_with
 from tests.pty.program import FAULTS
 from tests.ui.safety.contents import SENTINEL
 
-SELDOM = ("timer", "handler")
-"""Callbacks of the app, as an action is one."""
+OFTEN = ("action", "worker", "render", "loop")
+"""What most goes through; the others are callbacks of the app as an action is one."""
 
 
-@pytest.mark.parametrize("fault", [pytest.param(each, marks=[pytest.mark.slow] * (each in SELDOM)) for each in FAULTS])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(each, marks=[pytest.mark.slow] * (each not in OFTEN)) for each in FAULTS]
+)
 def test_an_error_shows_no_value_and_restores_the_terminal(fault: str, start: Start, home: Path) -> None:
     terminal = start("--fault", fault)
     if fault != "compose":

@@ -52,7 +52,7 @@ def test_leaving_restores_the_terminal_and_gives_the_exit_code(way: str, reveale
 
 
 @needs_tmux
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=[pytest.mark.slow] * (at > 1)) for at, way in enumerate(WAYS)])
 def test_nothing_revealed_stays_in_tmux(way: str, environment: dict[str, str], tmp_path: Path) -> None:
     with Tmux(PROGRAM, tmp_path, env=environment) as tmux:
         tmux.wait_for("password", "••••••••")

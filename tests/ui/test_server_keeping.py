@@ -117,6 +117,7 @@ async def test_a_number_that_may_have_been_rounded_says_so_when_it_is_revealed(
         assert "rounds large numbers" in words(await screen.press("e"))
 
 
+@pytest.mark.slow
 async def test_the_65th_pair_is_told_in_the_form(server: VaultDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(server, monkeypatch) as screen:
         server.secrets_of("secret")["db"].custom = {f"key{number}": "x" for number in range(64)}
