@@ -22,7 +22,7 @@ from kvtui.domain.json_text import Json
 from kvtui.domain.metadata import Metadata
 from kvtui.domain.secret import Outline, Secret, VersionState
 from kvtui.domain.value import Fields, like_fields
-from kvtui.services.batch_record import BatchRecord
+from kvtui.services.batch_record import BatchRecord, Row
 from kvtui.services.change_file import Step, resolved
 from kvtui.services.changes import Change, Op, prepared_on
 from kvtui.services.diff import FieldDiff, MetadataDiff, compare_fields, compare_metadata
@@ -198,7 +198,7 @@ class Run:
 
     def _take_up(self) -> None:
         rows = {key: record.rows() for key, record in self._records.items()}
-        begun = [datetime.fromisoformat(found[0]["at"]) for found in rows.values() if found]
+        begun = [_begun(self._records[key], found) for key, found in rows.items() if found]
         old = bool(begun) and datetime.now(UTC) - min(begun) > REPEATED_WITHIN
         if self._anew or (old and not self._resume):
             for record in self._records.values():
@@ -213,9 +213,11 @@ class Run:
             if not found:
                 self._records[key].add({"at": self.begun_at.isoformat()})
             for row in found[1:]:
-                number = row["of"]
-                (self._done.add if row["is"] == "done" else self._done.discard)(number)
-                (self._doubtful.add if row["is"] == "begun" else self._doubtful.discard)(number)
+                number, what = row.get("of"), row.get("is")
+                if type(number) is not int or what not in {"begun", "done", "refused"}:
+                    raise self._records[key].unreadable()
+                (self._done.add if what == "done" else self._done.discard)(number)
+                (self._doubtful.add if what == "begun" else self._doubtful.discard)(number)
 
     def _results(self) -> Iterator[TaskDone | TaskFailed]:
         not_taken = 0
@@ -262,6 +264,15 @@ class Run:
         if task.step.op is not Op.SET or task.step.sources or places.count((id(task.session), task.path)) > 1:
             return True
         return not task.session.can(Capability.READ) or _holds(task, _read(task))
+
+
+def _begun(record: BatchRecord, rows: Sequence[Row]) -> datetime:
+    """When the run of a record began. Raises Corrupt: one that is not sealed can be changed by others of this account."""
+    try:
+        begun = datetime.fromisoformat(rows[0]["at"])
+    except (KeyError, TypeError, ValueError):
+        raise record.unreadable() from None
+    return begun if begun.tzinfo is not None else begun.replace(tzinfo=UTC)
 
 
 def _name(tasks: Sequence[Task], session: Session) -> str:

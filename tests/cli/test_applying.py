@@ -341,6 +341,18 @@ def test_an_old_run_is_gone_on_with_only_when_asked(filled: Cli, monkeypatch: py
     assert [row["path"] for row in anew.json["failed"]] == ["note", "missing"]
 
 
+@pytest.mark.parametrize("row", ["{}", '{"at": 3}', '{"at": "soon"}', '{"at": "2026-11-21"}\n{"is": "done"}'])
+def test_a_record_that_somebody_changed_is_told(filled: Cli, home: Path, row: str) -> None:
+    changes = [{"op": "move", "path": "note", "to": "b"}, {"op": "delete", "path": "missing"}]
+    assert apply(filled, changes).code == 4
+    (record,) = (home / "state").rglob("apply-*.rows")
+    record.write_text(f"{row}\n")
+    again = apply(filled, changes)
+    assert again.code == 1
+    assert "The record of a batch cannot be read." in again.err
+    assert str(record) in again.err
+
+
 def test_what_was_lost_on_the_way_is_looked_for_when_repeated(filled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = [{"op": "destroy", "path": "note"}, {"op": "delete", "path": "app/api"}]
     done = Session.apply
