@@ -267,7 +267,7 @@ class Run:
 
 
 def _begun(record: BatchRecord, rows: Sequence[Row]) -> datetime:
-    """When the run of a record began. Raises Corrupt: one that is not sealed can be changed by others of this account."""
+    """When the run of a record began. Raises Corrupt: one that is not sealed can be changed by others."""
     try:
         begun = datetime.fromisoformat(rows[0]["at"])
     except (KeyError, TypeError, ValueError):
