@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -590,24 +590,34 @@ def test_a_reader_that_goes_away_ends_the_program(stored: Vault) -> None:
 # -- real programs
 
 
+WEB_SERVER = (
+    "import base64, http.server, os\n"
+    "wanted = 'Basic ' + base64.b64encode(b'admin:' + os.environb[b'PASSWORD']).decode()\n"
+    "class Page(http.server.BaseHTTPRequestHandler):\n"
+    "    def do_GET(self):\n"
+    "        self.send_response(200 if self.headers['Authorization'] == wanted else 401)\n"
+    "        self.end_headers()\n"
+    "web = http.server.HTTPServer(('127.0.0.1', 0), Page)\n"
+    "print(web.server_port, flush=True)\n"
+    "web.serve_forever()\n"
+)
+"""`http.server` behind a password that is only in its environment; prints its port."""
+
+
 def test_a_web_server_gets_its_password_from_the_vault(stored: Vault, tmp_path: Path) -> None:
-    """`http.server` behind a password that is only in its environment, asked as a client would."""
-    server = (
-        "import base64, http.server, os\n"
-        "wanted = 'Basic ' + base64.b64encode(b'admin:' + os.environb[b'PASSWORD']).decode()\n"
-        "class Page(http.server.BaseHTTPRequestHandler):\n"
-        "    def do_GET(self):\n"
-        "        self.send_response(200 if self.headers['Authorization'] == wanted else 401)\n"
-        "        self.end_headers()\n"
-        "web = http.server.HTTPServer(('127.0.0.1', 0), Page)\n"
-        "print(web.server_port, flush=True)\n"
-        "web.serve_forever()\n"
+    argv = command(
+        stored, "run", "--env", "PASSWORD=kv:///app/db#password", "--", sys.executable, "-I", "-c", WEB_SERVER
     )
-    argv = command(stored, "run", "--env", "PASSWORD=kv:///app/db#password", "--", sys.executable, "-I", "-c", server)
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+    check_web_server(argv, PASSWORD)
+
+
+def check_web_server(argv: Sequence[str], password: str, env: Mapping[str, str] | None = None) -> None:
+    """It serves whoever knows the password, as a client would ask it, and nobody else."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(argv, **streams, env=env, start_new_session=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        assert asked(port, PASSWORD) == 200
+        assert asked(port, password) == 200
         assert asked(port, "guess") == 401
         process.terminate()
         assert process.wait(SECONDS) == 128 + signal.SIGTERM

@@ -1,4 +1,5 @@
-"""A real database, and its client started under `run`: with the password from a vault file and from a real server."""
+"""A real database and its client, and a web server, started under `run`: with the password from a vault file and from a
+real server."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Vault
+from tests.cli.test_running import WEB_SERVER, check_web_server
 from tests.doubles.vault import RealServer, real_server
 from tests.leaf.waiting import wait_for
 
@@ -105,9 +107,9 @@ def server() -> Iterator[RealServer]:
             yield found
 
 
-def test_a_database_client_signs_in_with_the_password_of_a_server(
-    database: Path, server: RealServer, home: Path
-) -> None:
+@pytest.fixture
+def shop(server: RealServer, home: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where the password is on a server, and the token for it."""
     config = home / "config" / "kvtui" / "config.yaml"
     config.parent.mkdir(parents=True)
     config.write_text(
@@ -123,12 +125,23 @@ def test_a_database_client_signs_in_with_the_password_of_a_server(
         check=True,
         capture_output=True,
     )
-    try:
-        for reference in (f"kv://bao/{place}#password", f"openbao+kv2://{place}#password", f"bao:{place}"):
-            assert client(database, [], "--env", f"PGPASSWORD={reference}", env=token) == b"signed in as shop\n"
-        named = client(database, [], "--path", place, "--env", f"PGPASSWORD={place}#password?version=1", env=token)
-        assert named == b"signed in as shop\n"
-    finally:
-        subprocess.run(
-            [*KVTUI, "rm", place, "--destroy", "--yes"], env={**os.environ, **token}, check=True, capture_output=True
-        )
+    yield place, token
+    subprocess.run(
+        [*KVTUI, "rm", place, "--destroy", "--yes"], env={**os.environ, **token}, check=True, capture_output=True
+    )
+
+
+def test_a_database_client_signs_in_with_the_password_of_a_server(
+    database: Path, shop: tuple[str, dict[str, str]]
+) -> None:
+    place, token = shop
+    for reference in (f"kv://bao/{place}#password", f"openbao+kv2://{place}#password", f"bao:{place}"):
+        assert client(database, [], "--env", f"PGPASSWORD={reference}", env=token) == b"signed in as shop\n"
+    named = client(database, [], "--path", place, "--env", f"PGPASSWORD={place}#password?version=1", env=token)
+    assert named == b"signed in as shop\n"
+
+
+def test_a_web_server_gets_the_password_of_a_server(shop: tuple[str, dict[str, str]]) -> None:
+    place, token = shop
+    argv = [*KVTUI, "run", "--env", f"PASSWORD=kv://bao/{place}#password", "--"]
+    check_web_server([*argv, sys.executable, "-I", "-c", WEB_SERVER], PASSWORD, {**os.environ, **token})
