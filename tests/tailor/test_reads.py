@@ -149,7 +149,7 @@ def test_every_code_is_told_in_words_without_what_the_platform_says(
         "resource_exhausted": RateLimited,
     }
     attempts = 2 if method == "ListSecretManagerVaults" else 1
-    with opened(double, timeout=0.9, attempts=attempts) as store, pytest.raises(kinds.get(code, KvtuiError)) as caught:
+    with opened(double, timeout=5.0, attempts=attempts) as store, pytest.raises(kinds.get(code, KvtuiError)) as caught:
         LOOKS[method](store)
     told = caught.value
     assert told.message

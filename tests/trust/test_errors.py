@@ -43,7 +43,7 @@ WORDS: dict[int, tuple[type[KvtuiError], str]] = {
 def test_every_error_of_the_document_is_told_in_words(double: TrustDouble, status: int) -> None:
     kind, words = WORDS[status]
     double.put(PATH, b"v")
-    with opened(double, timeout_seconds=1) as store:
+    with opened(double, timeout_seconds=20) as store:
         double.break_next(answering(status, times=3))
         with pytest.raises(kind, match=words) as caught:
             store.read(PATH)
@@ -71,7 +71,7 @@ def test_a_read_waits_and_asks_again_where_that_may_help(store: Backend, double:
 def test_a_dependency_that_stays_down_is_told(double: TrustDouble) -> None:
     double.put(PATH, b"v")
     double.is_dependency_down = True
-    with opened(double, timeout_seconds=1) as store:
+    with opened(double, timeout_seconds=20) as store:
         with pytest.raises(Unavailable, match="dependency_down"):
             store.read(PATH)
         with pytest.raises(Unavailable, match=r"dependency_down.*is not known"):
@@ -87,7 +87,7 @@ def test_a_dependency_that_stays_down_is_told(double: TrustDouble) -> None:
 def test_what_a_gateway_says_is_not_taken_for_the_service(double: TrustDouble, status: int, kind: type) -> None:
     """A 404 of somebody else's says nothing about a secret: what is remembered of it stays."""
     double.put(PATH, b"v")
-    with opened(double, timeout_seconds=1) as store:
+    with opened(double, timeout_seconds=20) as store:
         double.break_next(*[gateway(status)] * 3)
         with pytest.raises(kind) as caught:
             store.read(PATH)
@@ -122,7 +122,7 @@ def log() -> Iterator[Log]:
 
 def test_a_token_or_value_is_in_no_url_log_or_error(double: TrustDouble, log: Log) -> None:
     told: list[str] = []
-    with opened(double, timeout_seconds=1) as store:
+    with opened(double, timeout_seconds=20) as store:
         double.role("r")
         calls: list[Callable[[], object]] = [
             lambda: store.write(PATH, one(VALUE)),
