@@ -172,7 +172,8 @@ class Suite:
         return None
 
     def plant(self, history: History) -> Backend | None:
-        """A fresh store into which another program wrote this secret, whatever its name looks like."""
+        """A fresh store into which another program wrote this secret, whatever its name is like; None for a name that
+        none can give it."""
         return None
 
     @pytest.fixture

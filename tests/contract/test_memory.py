@@ -13,16 +13,19 @@ from kvtui.domain.secret import History, Listing, Secret, Version
 from kvtui.domain.value import Fields, SecretValue
 from kvtui.testing import BackendConformance
 
+WHOLE = frozenset(Capability) - {
+    Capability.METADATA_WITH_VALUE,
+    Capability.REREAD,
+    Capability.NAMESPACES,
+    Capability.KEY_SLOTS,
+    Capability.BACKUP,
+    Capability.SEARCH,
+}
+"""What the store in memory can do, stated once more on its own: one that loses an ability fails."""
+
 
 class TestMemory(BackendConformance):
-    capabilities = frozenset(Capability) - {
-        Capability.METADATA_WITH_VALUE,
-        Capability.REREAD,
-        Capability.NAMESPACES,
-        Capability.KEY_SLOTS,
-        Capability.BACKUP,
-        Capability.SEARCH,
-    }
+    capabilities = WHOLE
 
     def make(self) -> Backend:
         return MemoryBackend(user="ann")
@@ -185,14 +188,7 @@ class IndexWithoutTextSearch(MemoryBackend):
 
 
 class TestDefaultsOnAFullStore(BackendConformance):
-    capabilities = frozenset(Capability) - {
-        Capability.METADATA_WITH_VALUE,
-        Capability.REREAD,
-        Capability.NAMESPACES,
-        Capability.KEY_SLOTS,
-        Capability.BACKUP,
-        Capability.SEARCH,
-    }
+    capabilities = WHOLE
     machine_examples = 5
 
     def make(self) -> Backend:
