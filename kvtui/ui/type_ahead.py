@@ -2,11 +2,13 @@
 
 Textual hands a key to the widget that has the focus when the key is read. The key before it may just be opening a form:
 without this, what is typed into the form would run actions of the tree. So a key waits until the one before it has been
-handled, and until a screen that is opening has its focus. esc never waits; it drops what waits.
+handled, and until a screen that is opening has its focus. esc never waits; it drops what waits, and what is typed after
+it waits for what it closes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from typing import Protocol, runtime_checkable
@@ -15,7 +17,6 @@ from textual import events, on
 from textual.app import ReturnType
 from textual.message import Message
 from textual.message_pump import MessagePump
-from textual.timer import Timer
 
 from kvtui.ui.safety import SafeApp
 
@@ -37,11 +38,11 @@ ROUNDS = 3
 
 
 class Handled(Message):
-    """Follows a key through the same queues, so that it arrives when the key has been handled."""
+    """Follows a key, by its number, through the same queues, so that it arrives when the key has been handled."""
 
-    def __init__(self, rounds: int = 1) -> None:
+    def __init__(self, number: int, rounds: int = 1) -> None:
         super().__init__()
-        self.rounds = rounds
+        self.number, self.rounds = number, rounds
 
 
 class TypeAheadApp(SafeApp[ReturnType]):
@@ -50,11 +51,12 @@ class TypeAheadApp(SafeApp[ReturnType]):
     def __init__(self) -> None:
         super().__init__()
         self._waiting: deque[events.Key | events.Paste] = deque()
-        self._under_way = 0
+        self._handed_on = 0
+        """Keys that were handed on: the last one's number."""
         self._carrier: MessagePump | None = None
-        """Who has what follows the last key; a dialog that is removed takes it along."""
+        """Who has what follows the last key, until it arrives; a dialog that is removed takes it along."""
         self._since = 0.0
-        self._looking: Timer | None = None
+        self._looking: asyncio.TimerHandle | None = None
 
     def is_opening(self) -> bool:
         """Whether a screen is on its way up, so that it is not settled yet who gets the next key."""
@@ -65,40 +67,46 @@ class TypeAheadApp(SafeApp[ReturnType]):
         self._waiting.clear()
 
     async def on_event(self, event: events.Event) -> None:
-        if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
+        if isinstance(event, events.Key) and not self.screen_stack:  # the app is leaving
+            self._waiting.clear()
+        elif not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
             await super().on_event(event)
         elif isinstance(event, events.Key) and event.key == "escape":
             self.drop_type_ahead()
-            await super().on_event(event)
+            await self._hand_on(event)
         elif self._waiting or self._is_busy():
             if not self._waiting:
                 self._since = time.monotonic()
             self._waiting.append(event)
             self._look_later()
         else:
-            await self._hand_on(event)
+            await self._settle_and_hand_on(event)
 
     def _is_busy(self) -> bool:
         if self._carrier is not None and not self._carrier.is_attached:
-            self._under_way = 0
-        return self._under_way > 0 or self.is_opening()
+            self._carrier = None
+        return self._carrier is not None or self.is_opening()
 
-    async def _hand_on(self, event: events.Key | events.Paste) -> None:
+    async def _settle_and_hand_on(self, event: events.Key | events.Paste) -> None:
         if isinstance(self.screen, Settles):
             self.screen.settle()
+        await self._hand_on(event)
+
+    async def _hand_on(self, event: events.Key | events.Paste) -> None:
         target = self.focused or self.screen
         await super().on_event(event)
-        self._under_way += 1
-        self._carrier = target
-        if not target.post_message(Handled()):
-            self._under_way -= 1
+        self._handed_on += 1
+        self._carrier = target if target.post_message(Handled(self._handed_on)) else None
 
     @on(Handled)
     async def _handled(self, event: Handled) -> None:
-        target = self._carrier = self.focused or self.screen
-        if event.rounds < ROUNDS and target.post_message(Handled(event.rounds + 1)):
+        if event.number != self._handed_on or not self.screen_stack:  # esc came after it, or the app is leaving
             return
-        self._under_way = max(0, self._under_way - 1)
+        target = self.focused or self.screen
+        if event.rounds < ROUNDS and target.post_message(Handled(event.number, event.rounds + 1)):
+            self._carrier = target
+            return
+        self._carrier = None
         await self._release()
 
     async def _release(self) -> None:
@@ -106,17 +114,18 @@ class TypeAheadApp(SafeApp[ReturnType]):
         if not self._waiting:
             return
         if time.monotonic() - self._since > LONGEST_WAIT:
-            self._under_way = 0
+            self._carrier = None
         elif self._is_busy():
             self._look_later()
             return
         event = self._waiting.popleft()
         self._since = time.monotonic()
-        await self._hand_on(event)
+        await self._settle_and_hand_on(event)
 
     def _look_later(self) -> None:
         if self._looking is None:
-            self._looking = self.set_timer(_LOOK_AGAIN, self._look)
+            # Not a timer of Textual, which never rings if the process is held up for as long as it begins to wait.
+            self._looking = asyncio.get_running_loop().call_later(_LOOK_AGAIN, self.call_later, self._look)
 
     async def _look(self) -> None:
         self._looking = None
