@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,9 +14,12 @@ from textual.widgets import Static
 from kvtui.backends.contract import Backend
 from kvtui.backends.memory import MemoryBackend
 from kvtui.domain.capability import Capability
+from kvtui.domain.errors import PermissionDenied, Unavailable
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.value import SecretValue
 from kvtui.services.profiles import Profile
+from kvtui.services.session import Session
+from kvtui.ui.dialogs import find
 from kvtui.ui.dialogs.find import FindDialog
 from tests.doubles.vault import VaultDouble
 from tests.ui.conftest import Running
@@ -114,3 +117,34 @@ async def test_what_a_server_knows_of_a_row_is_asked_once_and_no_value_with_it(
         asked = [seen.path for seen in server.requests if "/metadata/" in seen.path and "list=true" not in seen.target]
         assert len(asked) == len({*asked}) >= 2
         assert not reads_of_values(server)
+
+
+async def test_what_a_server_failed_to_tell_of_a_row_is_asked_again_and_what_it_denied_is_not(
+    server: VaultDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(server)
+    monkeypatch.setenv("THE_TOKEN", server.root_token)
+    asked: list[str] = []
+    fails = True
+
+    def known_of(_: Session, path: str) -> Sequence[str]:
+        asked.append(path)
+        if path != "secret/app/api":
+            raise PermissionDenied("Denied.", path=path)
+        if fails:
+            raise Unavailable("Out of order.", path=path)
+        return ["In order."]
+
+    monkeypatch.setattr(find, "_known_of", known_of)
+    async with served(profile_of(server, {"method": "token", "token_env": "THE_TOKEN"}), size=(100, 45)) as screen:
+        await screen.until("▸ secret")
+        await screen.keys("ctrl+f", *"path:secret/")
+        await screen.until("3 names as of", "Out of order.")
+        fails = False
+        await screen.keys("down")
+        await screen.until("Denied.")
+        denied = asked.count("secret/app/db")
+        for key, said in (("up", "In order."), ("down", "Denied.")):
+            await screen.keys(key)
+            await screen.until(said)
+        assert asked.count("secret/app/db") == denied

@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from kvtui.clock import utc_now
 from kvtui.domain.capability import Capability
-from kvtui.domain.errors import KvtuiError
+from kvtui.domain.errors import KvtuiError, PermissionDenied
 from kvtui.domain.metadata import Metadata
 from kvtui.services.finding import Finding, Located, Report
 from kvtui.services.names import told_age
@@ -303,7 +303,7 @@ class FindDialog(SurveyDialog):
     @work(exclusive=True, exit_on_error=False, group="preview", description="read metadata")
     async def _preview(self) -> None:
         """On a server it is a request, of what is known about it and never of a value: only once nothing was typed
-        for a moment, and once for each."""
+        for a moment, and once for each that answers."""
         preview = self.query_one("#preview", Static)
         if not preview.display:
             return
@@ -314,18 +314,19 @@ class FindDialog(SurveyDialog):
         profile, path = self.where(key)
         session = self._finding.session(profile)
         if (known := self._known.get(key)) is None and session is not None:
-            known = await self._read_metadata(session, path)
-            if not session.can(Capability.CHANGE_SIGNAL):
+            known, stays = await self._read_metadata(session, path)
+            if stays and not session.can(Capability.CHANGE_SIGNAL):
                 self._known[key] = known
         said = Content("\n").join([show_name(path).stylize("bold"), *map(show, known or ())])
         preview.update(said, layout=False)
 
-    async def _read_metadata(self, session: Session, path: str) -> Sequence[str]:
+    async def _read_metadata(self, session: Session, path: str) -> tuple[Sequence[str], bool]:
+        """What is known of it, and whether that stays so: a server that failed may answer the next time."""
         await asyncio.sleep(_RESTING if session.can(Capability.CHANGE_SIGNAL) else _TYPING)
         try:
-            return await asyncio.to_thread(_known_of, session, path)
+            return await asyncio.to_thread(_known_of, session, path), True
         except KvtuiError as error:
-            return [str(error)]
+            return [str(error)], isinstance(error, PermissionDenied)
 
 
 def _known_of(session: Session, path: str) -> Sequence[str]:
