@@ -24,7 +24,6 @@ from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
 from kvtui.services.profiles import Profile, Profiles, rescued
 from kvtui.services.session import Opening, Session
-from kvtui.ui.dialogs.base import Dialog
 from kvtui.ui.keymap import bindings, overrides
 from kvtui.ui.loop import Loop, LoopDriver, handle_signals
 from kvtui.ui.screens.main import MainScreen, Place
@@ -34,6 +33,7 @@ from kvtui.ui.type_ahead import TypeAheadApp
 
 if TYPE_CHECKING:
     from kvtui.clipboard import Clipboard, CopyResult
+    from kvtui.services.changes import Change
     from kvtui.services.kept_names import NameKeys
     from kvtui.ui.widgets.passphrase_form import PassphraseForm
 
@@ -42,6 +42,8 @@ TICK_SECONDS = 0.5
 """Between two looks at the lock's countdown and at what others changed: they are seen within a second."""
 
 MOST_THREADS = 64
+_YOUNG = 700
+"""New objects at which a screen looks for garbage, Python's own number."""
 
 
 @runtime_checkable
@@ -50,6 +52,17 @@ class Masks(Protocol):
 
     def mask(self) -> None:
         """Hide them now."""
+
+
+@runtime_checkable
+class Form(Protocol):
+    """A dialog, in which something may be typed. No dialog is loaded before the first one is opened."""
+
+    is_settling: bool
+
+    def is_dirty(self) -> bool: ...
+    def draft(self) -> Change | None: ...
+    def action_dialog_cancel(self) -> None: ...
 
 
 class KvtuiApp(TypeAheadApp[int]):
@@ -132,7 +145,7 @@ class KvtuiApp(TypeAheadApp[int]):
     async def action_app_quit(self) -> None:
         """Quit; ask first when something is staged or half typed."""
         main, dialog = self.main, self.screen
-        if isinstance(dialog, Dialog) and dialog.is_dirty():
+        if isinstance(dialog, Form) and dialog.is_dirty():
             dialog.action_dialog_cancel()
             return
         if main is not None and len(self.session.staged):
@@ -213,6 +226,8 @@ class KvtuiApp(TypeAheadApp[int]):
             await self.pop_screen()
         if screen is not None:
             await self.push_screen(screen)
+            if not gc.isenabled():  # as it is off while a program starts
+                self.call_after_refresh(_collect_from_here)
 
     async def show_main(self) -> None:
         """The open store, as it was left."""
@@ -274,7 +289,7 @@ class KvtuiApp(TypeAheadApp[int]):
             return
         self._remember_place()
         self._note = note
-        drafts = [screen.draft() for screen in self.screen_stack if isinstance(screen, Dialog)]
+        drafts = [screen.draft() for screen in self.screen_stack if isinstance(screen, Form)]
         draft = next((draft for draft in drafts if draft is not None), None)
         await self.show_only(None)
         self.clear_notifications()
@@ -337,7 +352,7 @@ class KvtuiApp(TypeAheadApp[int]):
 
     def is_opening(self) -> bool:
         """Also while a form is being read for, or the vault is being opened."""
-        if isinstance(self.screen, Dialog) and self.screen.is_settling:
+        if isinstance(self.screen, Form) and self.screen.is_settling:
             return True
         return super().is_opening() or ((main := self.main) is not None and main.is_opening)
 
@@ -416,6 +431,13 @@ class KvtuiApp(TypeAheadApp[int]):
         if action in {"app_palette", "app_help", "app_theme", "profile_switch"} and len(self.screen_stack) > 2:
             return False
         return super().check_action(action, parameters)
+
+
+def _collect_from_here() -> None:
+    """Look for garbage among what comes after this: often, and not for long."""
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
+    gc.enable()
 
 
 def run(

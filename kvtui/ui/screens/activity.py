@@ -17,7 +17,7 @@ from kvtui.domain.path import is_under
 from kvtui.services.journal import JournalEntry
 from kvtui.services.survey import Survey
 from kvtui.ui.show import show, show_name
-from kvtui.ui.widgets.panes import ActivityPane, entry_line, when
+from kvtui.ui.widgets.panes import entry_line, when
 from kvtui.ui.widgets.row_list import Row
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Activity:
     def draw(self) -> None:
         if self._left:
             return
-        now, pane = self._screen.now, self._screen.query_one("#pane-activity", ActivityPane)
+        now = self._screen.now
         lines = [_trouble(source, why) for source, why in self._troubles.items()]
         lines += [self._event("live", event, now) for event in self._live]
         past = [(entry.at, Content("here  ") + entry_line(entry, now)) for entry in self._here]
@@ -137,7 +137,7 @@ class Activity:
         rows = [Row(str(index), [line]) for index, line in enumerate(lines)]
         if self._more:
             rows.append(Row(OLDER, [Content.styled("There are older ones. Enter reads more.", "$text-accent")]))
-        pane.set_rows(rows)
+        self._screen.activity_pane.set_rows(rows)
 
     def _event(self, source: str, event: Event, now: datetime) -> Content:
         """Every text of it is the store's."""

@@ -6,13 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
-from textual.widgets import Input, Tabs
+from textual.widgets import Input
 
 from kvtui.domain.errors import InvalidInput, KvtuiError, NotFound, Undisclosed
 from kvtui.ui.screens.watching import Watching
 from kvtui.ui.screens.workbench import TABS
 from kvtui.ui.widgets.path_tree import PathTree
-from kvtui.ui.widgets.row_list import RowList
+from kvtui.ui.widgets.row_list import QueryInput, RowList
 
 if TYPE_CHECKING:
     from kvtui.services.bookmarks import Bookmarks
@@ -30,6 +30,9 @@ AT_ONCE = 500
 class Browsing(Watching):
     """The keys that change nothing but the view."""
 
+    _filter_input: Input | None = None
+    """From the first filter on; hidden where nothing is filtered. By itself, as a class would make every widget of the
+    screen look for its style anew before the first letter is taken."""
     _is_filter_due = False
 
     @property
@@ -68,14 +71,14 @@ class Browsing(Watching):
         elif self.tab == TABS[0]:
             self.path_tree.focus()
         else:
-            self.query_one("#tabs", Tabs).action_previous_tab()
+            self.show_tab(TABS[TABS.index(self.tab) - 1])
 
     def action_nav_right(self) -> None:
         """Unfold in the tree, from a secret into the detail; there the tab to the right."""
         if isinstance(self._list, PathTree):
             self.path_tree.unfold()
         elif self.tab != TABS[-1]:
-            self.query_one("#tabs", Tabs).action_next_tab()
+            self.show_tab(TABS[TABS.index(self.tab) + 1])
 
     def action_nav_open(self) -> None:
         self._list.activate()
@@ -86,8 +89,8 @@ class Browsing(Watching):
             self.say("Cancelled.")
         elif self.fields.revealed:
             self.mask()
-        elif self._filter_input.display:
-            self._end_filter()
+        elif self._filter_input is not None and self._filter_input.display:
+            self._end_filter(self._filter_input)
         elif self.secret is not None and self.secret.version.number != self.secret.current:
             self.work(partial(self.read_secret, self.secret.path), "detail", "read a secret")
         elif not isinstance(self._list, PathTree):
@@ -120,7 +123,7 @@ class Browsing(Watching):
 
     def _to_tab(self, name: str) -> None:
         self.show_tab(name)
-        self.query_one(f"#pane-{name}").focus()
+        self.pane.focus()
 
     # In a narrow window the tree and the detail take turns: the one with the focus is shown.
 
@@ -129,13 +132,10 @@ class Browsing(Watching):
 
     # -- filter
 
-    @property
-    def _filter_input(self) -> Input:
-        """Hidden where nothing is filtered. By itself, as a class would make every widget of the screen look for its
-        style anew before the first letter is taken."""
-        return self.query_one("#filter", Input)
-
     def action_tree_filter(self) -> None:
+        if self._filter_input is None:
+            self._filter_input = QueryInput(id="filter", placeholder="filter")
+            self.query_one("#tree-side").mount(self._filter_input, before=0)
         self._filter_input.display = True
         self.set_focus(self._filter_input)
         self.work(self._load_all, "long", "read all names")
@@ -177,7 +177,7 @@ class Browsing(Watching):
 
     def settle(self) -> None:
         """Filter by what was typed."""
-        if self._is_filter_due and self.is_attached:
+        if self._is_filter_due and self._filter_input is not None and self.is_attached:
             self._is_filter_due = False
             self.path_tree.filter(self._filter_input.value)
 
@@ -186,11 +186,11 @@ class Browsing(Watching):
         self.path_tree.focus()
         self.path_tree.move_to_match()
 
-    def _end_filter(self) -> None:
+    def _end_filter(self, shown: Input) -> None:
         """The whole tree again, the cursor where it was found."""
         found, kind = self.at_cursor
-        self._filter_input.display = False
-        self._filter_input.value = ""
+        shown.display = False
+        shown.value = ""
         self.path_tree.filter("")
         if found is not None:
             self.path_tree.select(found, kind)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from kvtui.actions import Scope
 from kvtui.domain import path as paths
 from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from kvtui.domain.secret import EntryKind, VersionState
 from kvtui.services.changes import Change, Op, Outcome
+from kvtui.ui.keymap import bindings
 from kvtui.ui.screens.changing import Changing
 from kvtui.ui.screens.showing import Place
 from kvtui.ui.show import say
@@ -29,6 +31,7 @@ __all__ = ["MainScreen", "Place"]
 class MainScreen(Changing):
     """Tree and detail, with every action of the table that has a meaning here."""
 
+    BINDINGS = bindings(Scope.MAIN)  # here alone: Textual merges them anew for every class below the one that has them
     together: Sequence[Change] = ()
     """What takes back those that were rotated together, the last one at the end."""
 

@@ -12,10 +12,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.console import RenderableType
 from textual import events, on
+from textual.content import Content
 from textual.geometry import Size
 from textual.timer import Timer
-from textual.widgets import ContentSwitcher, Tabs
 
 from kvtui.config import UiConfig
 from kvtui.domain import path as paths
@@ -32,12 +33,13 @@ from kvtui.domain.secret import EntryKind, Listing, Outline, Version
 from kvtui.services.session import Session
 from kvtui.ui.composing import QuickCompositor
 from kvtui.ui.screens.workbench import Workbench
-from kvtui.ui.widgets.panes import NONE_SELECTED, ActivityPane, FieldsPane, MetadataPane, Title
+from kvtui.ui.widgets.panes import NONE_SELECTED, ActivityPane, Title
 from kvtui.ui.widgets.path_tree import PathTree, TreeState
-from kvtui.ui.widgets.row_list import RowList
+from kvtui.ui.widgets.tab_line import TabLine
 
 SMALLEST = (24, 8)
 """Columns and rows below which the screen says so, and shows nothing."""
+TOO_SMALL = Content(f"This terminal is too small. kvtui needs {SMALLEST[0]} columns and {SMALLEST[1]} rows.")
 SETTLE_SECONDS = 0.05
 """How long the cursor rests on a secret before it is read."""
 NOTHING_YET = "Nothing is here yet. n makes the first secret; kvtui import FILE brings in those you have."
@@ -73,10 +75,8 @@ class Showing(Workbench):
         self._reveal_timer: Timer | None = None
         self._settle_timer: Timer | None = None
         self._somebody_moves = False
-        self._fields: FieldsPane | None = None
 
     def on_mount(self) -> None:
-        self._fields = self.fields
         info = self.session.info()
         status = self.status
         status.profile, status.backend, status.read_only = self.session.profile.label, info.kind, info.read_only
@@ -106,6 +106,10 @@ class Showing(Workbench):
 
     def on_resize(self, event: events.Resize) -> None:
         self.fit(event.size)
+
+    def render(self) -> Content | RenderableType:
+        """What is behind all widgets, which are hidden where there is no room for them."""
+        return TOO_SMALL if self.has_class("-too-small") else super().render()
 
     def on_key(self, event: events.Key) -> None:
         """What failed has been read by the next key. The key of an action that cannot be done here says why."""
@@ -332,11 +336,11 @@ class Showing(Workbench):
         self._stop_reveal_timer()
         self.fields.unreadable = self.session.why_not(Capability.READ) if secret is not None else ""
         self.fields.show_secret(secret)
-        self.query_one("#pane-metadata", MetadataPane).show_metadata(
+        self.metadata_pane.show_metadata(
             secret.metadata if secret else None, secret.version if secret else None, self.now
         )
         self.version_list.show_versions((), 0, (), self.now)
-        self.query_one("#pane-activity", ActivityPane).show_entries((), self.now)
+        self.activity_pane.show_entries((), self.now)
         self.query_one("#title", Title).show_secret(secret)
 
     async def fill_tab(self, *, opened: bool = False) -> None:
@@ -374,18 +378,19 @@ class Showing(Workbench):
         if self.secret is not None:
             self.version_list.show_versions(self.versions, self.secret.current, self.marked_versions, self.now)
 
-    @on(Tabs.TabActivated, "#tabs")
-    def _tab_activated(self, event: Tabs.TabActivated) -> None:
-        name = event.tab.id or "fields"
+    def show_tab(self, name: str) -> None:
+        if name == self.tab:
+            return
         if name != "fields":
             self.mask()
         if name != "activity":
             self._leave_activity()
-        had_focus = isinstance(self.focused, RowList)
-        self.query_one("#panes", ContentSwitcher).current = f"pane-{name}"
-        if had_focus:
-            self.pane.focus()
+        super().show_tab(name)
         self.work(partial(self.fill_tab, opened=True), "detail", "fill a tab")
+
+    @on(TabLine.Chosen, "#tabs")
+    def _tab_chosen(self, event: TabLine.Chosen) -> None:
+        self.show_tab(event.name)
 
     @property
     def now(self) -> datetime:
@@ -396,8 +401,7 @@ class Showing(Workbench):
     def mask(self) -> None:
         """Hide every revealed value now."""
         self._stop_reveal_timer()
-        if self._fields is not None:  # before the first layout there is none, and a signal may come
-            self._fields.mask()
+        self.fields.mask()
 
     def start_reveal_timer(self) -> None:
         self._stop_reveal_timer()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from kvtui.domain.capability import Capability
 from kvtui.services.describing import describe
-from kvtui.ui.widgets.panes import ActivityPane, MetadataPane
 
 if TYPE_CHECKING:
     from kvtui.domain.secret import Outline
@@ -26,8 +25,7 @@ async def fill(screen: Showing, *, opened: bool) -> None:
     elif tab == "metadata":
         known = await screen.call(describe, screen.session.backend, secret)
         if screen.secret is secret:
-            pane = screen.query_one("#pane-metadata", MetadataPane)
-            pane.show_metadata(known.metadata, secret.version, screen.now, known)
+            screen.metadata_pane.show_metadata(known.metadata, secret.version, screen.now, known)
 
 
 async def _fill_versions(screen: Showing, secret: Outline, *, opened: bool) -> None:
@@ -49,4 +47,4 @@ async def _fill_activity(screen: Showing) -> None:
         await screen.activity_of(secret.path if secret is not None else screen.path_tree.cursor_folder).fill()
     elif secret is not None:
         entries = await screen.call(screen.session.activity, secret.path)
-        screen.query_one("#pane-activity", ActivityPane).show_entries(entries, screen.now)
+        screen.activity_pane.show_entries(entries, screen.now)

@@ -15,7 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import ContentSwitcher, Static, Tab, Tabs
+from textual.widgets import Static
 from textual.worker import Worker
 
 from kvtui.actions import BY_ID, Action, Scope
@@ -24,13 +24,13 @@ from kvtui.domain.capability import Capability
 from kvtui.domain.errors import AuthenticationRequired, KvtuiError
 from kvtui.domain.secret import Entry, EntryKind
 from kvtui.services.session import Session
-from kvtui.ui.keymap import bindings
 from kvtui.ui.show import show, show_name
 from kvtui.ui.widgets.key_bar import KeyBar
 from kvtui.ui.widgets.panes import ActivityPane, FieldsPane, MetadataPane, Title, VersionsPane
 from kvtui.ui.widgets.path_tree import PathTree
-from kvtui.ui.widgets.row_list import QueryInput, RowList
+from kvtui.ui.widgets.row_list import RowList
 from kvtui.ui.widgets.status import StatusLine
+from kvtui.ui.widgets.tab_line import TabLine
 from kvtui.ui.widgets.tree_view import Badge, has_few_signs
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ class Workbench(Screen[None]):
     """The widgets for one open session, and what runs beside them."""
 
     AUTO_FOCUS = "#tree"
-    BINDINGS = bindings(Scope.MAIN)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-normal"), (120, "-wide")]  # noqa: RUF012 - as Textual declares it
 
     def __init__(self, session: Session, ui: UiConfig) -> None:
@@ -64,6 +63,13 @@ class Workbench(Screen[None]):
         """What cannot be done at the cursor, with a reason, as far as its store was asked."""
         self._actions: dict[tuple[str, type], Action | None] = {}
         self.bulk_running = self.bulk_stopped = False
+        self.fields = FieldsPane(id="pane-fields")
+        self.metadata_pane = MetadataPane(id="pane-metadata")
+        self.version_list = VersionsPane(id="pane-versions")
+        self.activity_pane = ActivityPane(id="pane-activity")
+        panes = (self.fields, self.metadata_pane, self.version_list, self.activity_pane)
+        self._panes: Mapping[str, RowList] = dict(zip(TABS, panes, strict=True))
+        """By tab. Those that nobody has looked at yet are no part of the screen."""
 
     # -- layout
 
@@ -77,19 +83,11 @@ class Workbench(Screen[None]):
             yield banner
         with Horizontal(id="workbench"):
             with Vertical(id="tree-side"):
-                yield QueryInput(id="filter", placeholder="filter")
                 yield PathTree(ascii=has_few_signs(os.environ), now=self.kvtui.now, id="tree")
             with Vertical(id="detail"):
                 yield Title(id="title")
-                tabs = Tabs(*(Tab(name.capitalize(), id=name) for name in TABS), id="tabs")
-                tabs.can_focus = False
-                yield tabs
-                with ContentSwitcher(id="panes", initial="pane-fields"):
-                    yield FieldsPane(id="pane-fields")
-                    yield MetadataPane(id="pane-metadata")
-                    yield VersionsPane(id="pane-versions")
-                    yield ActivityPane(id="pane-activity")
-        yield Static("This terminal is too small. kvtui needs 24 columns and 8 rows.", id="too-small", markup=False)
+                yield TabLine(TABS, id="tabs")
+                yield self.fields
         yield KeyBar(id="keys")
         yield StatusLine(id="status")
 
@@ -108,30 +106,28 @@ class Workbench(Screen[None]):
         return self.path_tree.cursor or (None, None)
 
     @property
-    def fields(self) -> FieldsPane:
-        return self.query_one("#pane-fields", FieldsPane)
-
-    @property
-    def version_list(self) -> VersionsPane:
-        return self.query_one("#pane-versions", VersionsPane)
-
-    @property
     def status(self) -> StatusLine:
         return self.query_one("#status", StatusLine)
 
     @property
     def tab(self) -> str:
-        return self.query_one("#tabs", Tabs).active or "fields"
+        return self.query_one("#tabs", TabLine).active
 
     @property
     def pane(self) -> RowList:
         """The visible pane of the detail."""
-        return self.query_one(f"#pane-{self.tab}", RowList)
+        return self._panes[self.tab]
 
     def show_tab(self, name: str) -> None:
-        tabs = self.query_one("#tabs", Tabs)
-        tabs.query_one(f"#{name}", Tab)  # it may have gone before the others, with the screen
-        tabs.active = name
+        had_focus = isinstance(self.focused, RowList)
+        self.pane.display = False
+        self.query_one("#tabs", TabLine).active = name
+        if self.pane.is_attached:
+            self.pane.display = True
+        else:
+            self.query_one("#detail").mount(self.pane)
+        if had_focus:
+            self.pane.focus()
 
     # -- what can be done
 

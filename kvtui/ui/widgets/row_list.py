@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar, NamedTuple, overload
 
@@ -75,25 +74,21 @@ class RowList(ScrollView, can_focus=True):
 
     cursor: reactive[int] = reactive(0, init=False)
 
-    @dataclass
-    class CursorMoved(Message):
-        row_list: RowList
-        key: str
+    class _RowMessage(Message):
+        def __init__(self, row_list: RowList, key: str) -> None:
+            super().__init__()
+            self.row_list = row_list
+            self.key = key
 
         @property
         def control(self) -> RowList:
             return self.row_list
 
-    @dataclass
-    class Chosen(Message):
+    class CursorMoved(_RowMessage):
+        """Another row is under the cursor."""
+
+    class Chosen(_RowMessage):
         """Enter on the row under the cursor, or a double click."""
-
-        row_list: RowList
-        key: str
-
-        @property
-        def control(self) -> RowList:
-            return self.row_list
 
     def __init__(self, *, id: str | None = None, empty: str = "", classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)

@@ -18,7 +18,6 @@ NEVER = {"from_markup", "escape", "Text", "open_url", "copy_to_clipboard", "Mark
 ALLOWED = {
     ("safety.py", "Text"): "types and our own frames of a crash; Rich's Text does not parse",
     ("line_input.py", "Text"): "one picture for each character; Rich's Text does not parse",
-    ("workbench.py", "Tab(name.capitalize())"): "the four tabs, words of ours",
     ("field_form.py", "update(note)"): "one of two sentences of ours, or nothing",
     ("value_area.py", "notify(_REFUSED_PASTE)"): "a sentence of ours",
     ("show.py", "from_markup"): "say(): a template of ours, data as variables, which are not parsed",
