@@ -81,7 +81,7 @@ class MetadataPatch(NamedTuple):
     custom: Mapping[str, str | None] | _Unset = UNSET
 
     def __bool__(self) -> bool:
-        return bool(self.fields)
+        return self.count(UNSET) < len(self)  # asked for every write of a bulk
 
     @property
     def fields(self) -> frozenset[MetadataField]:

@@ -8,6 +8,8 @@ import threading
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kvtui.backends.file import anchor, keys, recovery, sealing, slots
 from kvtui.backends.file.accumulator import Accumulator
@@ -126,6 +128,17 @@ def test_the_accumulator_is_the_sum_of_keyed_hashes_of_rows() -> None:
     for each in (SECRET, VERSION, CONTAINER):
         summed.remove(each)
     assert (summed.digest(), summed.rows) == (bytes(32), 0)
+
+
+@given(st.text(st.characters(codec=None)), st.none() | st.text(), st.none() | st.integers(-(2**63), 2**63 - 1))
+def test_rows_are_hashed_as_json(path: str, owner: str | None, moment: int | None) -> None:
+    row = SECRET._replace(path=path, owner=owner, updated_at=moment)
+    data = b"s" + json.dumps(list(row), separators=(",", ":")).encode("ascii")
+    summed = Accumulator(MASTER)
+    summed.add(row)
+    assert summed.digest() == hashlib.blake2b(data, key=MASTER, digest_size=32).digest()
+    with pytest.raises(TypeError):
+        summed.add(row._replace(owner=1.5))  # type: ignore[arg-type]
 
 
 def test_every_column_counts_in_the_accumulator() -> None:

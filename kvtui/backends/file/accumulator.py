@@ -7,10 +7,10 @@ old copy of a page from the current one; this can: fingerprint and rows are then
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from json import JSONEncoder
-from typing import TYPE_CHECKING
+from json.encoder import encode_basestring_ascii as quoted
+from typing import TYPE_CHECKING, Any
 
 from kvtui.backends.file import reads
 from kvtui.backends.file.schema import ContainerRow, SecretRow, VersionRow
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     import apsw
 
 _MODULUS = 1 << 256
-_encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_digits: Callable[[Any], str] = int.__repr__  # raises TypeError for what no such column holds
 
 
 class Accumulator:
     """A running sum with the number of rows in it."""
 
-    __slots__ = ("_key", "rows", "total")
+    __slots__ = ("_keyed", "rows", "total")
 
     def __init__(self, key: bytes, total: bytes = bytes(32), rows: int = 0) -> None:
-        self._key = key
+        self._keyed = blake2b(key=key, digest_size=32)
         self.total = int.from_bytes(total, "big")
         self.rows = rows
 
@@ -48,12 +48,16 @@ class Accumulator:
             data = b"v" + _canonical(row[:-1]) + (row.sealed or b"")
         else:
             data = (b"s" if isinstance(row, SecretRow) else b"c") + _canonical(row)
-        return int.from_bytes(blake2b(data, key=self._key, digest_size=32).digest(), "big")
+        hashed = self._keyed.copy()
+        hashed.update(data)
+        return int.from_bytes(hashed.digest(), "big")
 
 
 def _canonical(columns: Iterable[str | int | bytes | None]) -> bytes:
     """A JSON array: ASCII, no white space."""
-    return _encode(columns).encode("ascii")
+    # What json.dumps gives, in two thirds of its time: it is on the way of every row that is written or checked.
+    parts = ["null" if each is None else quoted(each) if isinstance(each, str) else _digits(each) for each in columns]
+    return f"[{','.join(parts)}]".encode("ascii")
 
 
 def recompute(connection: apsw.Connection, key: bytes) -> Accumulator:

@@ -213,8 +213,9 @@ class FileBackend(VaultReading):
 
     def _restore(self, transaction: Transaction, history: History, encoded: Sequence[bytes | None]) -> None:
         last = history.versions[-1].version
-        row = records.with_version(records.blank(history.path, last), last)
-        row = transaction.insert_secret(records.with_metadata(row, history.metadata, last.created_at))
+        row = records.new(transaction.next_id, history.path, last)
+        row = records.with_metadata(row, history.metadata, last.created_at)
+        transaction.insert_secret(row)
         for stored, data in zip(history.versions, encoded, strict=True):
             sealed = None if data is None else self._seal(row.id, stored.version.number, data)
             transaction.insert_version(records.version_row(row.id, stored.version, sealed))
@@ -247,11 +248,11 @@ class FileBackend(VaultReading):
             raise _conflict(path, expected, current)
         now = self._clock()
         version = Version(current + 1, created_at=now, created_by=self._user)
-        new = records.with_version(old or records.blank(path, version), version)
+        new = records.with_version(old, version) if old else records.new(transaction.next_id, path, version)
         if patch:
             new = records.with_metadata(new, patch.apply(records.metadata(new)), version.created_at)
         if old is None:
-            new = transaction.insert_secret(new)
+            transaction.insert_secret(new)
         else:
             transaction.update_secret(old, new)
         transaction.insert_version(records.version_row(new.id, version, self._seal(new.id, new.current, data)))

@@ -60,13 +60,11 @@ def with_metadata(row: SecretRow, metadata: Metadata, written_at: datetime | Non
     )
 
 
-def blank(path: str, version: Version) -> SecretRow:
-    """A secret that is not stored yet, made by whoever made its first version: no id, no version."""
+def new(identity: int, path: str, version: Version) -> SecretRow:
+    """A secret that is not stored yet, made by whoever made this version, which is its current one."""
     # By position: this and the next function are on the way of every write of a bulk.
-    created_at = to_micros(version.created_at)
-    return SecretRow(
-        0, path, "secret", "", "", None, column(version.created_by), created_at, None, None, None, "{}", 0, LIVE, 0
-    )
+    at, by, state = to_micros(version.created_at), column(version.created_by), _CODES[version.state]
+    return SecretRow(identity, path, "secret", "", "", None, by, at, at, None, None, "{}", version.number, state, 0)
 
 
 def with_version(row: SecretRow, version: Version) -> SecretRow:

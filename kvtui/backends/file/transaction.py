@@ -18,7 +18,7 @@ from kvtui.backends.file.schema import (
 if TYPE_CHECKING:
     import apsw
 
-_NEW_SECRET = f"INSERT INTO secret({SECRET}) VALUES(NULL{', ?' * (len(SecretRow._fields) - 1)})"
+_NEW_SECRET = f"INSERT INTO secret({SECRET}) VALUES(?{', ?' * (len(SecretRow._fields) - 1)})"
 _NEW_VERSION = f"INSERT INTO version({VERSION_COLUMNS}) VALUES(?{', ?' * (len(VersionRow._fields) - 1)})"
 _DROP_VERSION = "DELETE FROM version WHERE secret = ? AND number = ?"
 # The index is told of many new rows in one statement: it writes its pages at the end of each, which for single rows is
@@ -28,14 +28,20 @@ _INDEX_NEW = """INSERT INTO search(rowid, path, description, tags)
 _INDEX = "INSERT INTO search(rowid, path, description, tags) VALUES(?, ?, ?, ?)"
 _UNINDEX = "INSERT INTO search(search, rowid, path, description, tags) VALUES('delete', ?, ?, ?, ?)"
 _STATE = "UPDATE state SET generation = generation + 1, accumulator = ?, row_count = ?"
+# What AUTOINCREMENT would give: never used again, be it of a secret that is gone.
+_LAST_ID = """SELECT max((SELECT coalesce(max(id), 0) FROM secret),
+  (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'secret'))"""
 
 
 class Transaction:
-    """One commit in the making. Rows go in and come out whole."""
+    """One commit in the making. Rows go in and come out whole.
+
+    New rows are kept back and go in together, each kind with one statement. No cursor is kept: apsw 3.54 never frees one
+    that lives while a later one of its connection goes, and looks through all of those at every statement from then on.
+    """
 
     def __init__(self, connection: apsw.Connection, accumulator_key: bytes) -> None:
-        self.connection = connection
-        self._cursor = connection.cursor()
+        self._connection = connection
         self.generation = 0
         """Of this commit, once finished; 0 when nothing was changed."""
         state = reads.state(connection)
@@ -43,26 +49,47 @@ class Transaction:
         self._sum = Accumulator(accumulator_key, state.accumulator, state.row_count)
         self._changed = False
         self._first_new = 0
+        self._next_id = 0
+        self._secrets: list[SecretRow] = []
+        self._versions: list[VersionRow] = []
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """With every row in the tables that has been inserted here."""
+        if self._secrets:
+            self._connection.executemany(_NEW_SECRET, self._secrets)
+            self._secrets.clear()
+        if self._versions:
+            self._connection.executemany(_NEW_VERSION, self._versions)
+            self._versions.clear()
+        return self._connection
 
     def finish(self) -> None:
         """Write the search index, generation and accumulator; the commit follows."""
+        connection = self.connection
         if self._first_new:
-            self.connection.execute(_INDEX_NEW, (self._first_new,))
+            connection.execute(_INDEX_NEW, (self._first_new,))
         if self._changed:
-            self.connection.execute(_STATE, (self._sum.digest(), self._sum.rows))
+            connection.execute(_STATE, (self._sum.digest(), self._sum.rows))
             self.generation = self._before + 1
 
     def touch(self) -> None:
         """Count as a change although no row has changed."""
         self._changed = True
 
-    def insert_secret(self, row: SecretRow) -> SecretRow:
-        """The row with the id it was given."""
-        self._cursor.execute(_NEW_SECRET, row[1:])
-        row = SecretRow._make((self.connection.last_insert_rowid(), *row[1:]))
+    @property
+    def next_id(self) -> int:
+        """Of the next secret that is inserted."""
+        if not self._next_id:
+            self._next_id = int(str(self._connection.execute(_LAST_ID).fetchall()[0][0])) + 1
+        return self._next_id
+
+    def insert_secret(self, row: SecretRow) -> None:
+        """A row whose id is `next_id`."""
+        self._secrets.append(row)
         self._first_new = self._first_new or row.id
+        self._next_id = row.id + 1
         self._added(row)
-        return row
 
     def update_secret(self, old: SecretRow, new: SecretRow) -> None:
         """Write the columns that differ."""
@@ -87,7 +114,7 @@ class Transaction:
         self.connection.execute("DELETE FROM secret WHERE id = ?", (row.id,))
 
     def insert_version(self, row: VersionRow) -> None:
-        self._cursor.execute(_NEW_VERSION, row)
+        self._versions.append(row)
         self._added(row)
 
     def update_version(self, old: VersionRow, new: VersionRow) -> None:
