@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from sys import byteorder
@@ -10,6 +11,8 @@ _FEW = 3000
 """Up to so many rows it is faster to set bits one by one than to make a character of every row."""
 _BITS = [bytes(49 if value >> bit & 1 else 48 for value in range(256)) for bit in range(8)]
 """By bit: the digit "1" for each byte that has it, else "0"."""
+_SET = [[bit for bit in range(8) if value >> bit & 1] for value in range(256)]
+_SOME = re.compile(rb"[^\0]").finditer
 
 
 def of_rows(rows: Sequence[Iterable[int]], count: int, size: int) -> int:
@@ -29,18 +32,16 @@ def of_rows(rows: Sequence[Iterable[int]], count: int, size: int) -> int:
 
 def rows_of(bits: int) -> Iterator[int]:
     """The rows of a set, ascending."""
-    digits = f"{bits:b}"
-    last = len(digits) - 1
-    at = digits.rfind("1")
-    while at >= 0:
-        yield last - at
-        at = digits.rfind("1", 0, at)
+    packed = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    for found in _SOME(packed):
+        at = found.start()
+        first = at << 3
+        for bit in _SET[packed[at]]:
+            yield first + bit
 
 
 def by_bit(masks: array[int]) -> list[int]:
     """For each of 64 bits the set of rows whose mask has it; masks are 64 bits wide, one for each row."""
-    if not masks:
-        return [0] * 64
     raw = masks.tobytes()
     columns = (raw[byte::8][::-1] for byte in (range(8) if byteorder == "little" else reversed(range(8))))
-    return [int(column.translate(digits), 2) for column in columns for digits in _BITS]
+    return [int(column.translate(digits), 2) if any(column) else 0 for column in columns for digits in _BITS]

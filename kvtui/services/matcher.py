@@ -111,9 +111,19 @@ class Word:
         start = r"(?<![^\W_])"
         return re.compile(start + first + "".join(f"(?>{ch}|.*?{start}{ch})" for ch in others), re.DOTALL).search
 
+    @cached_property
+    def in_initials(self) -> Callable[[str], re.Match[str] | None]:
+        """Whether a folded name has the letters in order, each at the start of a word. Atomic, as the first fits."""
+        start = r"(?<![^\W_])"
+        return re.compile("".join(f"(?>.*?{start}{re.escape(ch)})" for ch in self.folded), re.DOTALL).match
+
     def stands_in(self, folded: str) -> bool:
         """Whether a folded name has the word as it is, where that counts."""
         return self._next_in(folded, 0) >= 0
+
+    def literal(self, name: str, folded: str) -> int:
+        """The score where the word stands in the name as it is, else 0."""
+        return self._literal(name, folded, first)[0] if (first := self._next_in(folded, 0)) >= 0 else 0
 
     def _next_in(self, folded: str, start: int) -> int:
         """Where it stands next, -1 for nowhere."""
@@ -139,8 +149,8 @@ class Word:
 
     def score(self, name: str, folded: str) -> int:
         """The score of `match`, 0 for no match."""
-        if (first := self._next_in(folded, 0)) >= 0:
-            return self._literal(name, folded, first)[0]
+        if literal := self.literal(name, folded):
+            return literal
         if self.in_order(folded) is None:
             return 0
         return max(1, min(self._aligned(name, folded), _MOST))

@@ -22,7 +22,8 @@ from typing import NamedTuple
 from kvtui.backends.contract import Backend
 from kvtui.domain.capability import Capability
 from kvtui.domain.secret import Indexed, Skip, Skipped
-from kvtui.services.names_part import Found, NamesPart, effort_for, merged
+from kvtui.services import ranking
+from kvtui.services.names_part import Answer, NamesPart, merged
 from kvtui.services.query import Match, Query
 
 __all__ = ["Match", "NamesIndex", "Query", "SearchResult", "names_of", "search", "search_exact", "searches_there"]
@@ -32,10 +33,6 @@ _MOST = 1_000_000
 _FIRST_PARTS = (20_000, 80_000)
 _LARGE = 100_000
 """Names of a part where there are very many."""
-_FEW, _LONGER = 10, 2
-"""Where fewer matches are easily found, it is looked for them so many times as long."""
-_LEAST = 2000
-"""A part of fewer names has the share of so many."""
 _ALIKE = 4
 """So many parts of about the same size are put together: fewer take longer to keep, more to search."""
 
@@ -107,7 +104,7 @@ class NamesIndex:
         """Names are going to be added, all there are."""
         before = self._parts.before
         if len(before) > 1:  # left from readings that were abandoned
-            before = (NamesPart.joined(before),)
+            before = (_joined(before),)
         self._parts = _Parts(before)
 
     def add(self, names: Iterable[Indexed]) -> None:
@@ -116,7 +113,7 @@ class NamesIndex:
         before, coming = self._parts
         coming = (*coming, NamesPart(names, is_light=True))
         while len(coming) >= _ALIKE and len(coming[-_ALIKE]) < 2 * len(coming[-1]):
-            coming = (*coming[:-_ALIKE], NamesPart.joined(coming[-_ALIKE:], is_light=True))
+            coming = (*coming[:-_ALIKE], _joined(coming[-_ALIKE:], is_light=True))
         self._parts = _Parts(before, coming)
 
     def end(self, *, complete: bool, as_of: datetime) -> None:
@@ -124,7 +121,7 @@ class NamesIndex:
         coming = self._parts.coming
         light = [part for part in coming if part.is_light]
         if light:
-            coming = (*(part for part in coming if not part.is_light), NamesPart.joined(light))
+            coming = (*(part for part in coming if not part.is_light), _joined(light))
         self._parts, self._complete, self.as_of = _Parts(coming), complete, as_of
 
     def abandon(self) -> None:
@@ -143,7 +140,7 @@ class NamesIndex:
         else:
             query = Query.parse(text)
             found = (
-                _best(parts, query, most)
+                ranking.at_once(parts, query, most)
                 if at_once
                 else merged([part.best(query, most) for part in parts], query, most)
             )
@@ -151,24 +148,13 @@ class NamesIndex:
         return SearchResult(text, found.matches[:limit], complete=self._complete and not more, more=more)
 
 
-def _best(parts: Sequence[NamesPart], query: Query, most: int | None) -> Found:
-    """At once: it is looked for longer only where little is easily found, and very long only where nothing is."""
-    size = sum(map(len, parts)) or 1
-    shares = [(part, max(len(part), _LEAST) / size) for part in parts]
-    for longer in (1, _LONGER):
-        effort = longer * effort_for(size)
-        each = [
-            part.best(query, most, at_once=True, effort=effort * share, share=min(share, 1)) for part, share in shares
-        ]
-        found = merged(each, query, most)
-        if not found.more or len(found.matches) >= _FEW:
-            return found
-    if not found.matches:
-        for part in parts:
-            if (last := part.best(query, most, at_once=True)).matches:
-                return Found(last.matches, more=True)
-        return Found([])
-    return found
+def _joined(parts: Sequence[NamesPart], *, is_light: bool = False) -> NamesPart:
+    """All names of some parts, each once, a later part's before an earlier one's. What was asked for last need not be
+    looked for again."""
+    whole = NamesPart({row.path: row for part in parts for row in part.rows()}.values(), is_light=is_light)
+    if (last := parts[0].last) is not None:
+        whole.last = Answer(last.asked, ranking.at_once(parts, *last.asked))
+    return whole
 
 
 def _in_parts(names: Iterable[Indexed]) -> Iterator[list[Indexed]]:

@@ -12,13 +12,12 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
 from itertools import accumulate, pairwise
-from operator import or_
 from typing import TypeAlias
 
 from kvtui.courtesy import make_way
 from kvtui.services import bits
+from kvtui.services.zones import Zones
 
 _DENSE = 32
 """A segment in more than one of so many rows has its set made beforehand: that is smaller than a list of the rows."""
@@ -33,12 +32,9 @@ _KEY = 8
 _REMEMBERED = 128
 """Bits for each row that are kept of what was found: most of what a query needs, the one before it needed too."""
 _LAST = "\U0010ffff"
-STARTS = re.compile(r"(?<![^\W_])[^\W_]")
 _LATER_START = re.compile(r"(?<=[\W_])(?<!\n)[^\W_]")
 
 _Span: TypeAlias = tuple[int, int]
-_Masks: TypeAlias = tuple[int, int]
-"""The letters of a text, and those that start something in it, as bits; letters 64 code points apart share one."""
 
 
 class Segments:
@@ -46,13 +42,12 @@ class Segments:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.size = len(paths)
-        masks = _MasksOf()
         whole = (path if "\n" not in path else path.replace("\n", " ") for path in paths)
         parts = [path.rpartition("/") for path in whole]
         make_way()  # here and below: names are laid out while somebody types
         folders, names = _Groups([folder + slash for folder, slash, _ in parts]), _Groups([name for *_, name in parts])
         make_way()
-        nodes, of_folder = _nodes(folders.spans, masks)
+        nodes = _nodes(folders.spans)
         make_way()
         self._by_folder = folders.rows
         self._entries = entries = sorted({*names.spans, *nodes})
@@ -64,12 +59,7 @@ class Segments:
         make_way()
         self._lay_out([(names.rows[slice(*names.spans.get(entry, (0, 0)))], nodes.get(entry, ())) for entry in entries])
         make_way()
-        of_name = [masks[name] for name in names.spans]
-        rows = list(zip(folders.of_row, names.of_row, strict=True))
-        self._with, self._starting = (
-            bits.by_bit(array("Q", [of_folder[folder][kind] | of_name[name][kind] for folder, name in rows]))
-            for kind in range(2)
-        )
+        self.zones = Zones(folders.spans, folders.of_row, names.spans, names.of_row)
         self._remembered: dict[str, int] = {}
         self._kept = 0
 
@@ -94,24 +84,6 @@ class Segments:
         self._node_rows = array("Q", accumulate(sizes, initial=0))
 
     # -- the rows that have
-
-    def with_letters(self, text: str) -> int:
-        """All letters of a text, in whatever order."""
-        found = (1 << self.size) - 1
-        for ch in set(text):
-            found &= self._with[ord(ch) & 63]
-        return found
-
-    def starting(self, text: str) -> int:
-        """The first letter of a text at the start of a segment or a word, and all of them anywhere."""
-        return self._starting[ord(text[0]) & 63] & self.with_letters(text)
-
-    def with_initials(self, text: str) -> int:
-        """All letters of a text at the start of segments or words, in whatever order."""
-        found = (1 << self.size) - 1
-        for ch in set(text.replace("/", "")):
-            found &= self._starting[ord(ch) & 63]
-        return found
 
     def exact(self, text: str) -> int:
         """A segment that is this text."""
@@ -143,12 +115,12 @@ class Segments:
 
     def _word_prefix(self, text: str) -> int:
         if len(text) == 1:
-            return self.starting(text)
+            return self.zones.starting(text)
         key = text[:_KEY]
         low = bisect_left(self._later, key, key=self._word)
         high = bisect_right(self._later, key, lo=low, key=lambda at: self._text[at : at + len(key)])
         if high - low > _MOST_SEGMENTS:
-            return self.starting(text)
+            return self.zones.starting(text[0]) & self.zones.in_order(text)
         spans = [self._span_at(at) for at in self._later[low:high] if self._text.startswith(text, at)]
         return self._rows([self._prefixed(text), *spans], text, _MOST_ROWS_OF_PIECE)
 
@@ -157,7 +129,7 @@ class Segments:
         at = self._text.find(text)
         while at >= 0:
             if len(spans) == _MOST_SEGMENTS:
-                return self.with_letters(text)
+                return self.zones.in_order(text)
             spans.append(span := self._span_at(at))
             at = self._text.find(text, self._starts[span[1]])
         return self._rows(spans, text)
@@ -185,7 +157,7 @@ class Segments:
             first, last = self._nodes[low], self._nodes[high]
             count += self._name_ends[high] - self._name_ends[low] + self._node_rows[last] - self._node_rows[first]
             if count > most:
-                return self.with_letters(text)
+                return self.zones.in_order(text)
             pieces.append(self._by_name[self._name_ends[low] : self._name_ends[high]])
             if first < last:
                 pieces += [self._by_folder[self._node_starts[at] : self._node_ends[at]] for at in range(first, last)]
@@ -223,50 +195,22 @@ class _Groups:
         """Which of these rows have a text, in order."""
 
 
-def _nodes(folders: Mapping[str, _Span], masks: _MasksOf) -> tuple[dict[str, list[_Span]], list[_Masks]]:
-    """By segment the spans of rows that are somewhere below it, and for each folder the letters in it. `folders` are
-    sorted, so each has one span for all that is below it."""
+def _nodes(folders: Mapping[str, _Span]) -> dict[str, list[_Span]]:
+    """By segment the spans of rows that are somewhere below it. `folders` are sorted, so each has one span for all that
+    is below it."""
     found: defaultdict[str, list[_Span]] = defaultdict(list)
-    letters = list[_Masks]()
-    above: list[tuple[str, str, int, _Masks]] = [
-        ("", "", 0, (0, 0))
-    ]  # the folder, its last segment, first row, letters
+    above = [("", "", 0)]  # the folder, its last segment, first row
     end = 0
     for folder, (start, after) in folders.items():
         while not folder.startswith(above[-1][0]):
-            _, segment, first, _ = above.pop()
+            _, segment, first = above.pop()
             found[segment].append((first, end))
         for segment in _segments(folder[len(above[-1][0]) :]):
-            path, _, _, (some, starting) = above[-1]
-            more = masks[segment]
-            above.append((path + segment, segment, start, (some | more[0], starting | more[1])))
-        letters.append(above[-1][3])
+            above.append((above[-1][0] + segment, segment, start))
         end = after
-    for _, segment, first, _ in above[1:]:
+    for _, segment, first in above[1:]:
         found[segment].append((first, end))
-    return found, letters
-
-
-class _MasksOf(dict[str, _Masks]):
-    """The letters of a segment, and those that start it or a word in it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._bits = _Bits()
-
-    def __missing__(self, segment: str) -> _Masks:
-        bit = self._bits.__getitem__
-        starting = map(bit, [*segment[:1], *STARTS.findall(segment)])
-        masks = self[segment] = reduce(or_, map(bit, set(segment)), 0), reduce(or_, starting, 0)
-        return masks
-
-
-class _Bits(dict[str, int]):
-    """The bit of a character; those 64 code points apart share one."""
-
-    def __missing__(self, ch: str) -> int:
-        bit = self[ch] = 1 << (ord(ch) & 63)
-        return bit
+    return found
 
 
 def _segments(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What is found first, beside fzf's own first ten; and that being fast changes nothing of it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks import search
+from kvtui.clock import utc_now
 from kvtui.domain.secret import Indexed
-from kvtui.services import matcher, names_part
+from kvtui.services import matcher, names_part, ranking
 from kvtui.services.matcher import Word, fold
 from kvtui.services.names_part import NamesPart, merged
 from kvtui.services.query import Query
+from kvtui.services.ranking import at_once
 from kvtui.services.search import NamesIndex
 from kvtui.services.segments import Segments
 
@@ -60,8 +63,8 @@ def test_the_fast_way_finds_what_each_name_by_itself_says(paths: list[str], text
         if all(scores):
             plain.append((-sum(scores), len(path), path))
     part = NamesPart(map(Indexed, paths))
-    for at_once in (False, True):
-        found = part.best(Query.parse(text), 50, at_once=at_once)
+    query = Query.parse(text)
+    for found in (part.best(query, 50), at_once([part], query, 50)):
         assert [(-match.score, len(match.path), match.path) for match in found.matches] == sorted(plain)
         assert not found.more
 
@@ -72,9 +75,14 @@ def test_names_that_came_in_parts_are_found_as_one(paths: list[str], text: str, 
     query, rows = Query.parse(text), [Indexed(path) for path in paths]
     parts = [NamesPart(rows[:cut]), NamesPart(rows[cut:])]
     apart = merged([part.best(query, most) for part in parts], query, most)
-    together = NamesPart.joined(parts)
-    assert together.last is not None
-    assert together.best(query, most).matches == NamesPart(rows).best(query, most).matches == apart.matches
+    assert apart.matches == NamesPart(rows).best(query, most).matches
+    index = NamesIndex()
+    index.begin()
+    for some in (rows[:cut], rows[cut:]):
+        index.add(some)
+        index.query(text, most, at_once=True)
+    index.end(complete=True, as_of=utc_now())
+    assert index.query(text, most, at_once=True).matches == apart.matches[:most]
 
 
 def bits_of(rows: int, size: int) -> list[bool]:
@@ -89,7 +97,8 @@ def test_no_row_of_a_class_is_left_out(paths: list[str], text: str) -> None:
         (segments.containing(text), lambda path: text in path),
         (segments.prefix(text), lambda path: f"/{text}" in f"/{path}"),
         (segments.exact(text), lambda path: f"/{text.removesuffix('/')}/" in f"/{path}/" and "/" not in text),
-        (segments.with_letters(text), lambda path: set(text) <= set(path)),
+        (segments.zones.in_order(text), Word(text).in_order),
+        (segments.zones.starting(text[0]), lambda path: re.search(rf"(?<![^\W_])(?=[^\W_]){re.escape(text[0])}", path)),
     ]:
         told = bits_of(rows, len(paths))
         assert all(is_told for path, is_told in zip(folded, told, strict=True) if fits(path))
@@ -118,7 +127,7 @@ def test_positions_are_those_of_the_score(name: str, word: str) -> None:
 def test_letters_that_start_words_are_in_pieces(words: list[str], cuts: st.DataObject) -> None:
     typed = "".join(word[: cuts.draw(st.integers(1, len(word)))] for word in words)
     paths = ["-".join(words), "/".join(words), f"x/{'_'.join(words)}/x"]
-    rows = names_part._in_pieces(Segments(paths), len(words), typed)
+    rows = ranking._in_pieces(len(words), Segments(paths), typed)
     assert bits_of(rows, len(paths)) == [True] * len(paths)
 
 
@@ -142,21 +151,22 @@ def test_two_who_search_at_once_each_get_what_they_asked_for() -> None:
 
         def __eq__(self, other: object) -> bool:
             while others:
-                part.best(others.pop())
+                at_once([part], others.pop(), 10)
             return isinstance(other, Query) and self.words == other.words
 
         __hash__ = Query.__hash__
 
-    part.best(Overtaken(("one",)))
+    at_once([part], Overtaken(("one",)), 10)
     others.append(Query(("two",)))
-    assert [match.path for match in part.best(Overtaken(("one",))).matches] == ["one"]
+    assert [match.path for match in at_once([part], Overtaken(("one",)), 10).matches] == ["one"]
     assert not others
 
 
 def test_two_letters_inside_of_a_word_are_no_better_than_others_in_order() -> None:
     paths = [f"{folder}/sandbox-{number:02}" for folder in ("a", "b") for number in range(40)]
     part = NamesPart(map(Indexed, [*paths, "app/database", "team/old-db"]))
+    query = Query.parse("db")
     for most in (3, 200):
-        for at_once in (False, True):
-            found = [match.path for match in part.best(Query.parse("db"), most, at_once=at_once).matches]
-            assert found[:3] == ["team/old-db", "app/database", "a/sandbox-00"]
+        for found in (part.best(query, most), at_once([part], query, most)):
+            first = [match.path for match in found.matches[:3]]
+            assert first == ["team/old-db", "app/database", "a/sandbox-00"]

@@ -1,0 +1,277 @@
+"""The best matches at once, while somebody types: class by class, the best first, as far as there is time.
+
+Which class a match is of follows from how the words stand in its path; which of a class are better, only from their
+scores. The rows of a class are a set, known at once (see `segments` and `zones`). How many of them are looked at is
+counted in about microseconds: the same is found on every machine, and however busy it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from itertools import chain
+from typing import NamedTuple
+
+from kvtui.services import bits
+from kvtui.services.matcher import Word, says_little, word
+from kvtui.services.names_part import Answer, Found, NamesPart, literally, merged
+from kvtui.services.query import Query
+from kvtui.services.segments import Segments
+
+_SCREEN = 60
+"""So many matches are enough: worse classes are not looked for."""
+_RANKED = 250
+"""How many are ranked where fewer are wanted."""
+_EFFORT, _EFFORT_BY_SIZE = 1800, 300
+"""How much is done, and one more for so many names."""
+_FEW = 10
+"""Where fewer are found by then, it is done once more; where none is, until there is one."""
+_FEW_LEFT = 10
+"""The part of it that is left once there are matches of better classes, for those whose letters are merely in order."""
+_LOOK, _SCORE_LITERAL, _SCORE_LETTER = 1, 2, 2
+"""What it takes to look at a row, to score a word that stands in it, and a letter of one that does not."""
+_PLAIN_LOOKS = 2
+"""What is done at least for each name of a part that has no better classes of what does not stand there."""
+_LONGEST = 12
+"""Letters of a word that is looked for in pieces."""
+
+
+class _Class(NamedTuple):
+    """A class of matches."""
+
+    rows: Callable[[Segments, str], int] | None = None
+    """The rows to look at for a folded word: all of the class and maybe more. None: segments do not tell."""
+    is_literal: bool = False
+    """Whether every word has to stand in the path."""
+    has: Callable[[Word, str], object] | None = None
+    """Whether a word that does not matches a folded path in that class; None for all that match at all."""
+    share: float = 1
+    """Of the effort that is left."""
+
+
+def at_once(parts: Sequence[NamesPart], query: Query, most: int | None) -> Found:
+    """The best matches of some parts. Where there are `more`, matches of worse classes may be left out, and some of a
+    class that is very large; something is found wherever there is anything. What parts were asked for last is known
+    still."""
+    asked = query, most
+    known = [(part, part.last) for part in parts]
+    found = [last.found for _, last in known if last is not None and last.asked == asked]
+    fresh = [part for part, last in known if last is None or last.asked != asked]
+    if query.words and fresh:
+        search = _Search(fresh, query, most, of=sum(map(len, parts)))
+        search.run(known=sum(len(matches) for matches, _ in found))
+        latest = search.found()
+    else:
+        latest = [part.listed(query, most) for part in fresh]
+    for part, each in zip(fresh, latest, strict=True):
+        part.last = Answer(asked, each)
+    return merged([*found, *latest], query, most)
+
+
+class _Search:
+    """For words, in some parts, which are `of` so many names in all."""
+
+    def __init__(self, parts: Sequence[NamesPart], query: Query, most: int | None, *, of: int) -> None:
+        words = [word(text) for text in query.words]
+        self._most = most
+        self._screen = min(_SCREEN, most or _SCREEN)
+        self._size = sum(map(len, parts)) or 1
+        self._effort = (_EFFORT + of / _EFFORT_BY_SIZE) * self._size / (of or 1)
+        enough = max(_RANKED // len(words), self._screen)
+        self._parts = [_Part(part, query, words, max(1, enough * len(part) / (of or 1))) for part in parts]
+        has_little = any(says_little(each.folded) for each in words)
+        self._classes = [*_LITERAL, *_IN_ORDER, *(_TOGETHER if has_little else ()), *_LAST]
+
+    def run(self, *, known: int) -> None:
+        """Look for as long as is worth it; `known` matches are found elsewhere."""
+        effort = self._effort
+        self._look(effort)
+        if known + self._count() < _FEW:
+            self._look(effort)
+        while not (known or self._count() or self._is_over()):
+            self._look(effort := 2 * effort)
+
+    def found(self) -> list[Found]:
+        """What was found, by part."""
+        return [part.found(self._most, len(self._classes)) for part in self._parts]
+
+    def _count(self) -> int:
+        return sum(len(part.hits) for part in self._parts)
+
+    def _is_over(self) -> bool:
+        return all(part.is_over(len(self._classes)) for part in self._parts)
+
+    def _look(self, effort: float) -> None:
+        """Look at so much more, from the best class on."""
+        is_few = False
+        for number, kind in enumerate(self._classes):
+            if number == len(_LITERAL) and self._count():
+                effort, is_few = effort / _FEW_LEFT, True
+            given, size = effort * kind.share, self._size
+            effort -= given
+            for part in self._parts:
+                share = given * len(part) / size
+                given += part.look(number, kind, share, is_few=is_few) - share
+                size -= len(part)
+            effort += given
+            if self._count() >= self._screen or effort <= 0:
+                break
+
+
+class _Part:
+    """What is found in one of them, and how far it was looked for there."""
+
+    def __init__(self, names: NamesPart, query: Query, words: Sequence[Word], enough: float) -> None:
+        self._names, self._query, self._words, self._enough = names, query, words, enough
+        self._passing, self._fits = names.passing(query), literally(query)
+        self._reached = [0] * len(words)
+        self._seen = 0
+        self._left = dict[int, Iterator[int] | None]()
+        """The rows still to be looked at, for each class that was begun; None for no more."""
+        letters = sum(len(each.text) for each in words)
+        self._costs = _SCORE_LETTER * letters, _SCORE_LITERAL * len(words)
+        self.hits = dict[int, tuple[int, str]]()
+        """Score, and what matched beside the path, by row."""
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def is_over(self, classes: int) -> bool:
+        """Whether all rows of so many classes were looked at."""
+        return all(self._left.get(number, self) is None for number in range(classes))
+
+    def found(self, most: int | None, classes: int) -> Found:
+        return self._names.found(self.hits, self._query, most, more=not self.is_over(classes))
+
+    def look(self, number: int, kind: _Class, effort: float, *, is_few: bool) -> float:
+        """Go on with a class; what is left of the effort."""
+        if self._names.segments is None and kind is _ANY:
+            effort += _PLAIN_LOOKS * len(self) / (_FEW_LEFT if is_few else 1)
+        hits, cost = self.hits, self._costs[kind.is_literal]
+        if effort <= 0 or len(hits) >= self._enough:
+            return effort
+        found, is_whole = 0, False
+        if number not in self._left:
+            found, is_whole = self._rows(kind), True
+            self._left[number] = bits.rows_of(found)
+        if (rows := self._left[number]) is None:
+            return effort
+        for row in rows:
+            if row in hits:
+                continue
+            effort -= _LOOK
+            if (hit := self._hit(row, kind)) is None:
+                is_whole = is_whole and kind is _ANY
+            else:
+                hits[row] = hit
+                effort -= cost
+            if effort <= 0 or len(hits) >= self._enough:
+                following = next(rows, None)
+                self._left[number] = None if following is None else chain((following,), rows)
+                return effort
+        self._left[number] = None
+        if is_whole:
+            self._seen |= found
+        return effort
+
+    def _rows(self, kind: _Class) -> int:
+        """The rows of a class that are of no better one."""
+        found = self._passing if kind.is_literal else self._possible
+        names = self._names
+        of_word: Callable[[str], int]
+        if kind is _TOLD:
+            of_word = names.told
+        elif kind is _ANY:
+            return found & ~self._seen
+        elif names.segments is not None and kind.rows is not None:
+            of_word = partial(kind.rows, names.segments)
+        elif kind is _INSIDE:
+            of_word = names.first_having
+        else:
+            return 0
+        for index, each in enumerate(self._words):
+            self._reached[index] |= of_word(each.folded.replace("\n", " "))
+            found &= self._reached[index]
+        return found & ~self._seen
+
+    @cached_property
+    def _possible(self) -> int:
+        return self._passing & self._names.possible(self._words)
+
+    def _hit(self, row: int, kind: _Class) -> tuple[int, str] | None:
+        """The score of a row, and what matched beside the path; None if it is not of that class."""
+        path, folded = self._names.at(row)
+        if kind.is_literal:
+            total = 0
+            for each in self._words:
+                if not (score := each.literal(path, folded)):
+                    return None
+                total += score
+            hit = total, "path"
+        else:
+            if kind.has and not all(each.stands_in(folded) or kind.has(each, folded) for each in self._words):
+                return None
+            hit = self._names.score(row, self._words)
+        return hit if hit[0] and self._fits(folded) else None
+
+
+def _inside(segments: Segments, text: str) -> int:
+    """None where having a text inside of a word is not in that class."""
+    return 0 if says_little(text) else segments.containing(text)
+
+
+def _initials(segments: Segments, text: str) -> int:
+    return segments.zones.starting(text)
+
+
+def _starting(segments: Segments, text: str) -> int:
+    """The first letter at the start of a segment or word."""
+    return segments.zones.starting(text[0])
+
+
+def _in_pieces(most: int, segments: Segments, text: str) -> int:
+    """The rows that have the letters of a text in at most so many pieces, each at the start of a segment or word; in
+    whatever order."""
+    letters = text.replace("/", "")
+    if not 1 < len(letters) <= _LONGEST:
+        return 0
+    pieces = list[tuple[int, int, int]]()
+    for start in range(len(letters)):
+        for end in range(start + 1, len(letters) + 1):
+            if not (rows := segments.word_prefix(letters[start:end])):
+                break  # nothing starts with more of it either
+            pieces.append((start, end, rows))
+    found, reached = 0, {0: (1 << segments.size) - 1}
+    for _ in range(most):
+        before, reached = reached, {}
+        for start, end, rows in pieces:
+            if start in before:
+                reached[end] = reached.get(end, 0) | before[start] & rows
+        found |= reached.get(len(letters), 0)
+    return found
+
+
+def _has_initials(each: Word, folded: str) -> object:
+    return each.in_initials(folded)
+
+
+def _has_pieces(each: Word, folded: str) -> object:
+    return each.in_order(folded) and each.in_pieces(folded)
+
+
+_INSIDE = _Class(_inside, is_literal=True)
+_LITERAL = (
+    _Class(Segments.exact, is_literal=True),
+    _Class(Segments.prefix, is_literal=True),
+    _Class(Segments.word_prefix, is_literal=True),
+    _INSIDE,
+)
+_TOLD, _ANY = _Class(), _Class()
+_IN_ORDER = (
+    _TOLD,
+    _Class(_initials, has=_has_initials, share=0.25),
+    _Class(partial(_in_pieces, 3), has=_has_pieces, share=0.6),
+    _Class(partial(_in_pieces, 6), has=_has_pieces, share=0.6),
+)
+_LAST = (_Class(_starting), _ANY)
+_TOGETHER = (_Class(_starting, share=0.6), _Class(Segments.containing))
