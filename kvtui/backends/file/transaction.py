@@ -36,8 +36,8 @@ _LAST_ID = """SELECT max((SELECT coalesce(max(id), 0) FROM secret),
 class Transaction:
     """One commit in the making. Rows go in and come out whole.
 
-    New rows are kept back and go in together, each kind with one statement. No cursor is kept: apsw 3.54 never frees one
-    that lives while a later one of its connection goes, and looks through all of those at every statement from then on.
+    New rows are kept back and go in together, each kind with one statement. No cursor is kept: apsw 3.54 never frees
+    one that lives while a later one of its connection goes, and looks through all of those at every statement.
     """
 
     def __init__(self, connection: apsw.Connection, accumulator_key: bytes) -> None:
