@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from textual._compositor import Compositor, CompositorUpdate
 from textual.geometry import Region
+from textual.screen import Screen
 from textual.strip import Strip
 
 Piece: TypeAlias = "tuple[int, int, Strip]"
@@ -80,3 +81,13 @@ class QuickCompositor(Compositor):
 
 def _overlap(spans: Sequence[tuple[int, int]], seen: Region) -> bool:
     return any(start < seen.right and end > seen.x for start, end in spans)
+
+
+def draw_now(screen: Screen[Any]) -> None:
+    """Draw what changed on the screen in front, without waiting for the turn of a frame.
+
+    Textual draws 60 times a second: what changes right after a frame, of a clock or of progress say, is drawn up to
+    16 ms later. A change of the layout still waits, as more of them may come.
+    """
+    if screen._dirty_widgets and not screen._layout_required and not screen.app._batch_count:  # noqa: SLF001
+        screen._on_timer_update()  # noqa: SLF001

@@ -18,6 +18,7 @@ from textual.app import ReturnType
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from kvtui.ui.composing import draw_now
 from kvtui.ui.safety import SafeApp
 
 LONGEST_WAIT = 10.0
@@ -107,7 +108,10 @@ class TypeAheadApp(SafeApp[ReturnType]):
             self._carrier = target
             return
         self._carrier = None
-        await self._release()
+        if self._waiting:
+            await self._release()
+        else:
+            draw_now(self.screen)
 
     async def _release(self) -> None:
         """Hand on the next one that waits, if its turn has come."""
