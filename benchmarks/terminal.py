@@ -32,7 +32,7 @@ class Terminal:
     """A child with a terminal of its own."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], size: tuple[int, int] = (80, 24)) -> None:
-        self.output = b""
+        self.output = bytearray()  # grows by what is read: bytes would be copied whole each time, in the time of a key
         self.started = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -42,7 +42,7 @@ class Terminal:
     def wait_for(self, text: bytes, start: int = 0, seconds: float = 60) -> float:
         """Until the output holds `text` after position `start`; milliseconds since the program was started."""
         deadline = time.perf_counter() + seconds
-        while text not in self.output[start:]:
+        while self.output.find(text, start) < 0:
             self._read(deadline)
         return (time.perf_counter() - self.started) * 1000
 
