@@ -167,7 +167,7 @@ class KvtuiApp(TypeAheadApp[int]):
 
     # -- which screen
 
-    @work(exclusive=True, group="enter", exit_on_error=False, description="open profile")
+    @work(exclusive=True, group="enter", description="open profile")
     async def enter(self) -> None:
         """Show what the current session needs: creation, a passphrase, or the tree."""
         session = self.session
@@ -219,6 +219,13 @@ class KvtuiApp(TypeAheadApp[int]):
         profile = self.session.profile
         can_rescue = isinstance(error, Corrupt) and profile.factory.rescues and not profile.rescue
         await self.show_only(ProblemScreen(profile.label, error, can_rescue=can_rescue))
+
+    def went_wrong(self, error: KvtuiError) -> None:
+        """Opening a store did, or listing the profiles."""
+        if (main := self.main) is not None:
+            main.problem(error)
+        else:
+            self.call_later(self.show_problem, error)
 
     async def show_only(self, screen: Screen[Any] | None) -> None:
         """Drop every screen and dialog above the blank one at the bottom, then show this one."""
@@ -275,7 +282,7 @@ class KvtuiApp(TypeAheadApp[int]):
         self.session, self._note = self._sessions.setdefault(profile.name, Session(profile)), ""
         self.enter()
 
-    @work(exclusive=True, group="profiles", exit_on_error=False, description="list the profiles")
+    @work(exclusive=True, group="profiles", description="list the profiles")
     async def action_profile_switch(self) -> None:
         from kvtui.ui.choosing import choose_profile  # noqa: PLC0415 - what is chosen loads when first asked for
 

@@ -1,7 +1,8 @@
-"""The app underneath every screen: nothing a stored text holds can command the terminal or the program, nothing leaks.
+"""The app underneath every screen: nothing a stored text holds can command the terminal or the program, nothing leaks,
+and no error is lost.
 
 Overrides hooks of Textual 8.2 that are not stable API, which is why the minor version is pinned and `tests/ui/safety`
-covers each: line filters, `_broker_event`, `_fatal_error`, `copy_to_clipboard`, screenshots.
+covers each: line filters, `_broker_event`, `_handle_exception`, `_fatal_error`, `copy_to_clipboard`, screenshots.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import io
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from rich.cells import cached_cell_len
 from rich.console import RenderableType
@@ -19,10 +20,13 @@ from rich.text import Text
 from textual import events
 from textual.app import App, ReturnType, SystemCommand
 from textual.color import Color
+from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.worker import WorkerFailed, get_current_worker
 
+from kvtui.domain.errors import KvtuiError, told
 from kvtui.hardening import describe, install_excepthooks, loop_exception_handler
 from kvtui.text import sanitize
 
@@ -42,6 +46,14 @@ def _clean(segment: Segment) -> Segment:
     elif safe == text:
         return segment
     return Segment(safe, style, control)
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """Who starts workers and goes on where one of them fails."""
+
+    def went_wrong(self, error: KvtuiError) -> None:
+        """Say so to the user."""
 
 
 class SafeApp(App[ReturnType]):
@@ -66,6 +78,25 @@ class SafeApp(App[ReturnType]):
     async def _broker_event(self, event_name: str, event: events.Event, default_namespace: DOMNode) -> bool:  # noqa: ARG002
         """Style metadata never runs an action: we use none, so whatever asks for one came from data."""
         return False
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What a worker raises is told by who started it, where that can tell it. Anything else ends the program."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            node = get_current_worker().node
+            if isinstance(node, Tells):
+                self.tell(node, error.error)
+                return
+        super()._handle_exception(error)
+
+    def tell(self, teller: DOMNode, error: Exception) -> None:
+        """Have an error told, one that nobody foresaw without its message; of that, kind and place are kept besides."""
+        is_leaving = teller is not self and (not teller.is_attached or teller.screen not in self.screen_stack)
+        if is_leaving and isinstance(error, NoMatches):
+            return  # what was read came back to widgets that are gone
+        if not isinstance(error, KvtuiError):
+            self.stray_errors.write(f"{describe(error)}\n")
+        if isinstance(teller, Tells) and not is_leaving:
+            teller.went_wrong(told(error))
 
     def _fatal_error(self) -> None:
         """Leave with the exception's type and our own frames; no message and no locals, either may hold a value."""

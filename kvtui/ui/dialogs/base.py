@@ -136,6 +136,10 @@ class Dialog(ModalScreen[Result | None]):
         line.add_class("-shown")
         self.call_after_refresh(self.fit)
 
+    def went_wrong(self, error: KvtuiError) -> None:
+        """A worker of this dialog raised this."""
+        self.show_error(error)
+
     def finish(self) -> None:
         """Return the result, or show why there is none."""
         try:

@@ -250,7 +250,7 @@ class FindDialog(SurveyDialog):
     def _is_searching(self) -> bool:
         return any(worker.group == "search" and not worker.is_finished for worker in self.workers)
 
-    @work(exclusive=True, exit_on_error=False, group="search", description="search")
+    @work(exclusive=True, group="search", description="search")
     async def _search(self, query: str) -> None:
         self._show_found(await asyncio.to_thread(self._found, query), query)
 
@@ -261,7 +261,7 @@ class FindDialog(SurveyDialog):
             self._to_ask = query
             self._ask(query)
 
-    @work(exclusive=True, exit_on_error=False, group="ask", description="ask the server")
+    @work(exclusive=True, group="ask", description="ask the server")
     async def _ask(self, query: str) -> None:
         """Once nothing was typed for a moment; a later query ends this one with its request."""
         await asyncio.sleep(_TYPING)
@@ -300,7 +300,7 @@ class FindDialog(SurveyDialog):
         event.stop()
         self._preview()
 
-    @work(exclusive=True, exit_on_error=False, group="preview", description="read metadata")
+    @work(exclusive=True, group="preview", description="read metadata")
     async def _preview(self) -> None:
         """On a server it is a request, of what is known about it and never of a value: only once nothing was typed
         for a moment, and once for each that answers."""

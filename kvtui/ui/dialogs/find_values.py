@@ -111,7 +111,7 @@ class FindValuesDialog(RowsDialog[tuple[str, str]]):
 
     # -- what is going to be read
 
-    @work(exclusive=True, exit_on_error=False, group="values", description="look through values")
+    @work(exclusive=True, group="values", description="look through values")
     async def _plan(self) -> None:
         places = await asyncio.to_thread(places_of, self._finding, self._names)
         remote = [place for place in places if place.paths is not None and not place.refused]
@@ -146,7 +146,7 @@ class FindValuesDialog(RowsDialog[tuple[str, str]]):
         self._draw()
         self._look(looking)
 
-    @work(exclusive=True, exit_on_error=False, group="values", description="look through values")
+    @work(exclusive=True, group="values", description="look through values")
     async def _look(self, looking: ValueFinding) -> None:
         try:
             with reading_beside():

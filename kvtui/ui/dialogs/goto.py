@@ -78,7 +78,7 @@ class GotoDialog(RowsDialog[str]):
             if self.rows.has_class("-unchosen"):
                 self.rows.move_to_top()
 
-    @work(exclusive=True, exit_on_error=False, group="listing", description="list a folder")
+    @work(exclusive=True, group="listing", description="list a folder")
     async def _read(self, folder: str) -> None:
         """One request, which a store that tells where it may list is not asked for in vain."""
         if not folder or self._completions is None or self._session is None or self._completions.knows(folder):
@@ -105,6 +105,10 @@ class GotoDialog(RowsDialog[str]):
             self._asked.discard(folder)  # something else was typed before it came
             raise
         self._show_offers(said)
+
+    def went_wrong(self, error: KvtuiError) -> None:
+        self._show_offers()
+        super().went_wrong(error)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "tab" and self.focused is self._typed and (longer := self._longer()):

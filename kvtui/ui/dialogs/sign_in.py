@@ -109,7 +109,7 @@ class SignInDialog(Dialog[bool]):
     def is_dirty(self) -> bool:
         return False
 
-    @work(exclusive=True, group="sign-in", exit_on_error=False, description="sign in")
+    @work(exclusive=True, group="sign-in", description="sign in")
     async def begin(self) -> None:
         """Sign in; after something wrong was typed, from the start again."""
         while True:
@@ -125,14 +125,17 @@ class SignInDialog(Dialog[bool]):
                 self.show_error(f"{error} Next try in {self._delay:.0f} s.")
                 await asyncio.sleep(self._delay)
             except KvtuiError as error:
-                self._hide_question()
-                self._offer_page("")
-                self.show_news("")
-                self.show_error(error)
+                self.went_wrong(error)
                 return
             else:
                 self.dismiss(True)
                 return
+
+    def went_wrong(self, error: KvtuiError) -> None:
+        self._hide_question()
+        self._offer_page("")
+        self.show_news("")
+        self.show_error(error)
 
     # -- what the conversation shows
 
@@ -199,7 +202,7 @@ class SignInDialog(Dialog[bool]):
         event.stop()
         self._copy(self._url)
 
-    @work(group="copy", exit_on_error=False, description="copy an address")
+    @work(group="copy", description="copy an address")
     async def _copy(self, url: str) -> None:
         try:
             copied = await asyncio.to_thread(cast("KvtuiApp", self.app).copy, url.encode())

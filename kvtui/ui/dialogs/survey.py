@@ -10,7 +10,7 @@ from textual import work
 from textual.widget import Widget
 from textual.widgets import Static
 
-from kvtui.domain.errors import AuthenticationRequired, told
+from kvtui.domain.errors import AuthenticationRequired
 from kvtui.services.left_out import LeftOut
 from kvtui.services.session import Session
 from kvtui.ui.dialogs.pick import ListDialog
@@ -65,17 +65,18 @@ class SurveyDialog(ListDialog):
         super().on_mount()
         self.call_after_refresh(self.read)  # once it is seen: threads that read would hold that up
 
-    @work(exclusive=True, exit_on_error=False, group="survey", description="read all of it")
+    @work(exclusive=True, group="survey", description="read all of it")
     async def read(self) -> None:
+        app = cast("KvtuiApp", self.app)
         self.is_reading, self.failed = True, False
         self.tell()
         try:
             await self.look()
         except Exception as error:  # noqa: BLE001 - what nobody foresaw must not pass for the end of it either
             self.failed = True
-            self.show_error(told(error))
+            app.tell(self, error)
             if isinstance(error, AuthenticationRequired) and self.session.profile.factory.signs_in:
-                cast("KvtuiApp", self.app).sign_in_again(error)
+                app.sign_in_again(error)
         finally:
             self.is_reading = False
         self.tell()

@@ -108,7 +108,7 @@ class CreateScreen(Screen[None]):
     def _leave(self) -> None:
         self.app.exit(0)
 
-    @work(exclusive=True, exit_on_error=False, description="create the vault")
+    @work(exclusive=True, description="create the vault")
     async def _create(self, credential: Credential) -> None:
         self.query_one("#create", Button).disabled = True
         self._note("Creating…")
@@ -116,12 +116,15 @@ class CreateScreen(Screen[None]):
             created = await asyncio.to_thread(self._session.create, credential)
             await asyncio.to_thread(self._session.unlock, credential)
         except KvtuiError as error:
-            self._note(str(error), failed=True)
-            self.query_one("#create", Button).disabled = False
+            self.went_wrong(error)
             return
         for box in self.query(SecretInput):
             box.clear()
         await self._show_recovery_key(created)
+
+    def went_wrong(self, error: KvtuiError) -> None:
+        self._note(str(error), failed=True)
+        self.query_one("#create", Button).disabled = False
 
     async def _show_recovery_key(self, created: Created) -> None:
         if created.recovery_key is None:

@@ -72,24 +72,25 @@ class PassphraseForm(Vertical):
         self._say("Opening…")
         self._unlock(credential)
 
-    @work(exclusive=True, exit_on_error=False, description="unlock")
+    @work(exclusive=True, description="unlock")
     async def _unlock(self, credential: Credential) -> None:
-        box = self.query_one("#passphrase", SecretInput)
         try:
             await asyncio.to_thread(self._session.unlock, credential)
         except WrongCredential as error:
             self.delay = min(LONGEST_DELAY, max(FIRST_DELAY, self.delay * 2))
             self._say(f"{error} Next try in {self.delay:.0f} s.")
             await asyncio.sleep(self.delay)
-            self._say(str(error))
+            self.went_wrong(error)
         except Corrupt as error:
             self.post_message(self.Refused(error))
-            return
         except KvtuiError as error:
-            self._say(str(error))
+            self.went_wrong(error)
         else:
             self.post_message(self.Opened())
-            return
+
+    def went_wrong(self, error: KvtuiError) -> None:
+        self._say(str(error))
+        box = self.query_one("#passphrase", SecretInput)
         box.disabled = False
         box.focus()
 
