@@ -28,7 +28,7 @@ def launch(context: Context, path: str | None = None, *, session: Session | None
         session = Session(profiles.current)
         # Deriving the key keeps one processor busy and Python free: the screen loads meanwhile.
         opening = Opening(session, context.given_credential())
-    gc.disable()  # what is there at the first frame stays: looking through it again and again is a tenth of the start
+    gc.disable()  # what a start makes stays: looking through it again and again is a tenth of it
     from kvtui.ui.app import run  # noqa: PLC0415 - Textual is loaded for the screen alone
 
     return run(profiles, config, path=path, session=session, opening=opening)

@@ -111,6 +111,8 @@ class KvtuiApp(TypeAheadApp[int]):
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "kvtui"))
         self._handle_signals()
         self.set_interval(TICK_SECONDS, self._tick)
+        if not gc.isenabled():  # as while a program starts
+            self.set_timer(TICK_SECONDS, _collect_from_here)
         if not self._has_theme:
             self.notify(
                 f"There is no theme {show(self.config.ui.theme).plain}. See T for those there are.",
@@ -233,8 +235,6 @@ class KvtuiApp(TypeAheadApp[int]):
             await self.pop_screen()
         if screen is not None:
             await self.push_screen(screen)
-            if not gc.isenabled():  # as it is off while a program starts
-                self.call_after_refresh(_collect_from_here)
 
     async def show_main(self) -> None:
         """The open store, as it was left."""
