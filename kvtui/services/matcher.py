@@ -91,6 +91,12 @@ def says_little(word: str) -> bool:
     return len(word) == _PAIR and word.isalnum()
 
 
+def _to_start(ch: str) -> str:
+    """An expression for what leads to the next such character that starts a word, and that. From one such character to
+    the next, as these steps are the fast ones."""
+    return rf"(?:[^{ch}]*+{ch})+?(?<![^\W_]{ch})"
+
+
 class Word:
     """One word of a query, prepared to be matched against many names."""
 
@@ -106,20 +112,17 @@ class Word:
     @cached_property
     def in_pieces(self) -> Callable[[str], re.Match[str] | None]:
         """Whether a folded name has the letters in order, each at the start of a word or right after the one before it,
-        where it can be. Atomic: a piece never gives back, so this finds most such names, not all, and is quick."""
+        where it can be. Atomic but for the first: a piece never gives back, so this finds most such names, not all, and
+        is quick."""
         first, *others = [re.escape(ch) for ch in self.folded]
-        start = r"(?<![^\W_])"
-        return re.compile(start + first + "".join(f"(?>{ch}|.*?{start}{ch})" for ch in others), re.DOTALL).search
+        pieces = [f"(?>{ch}|{_to_start(ch)})" for ch in others]
+        return re.compile("".join((_to_start(first), *pieces)), re.DOTALL).match
 
     @cached_property
-    def in_initials(self) -> Callable[[str], re.Match[str] | None]:
-        """Whether a folded name has the letters in order, each at the start of a word. Atomic, as the first fits."""
-        start = r"(?<![^\W_])"
-        return re.compile("".join(f"(?>.*?{start}{re.escape(ch)})" for ch in self.folded), re.DOTALL).match
-
-    def stands_in(self, folded: str) -> bool:
+    def stands_in(self) -> Callable[[str], bool]:
         """Whether a folded name has the word as it is, where that counts."""
-        return self._next_in(folded, 0) >= 0
+        text = self.folded
+        return (lambda folded: self._next_in(folded, 0) >= 0) if self._says_little else lambda folded: text in folded
 
     def literal(self, name: str, folded: str) -> int:
         """The score where the word stands in the name as it is, else 0."""

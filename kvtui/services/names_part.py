@@ -64,7 +64,8 @@ class NamesPart:
         make_way()
         folded = paths if fold(together := "".join(paths)) == together else list(map(fold, paths))
         self._paths = _Texts(paths)
-        self._folded = self._paths if folded is paths else _Texts(folded)
+        self.folded = self._paths if folded is paths else _Texts(folded)
+        """The folded paths of all rows."""
         self.is_light = is_light and _PLAIN < len(rows) < _HEAVY
         self.segments = Segments(folded) if len(rows) > _PLAIN and not self.is_light else None
         """None where few enough are looked through one by one."""
@@ -97,7 +98,7 @@ class NamesPart:
             return self.listed(query, most)
         words, fits, hits = [word(text) for text in query.words], literally(query), dict[int, tuple[int, str]]()
         for at in bits.rows_of(self.passing(query) & self.possible(words)):
-            if (hit := self.score(at, words))[0] and fits(self.at(at)[1]):
+            if (hit := self.score(at, words))[0] and fits(self.folded[at]):
                 hits[at] = hit
         return self.found(hits, query, most)
 
@@ -111,7 +112,7 @@ class NamesPart:
             rows: Iterator[int] = (at for at in self._by_path if digits[-1 - at] == "1")
         else:
             rows = iter(sorted(bits.rows_of(passing), key=self._paths.__getitem__))
-        fitting = (self._paths[at] for at in rows if fits(self._folded[at]))
+        fitting = (self._paths[at] for at in rows if fits(self.folded[at]))
         paths = list(islice(fitting, most))
         return Found([Match(path) for path in paths], next(fitting, None) is not None)
 
@@ -146,17 +147,13 @@ class NamesPart:
 
     def first_having(self, text: str) -> int:
         """The first rows, the shortest paths, that have a folded text, and maybe others."""
-        rows = list(islice(self._folded.having(text), _FIRST))
+        rows = list(islice(self.folded.having(text), _FIRST))
         return bits.of_rows([rows], len(rows), len(self))
-
-    def at(self, row: int) -> tuple[str, str]:
-        """The path, and the path folded."""
-        path = self._paths[row]
-        return path, path if self._folded is self._paths else self._folded[row]
 
     def score(self, row: int, words: Sequence[Word]) -> tuple[int, str]:
         """The score of a row, 0 if it does not fit, and what matched beside the path."""
-        path, folded = self.at(row)
+        path = self._paths[row]
+        folded = path if self.folded is self._paths else self.folded[row]
         total, where, told = 0, "path", self._told.get(row)
         for each in words:
             score = each.score(path, folded)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from kvtui.services import bits
@@ -33,7 +34,7 @@ _LOOK, _SCORE_LITERAL, _SCORE_LETTER = 1, 2, 2
 _PLAIN_LOOKS = 2
 """What is done at least for each name of a part that has no better classes of what does not stand there."""
 _LONGEST = 12
-"""Letters of a word that is looked for in pieces."""
+"""Letters of a word that is looked for by its initials and in pieces."""
 
 
 class _Class(NamedTuple):
@@ -41,10 +42,10 @@ class _Class(NamedTuple):
 
     rows: Callable[[Segments, str], int] | None = None
     """The rows to look at for a folded word: all of the class and maybe more. None: segments do not tell."""
+    has: Callable[[Word], Callable[[str], object]] | None = None
+    """Whether a word matches a folded path in that class; None for all that match at all."""
     is_literal: bool = False
-    """Whether every word has to stand in the path."""
-    has: Callable[[Word, str], object] | None = None
-    """Whether a word that does not matches a folded path in that class; None for all that match at all."""
+    """Whether every word has to stand in the path; else one may that does not match so."""
     share: float = 1
     """Of the effort that is left."""
 
@@ -123,7 +124,9 @@ class _Part:
 
     def __init__(self, names: NamesPart, query: Query, words: Sequence[Word], enough: float) -> None:
         self._names, self._query, self._words, self._enough = names, query, words, enough
-        self._passing, self._fits = names.passing(query), literally(query)
+        self._texts = [each.folded.replace("\n", " ") for each in words]
+        self._passing = names.passing(query)
+        self._has_filtered = literally(query) if any(field == "path" for field, _ in query.filters) else None
         self._reached = [0] * len(words)
         self._seen = 0
         self._left = dict[int, Iterator[int] | None]()
@@ -151,18 +154,22 @@ class _Part:
         if effort <= 0 or len(hits) >= self._enough:
             return effort
         found, is_whole = 0, False
+        if is_few and kind.has is not None:
+            self._left[number] = None
+            return effort
         if number not in self._left:
             found, is_whole = self._rows(kind), True
-            self._left[number] = bits.rows_of(found)
+            self._left[number] = bits.rows_of(found) if found else None
         if (rows := self._left[number]) is None:
             return effort
+        fits, folded = self._fitting(kind), self._names.folded.__getitem__
         for row in rows:
             if row in hits:
                 continue
             effort -= _LOOK
-            if (hit := self._hit(row, kind)) is None:
-                is_whole = is_whole and kind is _ANY
-            else:
+            if not fits(folded(row)):
+                is_whole = False
+            elif (hit := self._names.score(row, self._words))[0]:
                 hits[row] = hit
                 effort -= cost
             if effort <= 0 or len(hits) >= self._enough:
@@ -189,30 +196,42 @@ class _Part:
             of_word = names.first_having
         else:
             return 0
-        for index, each in enumerate(self._words):
-            self._reached[index] |= of_word(each.folded.replace("\n", " "))
+        is_new = False
+        for index, text in enumerate(self._texts):
+            rows = of_word(text)
+            is_new = is_new or rows != 0
+            self._reached[index] |= rows
             found &= self._reached[index]
+        if not is_new:
+            return 0
         return found & ~self._seen
+
+    @cached_property
+    def _is_told(self) -> bool:
+        """Whether a word stands in a description or a tag, and so need not be in the path."""
+        return any(map(self._names.told, self._texts))
 
     @cached_property
     def _possible(self) -> int:
         return self._passing & self._names.possible(self._words)
 
-    def _hit(self, row: int, kind: _Class) -> tuple[int, str] | None:
-        """The score of a row, and what matched beside the path; None if it is not of that class."""
-        path, folded = self._names.at(row)
-        if kind.is_literal:
-            total = 0
-            for each in self._words:
-                if not (score := each.literal(path, folded)):
-                    return None
-                total += score
-            hit = total, "path"
-        else:
-            if kind.has and not all(each.stands_in(folded) or kind.has(each, folded) for each in self._words):
-                return None
-            hit = self._names.score(row, self._words)
-        return hit if hit[0] and self._fits(folded) else None
+    def _fitting(self, kind: _Class) -> Callable[[str], object]:
+        """Whether a folded path is of a class, as far as its score does not say it."""
+        checks: list[Callable[[str], object]] = [self._has_filtered] if self._has_filtered is not None else []
+        if has_each := kind.has or (None if self._is_told else _order):
+            has = list(map(has_each, self._words))
+            alone = kind.is_literal or len(has) == 1
+            checks += has if alone else map(_either, [each.stands_in for each in self._words], has)
+        match checks:
+            case []:
+                return lambda _: True
+            case [check]:
+                return check
+        return lambda folded: all(check(folded) for check in checks)
+
+
+def _either(one: Callable[[str], object], other: Callable[[str], object]) -> Callable[[str], object]:
+    return lambda folded: one(folded) or other(folded)
 
 
 def _inside(segments: Segments, text: str) -> int:
@@ -221,7 +240,7 @@ def _inside(segments: Segments, text: str) -> int:
 
 
 def _initials(segments: Segments, text: str) -> int:
-    return segments.zones.starting(text)
+    return segments.zones.starting(text) if len(text) <= _LONGEST else 0
 
 
 def _starting(segments: Segments, text: str) -> int:
@@ -251,27 +270,20 @@ def _in_pieces(most: int, segments: Segments, text: str) -> int:
     return found
 
 
-def _has_initials(each: Word, folded: str) -> object:
-    return each.in_initials(folded)
-
-
-def _has_pieces(each: Word, folded: str) -> object:
-    return each.in_order(folded) and each.in_pieces(folded)
-
-
-_INSIDE = _Class(_inside, is_literal=True)
+_stands, _pieces, _order = map(attrgetter, ("stands_in", "in_pieces", "in_order"))
+_INSIDE = _Class(_inside, _stands, is_literal=True)
 _LITERAL = (
-    _Class(Segments.exact, is_literal=True),
-    _Class(Segments.prefix, is_literal=True),
-    _Class(Segments.word_prefix, is_literal=True),
+    _Class(Segments.exact, _stands, is_literal=True),
+    _Class(Segments.prefix, _stands, is_literal=True),
+    _Class(Segments.word_prefix, _stands, is_literal=True),
     _INSIDE,
 )
 _TOLD, _ANY = _Class(), _Class()
 _IN_ORDER = (
     _TOLD,
-    _Class(_initials, has=_has_initials, share=0.25),
-    _Class(partial(_in_pieces, 3), has=_has_pieces, share=0.6),
-    _Class(partial(_in_pieces, 6), has=_has_pieces, share=0.6),
+    _Class(_initials, _pieces, share=0.25),
+    _Class(partial(_in_pieces, 3), _pieces, share=0.6),
+    _Class(partial(_in_pieces, 6), _pieces, share=0.6),
 )
 _LAST = (_Class(_starting), _ANY)
 _TOGETHER = (_Class(_starting, share=0.6), _Class(Segments.containing))

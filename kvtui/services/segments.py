@@ -11,7 +11,7 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
@@ -87,28 +87,41 @@ class Segments:
 
     def exact(self, text: str) -> int:
         """A segment that is this text."""
-        names = (text, text + "/") if not text.endswith("/") else (text,)
-        return self._rows([self._exact(name) for name in names], text)
+        return self._known("=" + text, self._exactly)
 
     def prefix(self, text: str) -> int:
         """A segment that starts with this text, or several in a row that do."""
-        *folders, name = _segments(text)
-        return self._rows([self._prefixed(name)], name) & self._all_exact(folders)
+        return self._known("/" + text, self._prefix)
 
     def word_prefix(self, text: str) -> int:
         """A segment or a word in one that starts with this text."""
-        if (found := self._remembered.get(text)) is None:
-            found = self._word_prefix(text)
-            if self._kept > _REMEMBERED * self.size:
-                self._remembered, self._kept = {}, 0
-            self._remembered[text] = found
-            self._kept += found.bit_length() + 64
-        return found
+        return self._known("-" + text, self._word_prefix)
 
     def containing(self, text: str) -> int:
         """A segment with this text in it, or several in a row."""
+        return self._known("*" + text, self._containing)
+
+    def _known(self, key: str, look: Callable[[str], int]) -> int:
+        """What was found before, else what is found now."""
+        if (found := self._remembered.get(key)) is None:
+            found = look(key[1:])
+            if self._kept > _REMEMBERED * self.size:
+                self._remembered, self._kept = {}, 0
+            self._remembered[key] = found
+            self._kept += found.bit_length() + 64
+        return found
+
+    def _exactly(self, text: str) -> int:
+        names = (text, text + "/") if not text.endswith("/") else (text,)
+        return self._rows([self._exact(name) for name in names], text)
+
+    def _prefix(self, text: str) -> int:
+        *folders, name = _segments(text)
+        return self._rows([self._prefixed(name)], name) & self._all_exact(folders)
+
+    def _containing(self, text: str) -> int:
         first, *others = _segments(text)
-        found = self._containing(first)
+        found = self._within(first)
         if others:
             found &= self._all_exact(others[:-1]) & self._rows([self._prefixed(others[-1])], others[-1])
         return found
@@ -124,7 +137,7 @@ class Segments:
         spans = [self._span_at(at) for at in self._later[low:high] if self._text.startswith(text, at)]
         return self._rows([self._prefixed(text), *spans], text, _MOST_ROWS_OF_PIECE)
 
-    def _containing(self, text: str) -> int:
+    def _within(self, text: str) -> int:
         spans = list[_Span]()
         at = self._text.find(text)
         while at >= 0:

@@ -19,6 +19,8 @@ from kvtui.services import bits
 _STARTS = re.compile(r"^.|(?<=/).|(?<![^\W_])[^\W_]")
 _SEGMENTS = re.compile("[^/]*/")
 _A = ord("a") & 63
+_LETTERS = 16
+"""Of a longer text, so many are looked for: few rows are left by then."""
 
 
 class Zones:
@@ -50,11 +52,11 @@ class Zones:
         return found
 
     def in_order(self, text: str) -> int:
-        """All letters of a text in order."""
+        """All letters of a text in order; of a long text, the first ones."""
         placed = [[self._all] * len(self._with)]
         """For each number of letters and each zone the rows with the letters up to there in that zone or before it."""
         last = dict[str, int]()
-        for at, ch in enumerate(text):
+        for at, ch in enumerate(text[:_LETTERS]):
             before, column, found = placed[-1], list[int](), 0
             for zone, have in enumerate(self._with):
                 if (same := last.get(ch)) is None:
