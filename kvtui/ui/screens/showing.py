@@ -33,6 +33,7 @@ from kvtui.domain.secret import EntryKind, Listing, Outline, Version
 from kvtui.services.session import Session
 from kvtui.ui.composing import QuickCompositor
 from kvtui.ui.screens.workbench import Workbench
+from kvtui.ui.widgets.key_bar import KeyBar
 from kvtui.ui.widgets.panes import NONE_SELECTED, ActivityPane, Title
 from kvtui.ui.widgets.path_tree import PathTree, TreeState
 from kvtui.ui.widgets.tab_line import TabLine
@@ -82,6 +83,7 @@ class Showing(Workbench):
         status.profile, status.backend, status.read_only = self.session.profile.label, info.kind, info.read_only
         self.show_staged()
         self.path_tree.focus()
+        self.query_one("#keys", KeyBar).look()
         if self._ahead is None:
             self.read_ahead()
         elif self._ahead.done() and isinstance(root := self._ahead.result(), Listing):

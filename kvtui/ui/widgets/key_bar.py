@@ -34,9 +34,10 @@ class KeyBar(Static):
 
     def _bindings_updated(self, screen: Screen[Any]) -> None:
         if screen is self.screen:
-            self.call_after_refresh(self._look)
+            self.call_after_refresh(self.look)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Show the bindings as they are now."""
         if not self.is_attached:
             return
         first: dict[str, tuple[str, str, str, bool]] = {}
