@@ -38,7 +38,8 @@ LOADED = "import sys; sys.argv = ['kvtui']; import {}; print(len(sys.modules))"
 
 
 class Program(NamedTuple):
-    """What is started: the last text of its first complete frame, and a key that it answers."""
+    """What is started: the last text of its first complete frame (of the peer without the keys at its bottom, which
+    come later), and a key that it answers."""
 
     argv: Sequence[str]
     marker: bytes
@@ -94,7 +95,7 @@ def run(repeats: int) -> dict[str, Any]:
         apps = {
             FLOOR: Program([sys.executable, str(HERE / "minimal_app.py"), "--bare"], b"first-frame", b"x"),
             PEER: Program([sys.executable, str(HERE / "minimal_app.py")], b"first-frame", DOWN),
-            **{name: Program(_kvtui("--vault", str(vault)), b"first-frame", b"l") for name, vault in vaults.items()},
+            **{name: Program(_kvtui("--vault", str(vault)), b"Quit", b"l") for name, vault in vaults.items()},
         }
         others = {
             name: other._replace(argv=[found]) for name, other in OTHERS.items() if (found := find(name)) is not None

@@ -18,6 +18,6 @@ async def test_the_first_frame_has_the_tabs_and_the_keys(running: Running, monke
         frames.append("\n".join(screen_text(screen.app)))
 
     monkeypatch.setattr(MainScreen, "_compositor_refresh", refreshed)
-    async with running() as screen:
+    async with running():
         first = next(frame for frame in frames if frame.strip())
         assert [said for said in ("Nothing selected", "Fields", "Find", "Quit") if said not in first] == []
