@@ -32,6 +32,8 @@ FIRST = 10
 """A path that is wanted has to be among so many."""
 RANKED_AMONG = 10_000
 """Paths, or fewer where all sizes are smaller."""
+COMPARED = 100_000
+"""Paths of which a complete ranking is made, too, which takes a second a query."""
 BATCH = 1000
 SCHEMES = ("path", "default")
 _NOTHING = "\x01\x02"
@@ -60,6 +62,8 @@ def _sized(size: int, typed: int) -> dict[str, Any]:
     for kind, query in asked:
         for text in _typed(query):
             by_kind.setdefault(kind, []).append(_taken(lambda text=text: index.query(text, SHOWN, at_once=True)))
+    swapped = [_mistyped(query) for _, query in asked]
+    mistyped = [_taken(lambda text=text: index.query(text, SHOWN, at_once=True)) for text in swapped]
     return {
         "characters_per_path": round(sum(map(len, paths)) / size, 1),
         "bytes_per_path": held,
@@ -67,9 +71,28 @@ def _sized(size: int, typed: int) -> dict[str, Any]:
         "first_query_ms": round(first * 1000, 1),
         "typing": {"all": _told([each for times in by_kind.values() for each in times])}
         | {kind: _told(times) for kind, times in by_kind.items()},
+        "mistyped": _told(mistyped),
+        "as_good": _as_good(index, [query for _, query in asked]) if size <= COMPARED else None,
         "arriving": _arriving(paths[: RANKED_AMONG * 10], asked[0][1]),
         "fzf": _fzf_times(paths, [query for _, query in asked]),
     }
+
+
+def _mistyped(query: str) -> str:
+    """Two letters swapped: nothing may be found, and all that could be is looked at."""
+    at = len(query) // 2
+    return query[: at - 1] + query[at] + query[at - 1] + query[at + 1 :]
+
+
+def _as_good(index: NamesIndex, queries: Sequence[str]) -> dict[str, int]:
+    """Of the first ten of a complete ranking, how many matches as good are among the first ten at once."""
+    of = as_good = 0
+    for query in queries:
+        best = [match.score for match in index.query(query, FIRST).matches]
+        found = [match.score for match in index.query(query, SHOWN, at_once=True).matches[:FIRST]]
+        of += len(best)
+        as_good += sum(score >= best[-1] for score in found) if best else 0
+    return {"of": of, "as_good": as_good}
 
 
 def _typed(query: str) -> Iterator[str]:
@@ -252,6 +275,9 @@ def table(results: Mapping[str, Any]) -> str:
                 )
                 beside = f"{found['bytes_per_path']} | {told}" if kind == "all" else " | "
                 lines.append(f"| {int(name.split()[0]):,} | {kind} | {row['keys']} | {times} | {beside} |")
+            row = found["mistyped"]
+            times = f"{row['p50_ms']} / {row['p99_ms']} / {row['max_ms']} | {row['cpu_p50_ms']} / {row['cpu_p99_ms']}"
+            lines.append(f"| {int(name.split()[0]):,} | two letters swapped | {row['keys']} | {times} | | |")
             came = found["arriving"]
             times = f"{came['query_p50_ms']} / / {came['query_max_ms']}"
             lines.append(f"| {int(name.split()[0]):,} | stands while names come | {came['batches']} | {times} | | | |")
@@ -259,4 +285,8 @@ def table(results: Mapping[str, Any]) -> str:
     columns = list(kinds["all"])
     lines += ["", f"| wanted path among the first {FIRST} | {' | '.join(columns)} |", f"|---{'|---' * len(columns)}|"]
     lines += [f"| {kind} | {' | '.join(str(row[name]) for name in columns)} |" for kind, row in kinds.items()]
+    for name, found in results.items():
+        if name.endswith(" paths") and (good := found["as_good"]):
+            told = f"{good['as_good']} of {good['of']} are as good at once as in a complete ranking"
+            lines += ["", f"Of the first {FIRST} of {int(name.split()[0]):,} paths for the whole queries, {told}."]
     return "\n".join(lines)

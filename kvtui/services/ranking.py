@@ -27,7 +27,7 @@ _EFFORT, _EFFORT_BY_SIZE = 1800, 300
 """How much is done, and one more for so many names."""
 _FEW = 10
 """Where fewer are found by then, it is done once more; where none is, until there is one."""
-_FEW_LEFT = 10
+_FEW_LEFT = 4
 """The part of it that is left once there are matches of better classes, for those whose letters are merely in order."""
 _LOOK, _SCORE_LITERAL, _SCORE_LETTER = 1, 2, 2
 """What it takes to look at a row, to score a word that stands in it, and a letter of one that does not."""
