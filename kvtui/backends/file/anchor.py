@@ -41,7 +41,7 @@ class Anchor:
     def __init__(self, state_dir: Path, uuid: bytes, key: bytes) -> None:
         self._path = state_dir / "anchors" / uuid.hex()
         self._uuid = uuid
-        self._key = key
+        self._keyed = hmac.new(key, uuid, "sha256")  # copied for each record: a new one looks up its hash
         self._fd: int | None = None
         self._written = b""
         self._lock = threading.Lock()
@@ -104,4 +104,6 @@ class Anchor:
         return fd
 
     def _mac(self, number: bytes) -> bytes:
-        return hmac.digest(self._key, self._uuid + number, "sha256")
+        mac = self._keyed.copy()
+        mac.update(number)
+        return mac.digest()
