@@ -44,4 +44,5 @@ def by_bit(masks: array[int]) -> list[int]:
     """For each of 64 bits the set of rows whose mask has it; masks are 64 bits wide, one for each row."""
     raw = masks.tobytes()
     columns = (raw[byte::8][::-1] for byte in (range(8) if byteorder == "little" else reversed(range(8))))
-    return [int(column.translate(digits), 2) if any(column) else 0 for column in columns for digits in _BITS]
+    planes = (column.translate(digits) for column in columns for digits in _BITS)
+    return [int(plane, 2) if b"1" in plane else 0 for plane in planes]

@@ -28,7 +28,7 @@ _FIRST = 250
 """How many are looked for of those that have a text, where there are no segments."""
 _PLAIN = 500
 """So many names are looked through one by one: those of a walk are soon put together with others."""
-_HEAVY = 20_000
+_HEAVY = 3000
 """So many are laid out in full even if they are to be put together with others soon."""
 _FEW = 50
 """Less than one of so many rows are sorted; of more, all are gone through in order."""

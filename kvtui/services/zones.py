@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
 from kvtui.courtesy import make_way
 from kvtui.services import bits
 
-_STARTS = re.compile(r"^.|(?<=/).|(?<![^\W_])[^\W_]")
+_STARTS = re.compile(r"^.|(?<![^\W_])[^\W_]")
 _SEGMENTS = re.compile("[^/]*/")
 _A = ord("a") & 63
+_LATIN = (1 << 26) - 1
 _LETTERS = 16
 """Of a longer text, so many are looked for: few rows are left by then."""
 
@@ -28,21 +30,23 @@ class Zones:
     folder has the slash behind it."""
 
     def __init__(
-        self, folders: Collection[str], of_row: Sequence[int], names: Collection[str], name_of_row: Sequence[int]
+        self, folders: Iterable[str], of_row: Sequence[int], names: Iterable[str], name_of_row: Sequence[int]
     ) -> None:
         self._all = (1 << len(of_row)) - 1
-        letters = _Letters()
+        segments = _Segments()
+        in_folders, in_names = [_of_folder(folder, segments) for folder in folders], [segments[name] for name in names]
+        make_way()  # here and below: names are laid out while somebody types
+        self._starting = bits.by_bit(
+            array("Q", map(or_, _column(in_folders, 4, of_row), _column(in_names, 2, name_of_row)))
+        )
+        columns = [_column(in_folders, zone, of_row) for zone in range(4)] + [
+            _column(in_names, zone, name_of_row) for zone in range(2)
+        ]
         self._with = list[list[int]]()
-        """By zone and bit, see `_Letters`."""
-        starting = list[Iterable[int]]()
-        for texts, zones_of, numbers in ((folders, _folder_zones, of_row), (names, _halves, name_of_row)):
-            masks = [[letters[zone] for zone in (*zones_of(text), "".join(_STARTS.findall(text)))] for text in texts]
-            *columns, starts = ([each[column] for each in masks] for column in range(len(zones_of("")) + 1))
-            starting.append(map(starts.__getitem__, numbers))
-            for column in columns:
-                make_way()  # names are laid out while somebody types
-                self._with.append(_by_letter(map(column.__getitem__, numbers)))
-        self._starting = _by_letter(map(or_, *starting))
+        """By zone and bit, see `_letters`."""
+        for column in columns:
+            make_way()
+            self._with.append(bits.by_bit(array("Q", column)))
 
     def starting(self, text: str) -> int:
         """All letters of a text at the start of words, in whatever order."""
@@ -79,38 +83,62 @@ class Zones:
         return found
 
 
-def _by_letter(masks: Iterable[int]) -> list[int]:
-    return bits.by_bit(array("Q", masks))
+def _column(masks: Sequence[Sequence[int]], number: int, of_row: Iterable[int]) -> Iterator[int]:
+    return map([each[number] for each in masks].__getitem__, of_row)
 
 
-def _folder_zones(folder: str) -> tuple[str, ...]:
-    match _SEGMENTS.findall(folder):
+def _of_folder(folder: str, segments: _Segments) -> tuple[int, int, int, int, int]:
+    """The letters of its four zones, and those that start a word."""
+    found = [segments[segment] for segment in _SEGMENTS.findall(folder)]
+    starting = reduce(or_, [each.starting for each in found], 0)
+    match found:
         case [first, *more, before, last] if more:
-            return first, "".join(more), before, last
+            middle = reduce(_together, [each.whole for each in more])
+            return first.whole, middle, before.whole, last.whole, starting
         case [first, middle, last]:
-            return first, *_halves(middle), last
+            return first.whole, middle.first, middle.second, last.whole, starting
         case [first, last]:
-            return *_halves(first), *_halves(last)
-    return *_halves(folder), "", ""
+            return first.first, first.second, last.first, last.second, starting
+        case [only]:
+            return only.first, only.second, 0, 0, starting
+    return 0, 0, 0, 0, 0
 
 
-def _halves(text: str) -> tuple[str, str]:
-    middle = (len(text) + 1) // 2
-    return text[:middle], text[middle:]
+class _Segment(NamedTuple):
+    """The letters of the two halves of a segment, and those that start a word in it."""
+
+    first: int
+    second: int
+    starting: int
+
+    @property
+    def whole(self) -> int:
+        return _together(self.first, self.second)
+
+
+class _Segments(dict[str, _Segment]):
+    def __missing__(self, segment: str) -> _Segment:
+        middle = (len(segment) + 1) // 2
+        starting = _letters("".join(_STARTS.findall(segment)))
+        found = self[segment] = _Segment(_letters(segment[:middle]), _letters(segment[middle:]), starting)
+        return found
+
+
+def _letters(text: str) -> int:
+    """The letters of a text as bits; those 64 code points apart share one. What is twice in it has another one, if it
+    is of the Latin alphabet: folded, little else has these bits."""
+    once = again = 0
+    for ch in text:
+        bit = 1 << (ord(ch) & 63)
+        again |= once & bit
+        once |= bit
+    return once | (again >> _A & _LATIN)
+
+
+def _together(one: int, other: int) -> int:
+    """The letters of two texts, one after the other."""
+    return one | other | ((one & other) >> _A & _LATIN)
 
 
 def _twice(ch: str) -> int:
     return (ord(ch) & 63) - _A
-
-
-class _Letters(dict[str, int]):
-    """The letters of a text as bits; those 64 code points apart share one. What is twice in it has another one, if it
-    is of the Latin alphabet: folded, little else has these bits."""
-
-    def __missing__(self, text: str) -> int:
-        letters = set(text)
-        found = reduce(or_, [1 << (ord(ch) & 63) for ch in letters], 0)
-        if len(letters) < len(text):
-            found = reduce(or_, [1 << _twice(ch) for ch in letters if "a" <= ch <= "z" and text.count(ch) > 1], found)
-        self[text] = found
-        return found
