@@ -84,10 +84,14 @@ def _overlap(spans: Sequence[tuple[int, int]], seen: Region) -> bool:
 
 
 def draw_now(screen: Screen[Any]) -> None:
-    """Draw what changed on the screen in front, without waiting for the turn of a frame.
+    """Draw what looks otherwise on the screen in front, without waiting for the turn of a frame.
 
     Textual draws 60 times a second: what changes right after a frame, of a clock or of progress say, is drawn up to
-    16 ms later. A change of the layout still waits, as more of them may come.
+    16 ms later. What has to be laid out first still waits: more of that may come, and Textual tells a widget its size
+    only where it is drawn first after being laid out.
     """
-    if screen._dirty_widgets and not screen._layout_required and not screen.app._batch_count:  # noqa: SLF001
+    dirty = screen._dirty_widgets  # noqa: SLF001
+    if not dirty or screen._layout_required or screen._scroll_required or screen.app._batch_count:  # noqa: SLF001
+        return
+    if dirty <= screen._compositor.visible_widgets.keys():  # noqa: SLF001
         screen._on_timer_update()  # noqa: SLF001

@@ -14,6 +14,7 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.drivers.linux_driver import LinuxDriver
 
 _TAKING_TURNS = 0.001
@@ -94,9 +95,19 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 class LoopDriver(LinuxDriver):
-    """Has its thread write what is drawn before the loop goes on."""
+    """Has its thread write what is drawn before the loop goes on, and a frame in one go: its beginning, its picture and
+    its end, as Textual writes them, would be three turns of that thread."""
+
+    _frame: list[str] | None = None
 
     def write(self, data: str) -> None:
+        if data == SYNC_START:
+            self._frame = []
+        if self._frame is not None:
+            self._frame.append(data)
+            if data != SYNC_END:
+                return
+            data, self._frame = "".join(self._frame), None
         super().write(data)
         if isinstance(self._loop, Loop):
             self._loop.hand_on()

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from rich.style import Style
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual.app import App, ComposeResult
+from textual.widgets import Static
 
+from kvtui.ui.composing import draw_now
+from kvtui.ui.loop import LoopDriver
+from kvtui.ui.widgets.tree_line import UNICODE, TreeLine, draw_line
 from tests.support.rest import nothing_is_due
+from tests.support.screens import wait_for_idle
 from tests.ui.conftest import Running, Screen
 from tests.ui.test_type_ahead import burst
 
@@ -65,3 +73,47 @@ async def test_what_no_key_changed_waits_for_its_turn(running: Running, out_of_t
         screen.app.main.status.checking = "7 %"
         await nothing_is_due()
         assert drawn == []
+
+
+async def test_what_is_not_laid_out_yet_is_not_drawn_out_of_turn() -> None:
+    """Or it would never be told its size."""
+
+    class Host(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Static("shown", id="shown")
+            hidden = Static("hidden", id="hidden")
+            hidden.display = False
+            yield hidden
+
+    app = Host()
+    async with app.run_test() as pilot:
+        await wait_for_idle(pilot)
+        shown, hidden = app.query_one("#shown"), app.query_one("#hidden")
+        for dirty, left in (({shown, hidden}, {shown, hidden}), ({shown}, set())):
+            app.screen._dirty_widgets = set(dirty)
+            draw_now(app.screen)
+            assert app.screen._dirty_widgets == left
+
+
+def test_a_frame_is_one_turn_of_the_thread_that_writes_it() -> None:
+    written: list[str] = []
+
+    class Writer:
+        write = staticmethod(written.append)
+
+    driver = LoopDriver.__new__(LoopDriver)
+    driver._writer_thread, driver._loop = Writer(), None  # type: ignore[assignment]
+    for part in ("before", SYNC_START, "picture", SYNC_END, "after"):
+        driver.write(part)
+    assert written == ["before", f"{SYNC_START}picture{SYNC_END}", "after"]
+
+
+def test_a_plain_row_is_drawn_in_three_pieces() -> None:
+    """Each is forty bytes more at every row of every key that scrolls."""
+    styles = {name: Style(color=f"color({number})") for number, name in enumerate(("guide", "badge", "secret"))}
+    strip = draw_line(TreeLine("folder/name"), 20, UNICODE, styles.__getitem__)
+    assert [(piece.text, piece.style) for piece in strip] == [
+        (" │ ", styles["guide"]),
+        ("• ", styles["badge"]),
+        ("name           ", styles["secret"]),
+    ]

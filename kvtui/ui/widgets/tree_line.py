@@ -76,7 +76,11 @@ def draw_line(line: TreeLine, width: int, signs: Signs, style: Styles) -> Strip:
     row = line.row
     plain = style("secret")
     guides = f"{signs.guide} " * (_indent(row, width) // _INDENT)
-    left = [Segment(signs.marked if line.marked else " ", style("marked")), Segment(guides, style("guide"))]
+    # As few segments as can be: each takes as long as a short text, and some forty bytes on the way to the terminal.
+    if line.marked:
+        left = [Segment(signs.marked, style("marked")), Segment(guides, style("guide"))]
+    else:
+        left = [Segment(f" {guides}", style("guide"))]
     if tree_row.is_note(row):
         note = line.note or Note(NoteKind.EMPTY)
         text = texts.show(_note_text(note, signs))
@@ -150,10 +154,13 @@ def _fitted(left: list[Segment], badge_sets: list[list[Segment]], width: int, si
     """Left part and badges on exactly `width` cells: the longest badges that leave the name whole, else the shortest
     and the name cut."""
     used = sum(segment.cell_length for segment in left)
-    if (
-        not badge_sets and used <= width
-    ):  # nearly all of them: at every key that scrolls, half a screen of them is drawn
-        return Strip([*left, Segment(" " * (width - used), plain)] if used < width else left, width)
+    if not badge_sets and used <= width:  # nearly all rows: at every key that scrolls, half a screen of them is drawn
+        rest = " " * (width - used)
+        if left[-1].style == plain:
+            left[-1] = Segment(left[-1].text + rest, plain)
+        elif rest:
+            left.append(Segment(rest, plain))
+        return Strip(left, width)
     strip = Strip(left, used)
     right = Strip([])
     for badges in badge_sets:
