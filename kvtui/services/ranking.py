@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain
+from math import ceil
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ _FEW_LEFT = 4
 _LOOK, _SCORE_LITERAL, _SCORE_LETTER = 1, 2, 2
 """What it takes to look at a row, to score a word that stands in it, and a letter of one that does not."""
 _PLAIN_LOOKS = 2
-"""What is done at least for each name of a part that has no better classes of what does not stand there."""
+"""What is done at least for each name of a part without segments, where what is merely in order has no classes."""
 _LONGEST = 12
 """Letters of a word that is looked for by its initials and in pieces."""
 
@@ -78,8 +79,8 @@ class _Search:
         self._screen = min(_SCREEN, most or _SCREEN)
         self._size = sum(map(len, parts)) or 1
         self._effort = (_EFFORT + of / _EFFORT_BY_SIZE) * self._size / (of or 1)
-        enough = max(_RANKED // len(words), self._screen)
-        self._parts = [_Part(part, query, words, max(1, enough * len(part) / (of or 1))) for part in parts]
+        self._enough = max(_RANKED // len(words), self._screen) * self._size / (of or 1)
+        self._parts = [_Part(part, query, words) for part in parts]
         has_little = any(says_little(each.folded) for each in words)
         self._classes = [*_LITERAL, *_IN_ORDER, *(_TOGETHER if has_little else ()), *_LAST]
 
@@ -108,22 +109,31 @@ class _Search:
         for number, kind in enumerate(self._classes):
             if number == len(_LITERAL) and self._count():
                 effort, is_few = effort / _FEW_LEFT, True
-            given, size = effort * kind.share, self._size
+            given = effort * kind.share
             effort -= given
-            for part in self._parts:
-                share = given * len(part) / size
-                given += part.look(number, kind, share, is_few=is_few) - share
-                size -= len(part)
+            for evenly in (True, False):
+                given = self._sweep(number, kind, given, is_few=is_few, evenly=evenly)
             effort += given
             if self._count() >= self._screen or effort <= 0:
                 break
+
+    def _sweep(self, number: int, kind: _Class, effort: float, *, is_few: bool, evenly: bool) -> float:
+        """Look at a class in all parts: in each as much as it is large, or as is left. What is left of the effort."""
+        size = self._size
+        for part in self._parts:
+            share = len(part) / size if evenly else 1
+            size -= len(part)
+            given = effort * share
+            wanted = ceil((self._enough - self._count()) * share)
+            effort -= given - part.look(number, kind, given, wanted, is_few=is_few)
+        return effort
 
 
 class _Part:
     """What is found in one of them, and how far it was looked for there."""
 
-    def __init__(self, names: NamesPart, query: Query, words: Sequence[Word], enough: float) -> None:
-        self._names, self._query, self._words, self._enough = names, query, words, enough
+    def __init__(self, names: NamesPart, query: Query, words: Sequence[Word]) -> None:
+        self._names, self._query, self._words = names, query, words
         self._texts = [each.folded.replace("\n", " ") for each in words]
         self._passing = names.passing(query)
         self._has_filtered = literally(query) if any(field == "path" for field, _ in query.filters) else None
@@ -146,23 +156,24 @@ class _Part:
     def found(self, most: int | None, classes: int) -> Found:
         return self._names.found(self.hits, self._query, most, more=not self.is_over(classes))
 
-    def look(self, number: int, kind: _Class, effort: float, *, is_few: bool) -> float:
-        """Go on with a class; what is left of the effort."""
-        if self._names.segments is None and kind is _ANY:
-            effort += _PLAIN_LOOKS * len(self) / (_FEW_LEFT if is_few else 1)
-        hits, cost = self.hits, self._costs[kind.is_literal]
-        if effort <= 0 or len(hits) >= self._enough:
-            return effort
-        found, is_whole = 0, False
+    def look(self, number: int, kind: _Class, effort: float, wanted: int, *, is_few: bool) -> float:
+        """Go on with a class until so much is done or so many more are found. What is left of the effort."""
         if is_few and kind.has is not None:
-            self._left[number] = None
+            self._left.setdefault(number)  # what is left is of the last class, too
+        if effort <= 0 or wanted <= 0:
             return effort
+        found = 0
         if number not in self._left:
-            found, is_whole = self._rows(kind), True
+            found = self._rows(kind)
             self._left[number] = bits.rows_of(found) if found else None
         if (rows := self._left[number]) is None:
             return effort
+        least = 0.0
+        if self._names.segments is None and kind is _TOLD:
+            least -= _PLAIN_LOOKS * len(self) / (_FEW_LEFT if is_few else 1)
+        hits, cost, enough = self.hits, self._costs[kind.is_literal], len(self.hits) + wanted
         fits, folded = self._fitting(kind), self._names.folded.__getitem__
+        is_whole = True
         for row in rows:
             if row in hits:
                 continue
@@ -172,24 +183,24 @@ class _Part:
             elif (hit := self._names.score(row, self._words))[0]:
                 hits[row] = hit
                 effort -= cost
-            if effort <= 0 or len(hits) >= self._enough:
+            if effort <= least or len(hits) >= enough:
                 following = next(rows, None)
                 self._left[number] = None if following is None else chain((following,), rows)
-                return effort
-        self._left[number] = None
-        if is_whole:
-            self._seen |= found
-        return effort
+                break
+        else:
+            self._left[number] = None
+            self._seen |= found if is_whole else 0
+        return max(effort, 0)
 
     def _rows(self, kind: _Class) -> int:
         """The rows of a class that are of no better one."""
         found = self._passing if kind.is_literal else self._possible
         names = self._names
+        if kind is _ANY or (kind is _TOLD and names.segments is None):
+            return found & ~self._seen
         of_word: Callable[[str], int]
         if kind is _TOLD:
             of_word = names.told
-        elif kind is _ANY:
-            return found & ~self._seen
         elif names.segments is not None and kind.rows is not None:
             of_word = partial(kind.rows, names.segments)
         elif kind is _INSIDE:

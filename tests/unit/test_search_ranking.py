@@ -170,3 +170,14 @@ def test_two_letters_inside_of_a_word_are_no_better_than_others_in_order() -> No
         for found in (part.best(query, most), at_once([part], query, most)):
             first = [match.path for match in found.matches[:3]]
             assert first == ["team/old-db", "app/database", "a/sandbox-00"]
+
+
+def test_few_names_beside_very_many_are_looked_for_as_well() -> None:
+    """What is good enough for a large part must not keep a small one from giving all it has."""
+    index = NamesIndex()
+    index.begin()
+    index.add([Indexed(f"team-{number % 7}/service-{number:05}/token") for number in range(6000)])
+    index.add([Indexed(f"kafka/{name}") for name in ("user", "password", "host")])
+    index.add([Indexed(f"other/{number}/kafka") for number in range(20)])
+    for text, count in (("kafka", 23), ("kfka", 23), ("kafka user", 1)):
+        assert len(index.query(text, 200, at_once=True).matches) == count
