@@ -218,6 +218,7 @@ class Session:
         with self._writing:
             backend = self._change(None, None)
             self._undo.clear()
+            self._names = None
             try:
                 if backend is not None:
                     self._pending = self._sealed_pending(backend, draft)

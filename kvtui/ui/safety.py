@@ -19,11 +19,13 @@ from rich.segment import Segment
 from rich.text import Text
 from textual import events
 from textual.app import App, ReturnType, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import WorkerFailed, get_current_worker
 
 from kvtui.domain.errors import KvtuiError, told
@@ -113,6 +115,13 @@ class SafeApp(App[ReturnType]):
     def forget_drawn(self) -> None:
         """Drop the texts that are remembered from measuring them."""
         cached_cell_len.cache_clear()
+
+    def pop_screen(self) -> AwaitComplete:
+        """What was typed there is forgotten: timers, watchers and contexts keep a screen for a while that is gone."""
+        for box in self.screen.query(Input):
+            box.set_reactive(Input.value, "")
+            box.refresh()  # what was drawn of it is remembered, too
+        return super().pop_screen()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """None of Textual's own: the palette is made from our table of actions, and has no screenshot."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kvtui.backends.factory import StoreState
-from kvtui.backends.memory import ALL
+from kvtui.backends.memory import ALL, MemoryBackend
 from kvtui.domain.capability import WRITING, Capability
 from kvtui.domain.errors import Conflict, InvalidInput, Locked, NotFound, PermissionDenied, Unavailable, Unsupported
 from kvtui.domain.metadata import MetadataPatch
@@ -42,6 +42,18 @@ def acts(session: Session) -> list[tuple[Act, str, int | None, str]]:
 
 def spoil(tmp_path: Path) -> None:
     (tmp_path / "journal").write_text("in the way")
+
+
+def test_a_lock_forgets_the_paths_that_were_used(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "_opened", lambda *_: MemoryBackend(capabilities=ALL - {Capability.LIST}))
+    session = Session(profile._replace(remember=False), state_dir=tmp_path)
+    session.unlock()
+    session.backend.write("app/db", fields(value="x"))
+    assert session.remembers
+    session.lock()
+    assert not session.remembers
 
 
 def test_a_locked_session_refuses_everything(profile: Profile, tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ class FindDialog(SurveyDialog):
 
     async def on_unmount(self) -> None:
         self._rows, self._known = {}, {}
+        self._to_ask = self._asked = ""
         self._finding.stop()
         await asyncio.to_thread(self._finding.close)
 

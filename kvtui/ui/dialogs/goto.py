@@ -58,6 +58,10 @@ class GotoDialog(RowsDialog[str]):
         super().on_mount()
         self.show_height(OFFERED)
 
+    def on_unmount(self) -> None:
+        self._asked.clear()
+        self._completions = None
+
     @property
     def _typed(self) -> Input:
         return self.query_one("#path", Input)

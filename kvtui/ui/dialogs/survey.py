@@ -65,6 +65,9 @@ class SurveyDialog(ListDialog):
         super().on_mount()
         self.call_after_refresh(self.read)  # once it is seen: threads that read would hold that up
 
+    async def on_unmount(self) -> None:
+        self.query_text = ""
+
     @work(exclusive=True, group="survey", description="read all of it")
     async def read(self) -> None:
         app = cast("KvtuiApp", self.app)

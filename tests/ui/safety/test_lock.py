@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -11,6 +12,7 @@ import pytest
 from textual import events
 
 from kvtui.config import UiConfig
+from kvtui.services import matcher
 from kvtui.ui.screens.unlock import UnlockScreen
 from kvtui.ui.widgets import passphrase_form
 from kvtui.ui.widgets.passphrase_form import PassphraseForm
@@ -20,6 +22,8 @@ from tests.ui.safety.conftest import IN_VAULT, PASSPHRASE, Watching, unlock
 pytestmark = pytest.mark.usefixtures("stretched_each_time")
 
 MINUTE = 60.0
+TYPED = "what is typed"
+_NAMES = {"/": "slash", ":": "colon"}
 
 
 class SetClock:
@@ -112,6 +116,61 @@ async def test_after_the_lock_no_value_and_no_passphrase_is_reachable(
         assert len(watched.app._notifications) == 0
         found = "\n".join(reachable(IN_VAULT[::-1], PASSPHRASE[::-1]))
         assert found == ""
+
+
+_EVERYWHERE = ["ctrl+f", TYPED, "escape", "J", "app/", TYPED, "escape", ":", TYPED, "escape", "n", TYPED, "escape"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [*_EVERYWHERE, "escape", "ctrl+f", TYPED],
+        *(
+            pytest.param(keys, marks=pytest.mark.slow)
+            for keys in (
+                ["n", TYPED],
+                ["J", TYPED, "slash"],
+                [":", TYPED],
+                ["slash", TYPED],
+                ["slash", TYPED, "enter"],
+                ["ctrl+f", "value:", TYPED],
+                ["e", TYPED],
+                ["e", "ctrl+g", TYPED],
+                ["i", TYPED],
+                ["o", TYPED],
+                ["m", TYPED],
+                ["C", TYPED],
+                ["D", TYPED],
+                ["P", TYPED],
+                ["t", TYPED],
+                ["T", TYPED],
+                ["H", TYPED],
+                ["apostrophe", TYPED],
+            )
+        ),
+    ],
+    ids="-".join,
+)
+async def test_after_the_lock_nothing_that_was_typed_is_reachable(
+    watching: Watching, vault: Path, keys: list[str]
+) -> None:
+    backwards = "".join(secrets.choice("ghijklmnopqrstuvwxyz") for _ in range(9))  # a pasted secret is a query, too
+    async with watching(vault=vault) as watched:
+        await unlock(watched)
+        await watched.open("app/db")
+        for key in keys:
+            if key == TYPED:
+                await watched.press(*reversed(backwards))
+            elif key[-1] in _NAMES:
+                await watched.press(*(_NAMES.get(ch, ch) for ch in key))
+            else:
+                await watched.press(key)
+        await watched.app.action_app_lock()
+        await watched.rest()
+        assert isinstance(watched.app.screen, UnlockScreen)
+        watched.forget()
+        getattr(matcher.word, "cache_clear", int)()  # it forgets by itself, after 64 others
+        assert "\n".join(reachable(backwards[-7:])) == ""  # the first letters of it: each key has a text of its own
 
 
 def reachable(*backwards: str) -> Iterator[str]:
