@@ -31,8 +31,8 @@ class Browsing(Watching):
     """The keys that change nothing but the view."""
 
     _filter_input: Input | None = None
-    """From the first filter on; hidden where nothing is filtered. By itself, as a class would make every widget of the
-    screen look for its style anew before the first letter is taken."""
+    """Hidden where nothing is filtered. By itself, as a class would make every widget of the screen look for its style
+    anew before the first letter is taken."""
     _is_filter_due = False
 
     @property
@@ -132,13 +132,20 @@ class Browsing(Watching):
 
     # -- filter
 
-    def action_tree_filter(self) -> None:
-        if self._filter_input is None:
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._add_filter)  # the first frame waits for nothing that is not seen
+
+    def _add_filter(self) -> None:
+        if self._filter_input is None and self.is_attached:
             self._filter_input = QueryInput(id="filter", placeholder="filter")
             self.query_one("#tree-side").mount(self._filter_input, before=0)
-        self._filter_input.display = True
-        self.set_focus(self._filter_input)
-        self.work(self._load_all, "long", "read all names")
+
+    def action_tree_filter(self) -> None:
+        self._add_filter()
+        if self._filter_input is not None:
+            self._filter_input.display = True
+            self.set_focus(self._filter_input)
+            self.work(self._load_all, "long", "read all names")
 
     async def _load_all(self) -> None:
         """A filter is about the whole tree, so all of it is listed, as far as a screen can use it. What comes is shown
