@@ -581,6 +581,24 @@ async def test_what_a_walk_brings_stands_in_its_place_and_says_that_more_may_com
         assert app.view.cursor == ("db", FOLDER)
 
 
+async def test_what_a_listing_told_of_a_row_outlives_a_walk_of_names_alone() -> None:
+    app = Host({"": []})
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    async with app.run_test(size=(60, 8)) as pilot:
+        await wait_for_idle(pilot)
+        told = [Entry("a", SECRET, state=VersionState.DELETED), Entry("b", SECRET, due_from=long_ago)]
+        app.view.show_listing(Listing("", told))
+        app.view.show_growth([Listing("", [Entry("a", FOLDER), Entry("a", SECRET), Entry("b", SECRET)])])
+        await wait_for_idle(pilot)
+        assert [row.split()[1:] for row in app.shown] == [["a"], ["a", "deleted"], ["b", "due"]]
+        app.view.show_growth([Listing("", [Entry("a", SECRET, state=VersionState.LIVE), Entry("b", SECRET)])])
+        await wait_for_idle(pilot)
+        assert [row.split()[1:] for row in app.shown] == [["a"], ["b", "due"]]
+        app.view.show_listing(Listing("", [Entry("b", SECRET)]))
+        await wait_for_idle(pilot)
+        assert [row.split()[1:] for row in app.shown] == [["b"]]
+
+
 class Drawn(Host):
     """Every frame is drawn, as on a terminal (`tests/conftest.py`)."""
 

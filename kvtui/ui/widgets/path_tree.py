@@ -159,8 +159,16 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
         self._show([listing])
 
     def show_growth(self, came: Iterable[Listing | Growth]) -> None:
-        """What a walk over all folders brings: whole folders, and more of others."""
-        self._show(list(came))
+        """What a walk over all folders brings: whole folders, and more of others. Where it has names alone, what a
+        folder's own listing told of them stays."""
+        self._show([self._as_known(each) if isinstance(each, Listing) else each for each in came])
+
+    def _as_known(self, listing: Listing) -> Listing:
+        if not (known := self._model.special(listing.path)):
+            return listing
+        rows = listing.entries
+        kept = [row if row.is_folder or any(row[2:]) else known.get(row.path, row) for row in rows]
+        return listing._replace(entries=kept)
 
     def _show(self, came: Sequence[Listing | Growth]) -> None:
         if not came:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,10 @@ class TreeRows:
     def entry(self, row: str) -> Entry | None:
         """The entry of a row whose type or state is out of the ordinary, else None."""
         return self._special.get(folder_of(row), {}).get(row)
+
+    def special(self, folder: str) -> Mapping[str, Entry]:
+        """Those of a folder, by row."""
+        return self._special.get(folder, {})
 
     def note(self, folder: str) -> Note | None:
         """What the note row of an open folder says."""
