@@ -7,7 +7,7 @@ old copy of a page from the current one; this can: fingerprint and rows are then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from hashlib import blake2b
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,10 @@ class Accumulator:
     def add(self, row: SecretRow | VersionRow | ContainerRow) -> None:
         self.total += self._hash(row)
         self.rows += 1
+
+    def add_all(self, rows: Collection[SecretRow] | Collection[VersionRow]) -> None:
+        self.total += sum(map(self._hash, rows))
+        self.rows += len(rows)
 
     def remove(self, row: SecretRow | VersionRow | ContainerRow) -> None:
         self.total -= self._hash(row)

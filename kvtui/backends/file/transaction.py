@@ -58,9 +58,11 @@ class Transaction:
         """With every row in the tables that has been inserted here."""
         if self._secrets:
             self._connection.executemany(_NEW_SECRET, self._secrets)
+            self._sum.add_all(self._secrets)
             self._secrets.clear()
         if self._versions:
             self._connection.executemany(_NEW_VERSION, self._versions)
+            self._sum.add_all(self._versions)
             self._versions.clear()
         return self._connection
 
@@ -89,7 +91,7 @@ class Transaction:
         self._secrets.append(row)
         self._first_new = self._first_new or row.id
         self._next_id = row.id + 1
-        self._added(row)
+        self._changed = True
 
     def update_secret(self, old: SecretRow, new: SecretRow) -> None:
         """Write the columns that differ."""
@@ -115,7 +117,7 @@ class Transaction:
 
     def insert_version(self, row: VersionRow) -> None:
         self._versions.append(row)
-        self._added(row)
+        self._changed = True
 
     def update_version(self, old: VersionRow, new: VersionRow) -> None:
         self.connection.execute(
