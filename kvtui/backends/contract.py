@@ -141,7 +141,8 @@ class Backend(ABC):
         return nullcontext(_nothing)
 
     def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
-        """Every secret (no folder entries) below a folder, sorted by path. Streams.
+        """Every secret (no folder entries) below a folder, sorted by path. Streams. Entries tell what comes along with
+        the names: less than those of `list` may.
 
         Raises NotFound, and without `skipped` what listing a folder below raises."""
         from kvtui.backends.one_by_one import walk_below  # noqa: PLC0415 - loaded where a store knows nothing faster

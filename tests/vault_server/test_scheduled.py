@@ -49,3 +49,20 @@ def test_a_secret_whose_metadata_may_not_be_read_is_told_and_the_rest_comes() ->
             assert [(what.path, what.kind) for what in left_out.places] == [("secret/f3/s03", EntryKind.SECRET)]
             with pytest.raises(PermissionDenied):
                 list(store.scheduled("secret/f3"))
+
+
+def test_a_walk_from_folder_to_folder_tells_what_is_due_and_one_by_scan_names_alone() -> None:
+    with VaultDouble(flavour="openbao") as server:
+        fill(server)
+        server.policy("no scan", {"secret/*": ["read", "list"]})
+        with backend(server.url, server.token("no scan")) as store:
+            listed = {entry.path: entry for entry in store.list("secret/f1").entries}
+            before = len(server.requests)
+            walked = {entry.path: entry for entry in store.walk("secret/f1")}
+            assert [seen.path for seen in server.requests[before:] if "/s" in seen.path.partition("metadata")[2]] == []
+            assert walked == listed
+            assert {path for path, entry in walked.items() if entry.due_from} == {*listed} - {"secret/f1/s01"}
+        with backend(server.url, server.root_token) as store:
+            scanned = list(store.walk("secret/f1"))
+            assert [entry.path for entry in scanned] == sorted(listed)
+            assert not any(entry.due_from or entry.state for entry in scanned)

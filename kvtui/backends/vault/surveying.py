@@ -57,7 +57,8 @@ class Surveying(Backend):
         return _interruptible()
 
     def walk(self, folder: str = "", *, skipped: Skip | None = None) -> Iterator[Entry]:
-        """One SCAN for each mount where the server has that; else folders are listed several at a time."""
+        """One SCAN for each mount where the server has that, of names alone: one that tells what is known of each takes
+        OpenBao ten times as long. Else folders are listed several at a time, which tell it in the same requests."""
         self._check_open()
         mount = self._mount_of(paths.check_folder(folder))
         if mount is not None:
