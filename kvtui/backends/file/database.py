@@ -21,7 +21,7 @@ from kvtui.domain.progress import Progress
 _PAGE = 4096
 _READERS = 3
 _BUSY_MS = 10_000
-_PASSING_KIB = 1024
+_PASSING_KIB = 256
 """Of cache for a check, which goes through all of a vault once: more is no faster, and is held all that time."""
 STEPS = 1000
 """Steps of SQLite's machine between two looks at the progress."""
