@@ -235,6 +235,12 @@ def word(text: str) -> Word:
     return Word(text)
 
 
+def forget() -> None:
+    """Drop what is remembered of the words that were typed, the expressions made of them as well."""
+    word.cache_clear()
+    re.purge()
+
+
 def match(query: str, name: str) -> Hit | None:
     """How a name matches all words of a query; an empty query matches everything with score 0."""
     folded = fold(name)

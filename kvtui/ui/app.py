@@ -292,6 +292,8 @@ class KvtuiApp(TypeAheadApp[int]):
 
     async def action_app_lock(self, note: str = "Locked.") -> None:
         """Drop keys, values and screens; ask for the passphrase again."""
+        from kvtui.services import matcher  # noqa: PLC0415 - where something was looked for, it is there
+
         if not self.session.is_open or self.main is None:
             return
         self._remember_place()
@@ -301,6 +303,7 @@ class KvtuiApp(TypeAheadApp[int]):
         await self.show_only(None)
         self.clear_notifications()
         self.forget_drawn()
+        matcher.forget()
         self._clear_clipboard()
         if self._name_keys is not None:
             self._name_keys.drop()

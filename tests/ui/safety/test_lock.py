@@ -12,7 +12,6 @@ import pytest
 from textual import events
 
 from kvtui.config import UiConfig
-from kvtui.services import matcher
 from kvtui.ui.screens.unlock import UnlockScreen
 from kvtui.ui.widgets import passphrase_form
 from kvtui.ui.widgets.passphrase_form import PassphraseForm
@@ -169,7 +168,6 @@ async def test_after_the_lock_nothing_that_was_typed_is_reachable(
         await watched.rest()
         assert isinstance(watched.app.screen, UnlockScreen)
         watched.forget()
-        getattr(matcher.word, "cache_clear", int)()  # it forgets by itself, after 64 others
         assert "\n".join(reachable(backwards[-7:])) == ""  # the first letters of it: each key has a text of its own
 
 
