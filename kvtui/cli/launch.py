@@ -8,6 +8,9 @@ from kvtui.cli.context import Context
 from kvtui.domain.errors import Unavailable
 from kvtui.services.session import Opening, Session
 
+_YOUNG = 700
+"""New objects at which a screen looks for garbage, Python's own number: often, and not for long."""
+
 
 def require_terminal(context: Context) -> None:
     """Raise Unavailable where no screen can be drawn."""
@@ -29,6 +32,7 @@ def launch(context: Context, path: str | None = None, *, session: Session | None
         # Deriving the key keeps one processor busy and Python free: the screen loads meanwhile.
         opening = Opening(session, context.given_credential())
     gc.disable()  # what a start makes stays: looking through it again and again is a tenth of it
+    gc.set_threshold(_YOUNG)
     from kvtui.ui.app import run  # noqa: PLC0415 - Textual is loaded for the screen alone
 
     return run(profiles, config, path=path, session=session, opening=opening)

@@ -25,7 +25,7 @@ from kvtui.locations import themes_dir
 from kvtui.services.profiles import Profile, Profiles, rescued
 from kvtui.services.session import Opening, Session
 from kvtui.ui.keymap import bindings, overrides
-from kvtui.ui.loop import Loop, LoopDriver, handle_signals
+from kvtui.ui.loop import Loop, LoopDriver, collect_from_here, handle_signals
 from kvtui.ui.screens.main import MainScreen, Place
 from kvtui.ui.show import show
 from kvtui.ui.themes import load_theme
@@ -42,8 +42,6 @@ TICK_SECONDS = 0.5
 """Between two looks at the lock's countdown and at what others changed: they are seen within a second."""
 
 MOST_THREADS = 64
-_YOUNG = 700
-"""New objects at which a screen looks for garbage, Python's own number."""
 
 
 @runtime_checkable
@@ -112,7 +110,7 @@ class KvtuiApp(TypeAheadApp[int]):
         self._handle_signals()
         self.set_interval(TICK_SECONDS, self._tick)
         if not gc.isenabled():  # as while a program starts
-            self.set_timer(TICK_SECONDS, _collect_from_here)
+            self.set_timer(TICK_SECONDS, collect_from_here)
         if not self._has_theme:
             self.notify(
                 f"There is no theme {show(self.config.ui.theme).plain}. See T for those there are.",
@@ -441,13 +439,6 @@ class KvtuiApp(TypeAheadApp[int]):
         if action in {"app_palette", "app_help", "app_theme", "profile_switch"} and len(self.screen_stack) > 2:
             return False
         return super().check_action(action, parameters)
-
-
-def _collect_from_here() -> None:
-    """Look for garbage among what comes after this: often, and not for long."""
-    gc.freeze()
-    gc.set_threshold(_YOUNG)
-    gc.enable()
 
 
 def run(

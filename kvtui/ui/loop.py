@@ -126,6 +126,12 @@ def reading_beside() -> Iterator[None]:
         yield
 
 
+def collect_from_here() -> None:
+    """Look for garbage, among what comes after this alone: what is there by now stays."""
+    gc.freeze()
+    gc.enable()
+
+
 LEAVING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
 
