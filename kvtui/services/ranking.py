@@ -24,8 +24,10 @@ _SCREEN = 60
 """So many matches are enough: worse classes are not looked for."""
 _RANKED = 250
 """How many are ranked where fewer are wanted."""
-_EFFORT, _EFFORT_BY_SIZE = 1800, 300
-"""How much is done, and one more for so many names."""
+_EFFORT, _EFFORT_BY_SIZE = 2000, 80
+"""How much is done; of very many names, one for so many."""
+_SETS = 130
+"""What of it the sets of rows take: one for so many names."""
 _FEW = 10
 """Where fewer are found by then, it is done once more; where none is, until there is one."""
 _FEW_LEFT = 4
@@ -36,6 +38,7 @@ _PLAIN_LOOKS = 2
 """What is done at least for each name of a part without segments, where what is merely in order has no classes."""
 _LONGEST = 12
 """Letters of a word that is looked for by its initials and in pieces."""
+_PIECES = 3
 
 
 class _Class(NamedTuple):
@@ -78,7 +81,7 @@ class _Search:
         self._most = most
         self._screen = min(_SCREEN, most or _SCREEN)
         self._size = sum(map(len, parts)) or 1
-        self._effort = (_EFFORT + of / _EFFORT_BY_SIZE) * self._size / (of or 1)
+        self._effort = (max(_EFFORT, of / _EFFORT_BY_SIZE) - of / _SETS) * self._size / (of or 1)
         self._enough = max(_RANKED // len(words), self._screen) * self._size / (of or 1)
         self._parts = [_Part(part, query, words) for part in parts]
         has_little = any(says_little(each.folded) for each in words)
@@ -259,9 +262,9 @@ def _starting(segments: Segments, text: str) -> int:
     return segments.zones.starting(text[0])
 
 
-def _in_pieces(most: int, segments: Segments, text: str) -> int:
-    """The rows that have the letters of a text in at most so many pieces, each at the start of a segment or word; in
-    whatever order."""
+def _in_pieces(segments: Segments, text: str) -> int:
+    """The rows that have the letters of a text in few pieces, each at the start of a segment or word; in whatever
+    order."""
     letters = text.replace("/", "")
     if not 1 < len(letters) <= _LONGEST:
         return 0
@@ -272,7 +275,7 @@ def _in_pieces(most: int, segments: Segments, text: str) -> int:
                 break  # nothing starts with more of it either
             pieces.append((start, end, rows))
     found, reached = 0, {0: (1 << segments.size) - 1}
-    for _ in range(most):
+    for _ in range(_PIECES):
         before, reached = reached, {}
         for start, end, rows in pieces:
             if start in before:
@@ -292,9 +295,8 @@ _LITERAL = (
 _TOLD, _ANY = _Class(), _Class()
 _IN_ORDER = (
     _TOLD,
-    _Class(_initials, _pieces, share=0.25),
-    _Class(partial(_in_pieces, 3), _pieces, share=0.6),
-    _Class(partial(_in_pieces, 6), _pieces, share=0.6),
+    _Class(_initials, _pieces, share=0.5),
+    _Class(_in_pieces, _pieces, share=0.9),
 )
 _LAST = (_Class(_starting), _ANY)
 _TOGETHER = (_Class(_starting, share=0.6), _Class(Segments.containing))

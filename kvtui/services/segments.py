@@ -21,11 +21,13 @@ from kvtui.services.zones import Zones
 
 _DENSE = 32
 """A segment in more than one of so many rows has its set made beforehand: that is smaller than a list of the rows."""
-_MOST_SEGMENTS = 2000
+_MOST_SEGMENTS = 800
 """Where a text stands in more segments, their rows are not looked up."""
+_FEW_LETTERS = 2
+"""Nor where it has so few: they stand in very many."""
 _MOST_ROWS = 16
 """Nor where they are more than one of so many."""
-_MOST_ROWS_OF_PIECE = 3000
+_MOST_ROWS_OF_PIECE = 1500
 """Nor those of one of the many pieces of a word where they are more."""
 _KEY = 8
 """Characters that the words within segments are sorted by."""
@@ -138,6 +140,8 @@ class Segments:
         return self._rows([self._prefixed(text), *spans], text, _MOST_ROWS_OF_PIECE)
 
     def _within(self, text: str) -> int:
+        if len(text) <= _FEW_LETTERS:
+            return self.zones.in_order(text)
         spans = list[_Span]()
         at = self._text.find(text)
         while at >= 0:
