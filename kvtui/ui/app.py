@@ -1,4 +1,4 @@
-"""The application: which screen is up, the session behind it, locking, the clipboard, themes. Screens do the rest."""
+"""The application: its start and end, locking, the clipboard, themes. Screens do the rest."""
 
 from __future__ import annotations
 
@@ -16,26 +16,21 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from kvtui.actions import Action, Keymap, Scope
-from kvtui.backends.factory import StoreState
 from kvtui.clock import suspended_clock, utc_now
 from kvtui.config import Config
-from kvtui.domain.errors import AuthenticationRequired, Corrupt, KvtuiError, WrongCredential
 from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
-from kvtui.services.profiles import Profile, Profiles, rescued
+from kvtui.services.profiles import Profiles
 from kvtui.services.session import Opening, Session
+from kvtui.ui.entering import EnteringApp
 from kvtui.ui.keymap import bindings, overrides
 from kvtui.ui.loop import Loop, LoopDriver, collect_from_here, handle_signals
-from kvtui.ui.screens.main import MainScreen, Place
 from kvtui.ui.show import show
 from kvtui.ui.themes import load_theme
-from kvtui.ui.type_ahead import TypeAheadApp
 
 if TYPE_CHECKING:
     from kvtui.clipboard import Clipboard, CopyResult
     from kvtui.services.changes import Change
-    from kvtui.services.kept_names import NameKeys
-    from kvtui.ui.widgets.passphrase_form import PassphraseForm
 
 DEFAULT_THEME = "kvtui-dark"
 TICK_SECONDS = 0.5
@@ -63,7 +58,7 @@ class Form(Protocol):
     def action_dialog_cancel(self) -> None: ...
 
 
-class KvtuiApp(TypeAheadApp[int]):
+class KvtuiApp(EnteringApp):
     """One window on one profile at a time. `session` may come in open, as the demo's does."""
 
     CSS_PATH = "kvtui.tcss"
@@ -81,21 +76,14 @@ class KvtuiApp(TypeAheadApp[int]):
         clock: Callable[[], float] = suspended_clock,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__()
-        self.profiles, self.config = profiles, config
+        super().__init__(profiles, config, path, session, opening)
         self.keys = Keymap(config.keymap)
         self.lately: list[str] = []
         """Ids of actions chosen in the palette, the last one first; of this run, and written nowhere."""
-        self.session = session or Session(profiles.current)
-        self._sessions = {self.session.profile.name: self.session}
         self._timed_clipboard: Clipboard | None = None
-        self._name_keys: NameKeys | None = None
-        self._opening = opening
         self._clock = clock
         self.now = now
         self._last_input = clock()
-        self._places: dict[str, Place] = {self.session.profile.name: Place(cursor=path)} if path else {}
-        self._note = ""
         self.set_keymap(overrides(self.keys))
         self._has_theme = self._start_with(config.ui.theme)
 
@@ -162,131 +150,11 @@ class KvtuiApp(TypeAheadApp[int]):
         """ctrl+c does what q does."""
         self.call_later(self.action_app_quit)
 
-    async def _close_session(self) -> None:
-        await asyncio.to_thread(self.session.lock)
-
-    # -- which screen
-
-    @work(exclusive=True, group="enter", description="open profile")
-    async def enter(self) -> None:
-        """Show what the current session needs: creation, a passphrase, or the tree."""
-        session = self.session
-        try:
-            opening, self._opening = self._opening, None  # a lock asks again
-            state = await asyncio.to_thread(session.enter if opening is None else opening.result)
-        except WrongCredential as error:
-            self._note = str(error)
-            if session.profile.factory.signs_in:
-                await self._sign_in(error)
-                return
-            state = StoreState.LOCKED
-        except AuthenticationRequired as error:
-            if not session.profile.factory.signs_in:
-                await self.show_problem(error)
-            else:
-                await self._sign_in(error)
-            return
-        except KvtuiError as error:
-            await self.show_problem(error)
-            return
-        if state is StoreState.MISSING:
-            from kvtui.ui.screens.create import CreateScreen  # noqa: PLC0415
-
-            await self.show_only(CreateScreen(session))
-        elif state is StoreState.LOCKED:
-            from kvtui.ui.screens.unlock import UnlockScreen  # noqa: PLC0415
-
-            await self.show_only(UnlockScreen(session, note=self._note))
-        else:
-            await self.show_main()
-
-    async def _sign_in(self, error: AuthenticationRequired) -> None:
-        from kvtui.ui.signing_in import sign_in  # noqa: PLC0415 - where a store is on a server
-
-        note, self._note = self._note, ""
-        await sign_in(self, note, error)
-
-    def sign_in_again(self, error: AuthenticationRequired) -> None:
-        """Over whatever is on the screen, which stays as it is."""
-        from kvtui.ui.signing_in import sign_in_again  # noqa: PLC0415
-
-        sign_in_again(self, error)
-
-    async def show_problem(self, error: KvtuiError) -> None:
-        """Why the store is not open, and what can be done."""
-        from kvtui.ui.screens.problem import ProblemScreen  # noqa: PLC0415 - each screen loads when it is shown
-
-        profile = self.session.profile
-        can_rescue = isinstance(error, Corrupt) and profile.factory.rescues and not profile.rescue
-        await self.show_only(ProblemScreen(profile.label, error, can_rescue=can_rescue))
-
-    def went_wrong(self, error: KvtuiError) -> None:
-        """Opening a store did, or listing the profiles."""
-        if (main := self.main) is not None:
-            main.problem(error)
-        else:
-            self.call_later(self.show_problem, error)
-
-    async def show_only(self, screen: Screen[Any] | None) -> None:
-        """Drop every screen and dialog above the blank one at the bottom, then show this one."""
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
-        if screen is not None:
-            await self.push_screen(screen)
+    # -- locking
 
     async def show_main(self) -> None:
-        """The open store, as it was left."""
         self._last_input = self._clock()
-        place = self._places.pop(self.session.profile.name, None)
-        if self.session.profile.name in self.profiles.keep_names:
-            await asyncio.to_thread(self.name_keys.take, self.session)
-        main = MainScreen(self.session, self.config.ui, place)
-        main.fit(self.size)
-        main.read_ahead()
-        await self.show_only(main)
-        self.call_after_refresh(gc.freeze)  # what is there now stays: looking through it again would hold up a frame
-
-    # By name: these screens are not loaded until they are needed.
-
-    async def on_passphrase_form_opened(self) -> None:
-        self._note = ""
-        await self.show_main()
-
-    on_create_screen_done = on_passphrase_form_opened
-
-    async def on_passphrase_form_refused(self, event: PassphraseForm.Refused) -> None:
-        self._note = ""
-        await self.show_problem(event.error)
-
-    def on_problem_screen_retry(self) -> None:
-        self.enter()
-
-    on_locked_screen_open = on_problem_screen_retry
-
-    async def on_problem_screen_rescue(self) -> None:
-        profile = self.session.profile
-        await self._close_session()
-        self.session = Session(rescued(profile))
-        self._sessions[profile.name] = self.session
-        self.enter()
-
-    async def switch_profile(self, profile: Profile, path: str | None = None) -> None:
-        """Lock this profile and open another one, at a path; what is staged in either waits there, sealed."""
-        self._remember_place()
-        if path is not None:
-            self._places[profile.name] = Place(cursor=path)
-        await self.show_only(None)
-        await self._close_session()
-        self.session, self._note = self._sessions.setdefault(profile.name, Session(profile)), ""
-        self.enter()
-
-    @work(exclusive=True, group="profiles", description="list the profiles")
-    async def action_profile_switch(self) -> None:
-        from kvtui.ui.choosing import choose_profile  # noqa: PLC0415 - what is chosen loads when first asked for
-
-        await choose_profile(self)
-
-    # -- locking
+        await super().show_main()
 
     async def action_app_lock(self, note: str = "Locked.") -> None:
         """Drop keys, values and screens; ask for the passphrase again."""
@@ -314,25 +182,6 @@ class KvtuiApp(TypeAheadApp[int]):
             await self.show_only(LockedScreen(self.session.profile.label, note))
         else:
             self.enter()
-
-    @property
-    def name_keys(self) -> NameKeys:
-        """By which profiles keep names between runs; for whoever finds among them."""
-        if self._name_keys is None:
-            from kvtui.services.kept_names import NameKeys  # noqa: PLC0415 - where names are kept, or looked at
-
-            self._name_keys = NameKeys(self.profiles)
-        return self._name_keys
-
-    def _remember_place(self) -> None:
-        main = self.main
-        if main is not None:
-            self._places[self.session.profile.name] = main.place()
-
-    @property
-    def main(self) -> MainScreen | None:
-        """The screen of the open store, below any dialog."""
-        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
 
     def _mask(self) -> None:
         """Hide what is revealed, on every screen that can show values."""
@@ -412,6 +261,12 @@ class KvtuiApp(TypeAheadApp[int]):
             self._refresh_truecolor_filter(self.ansi_theme)
             self.stylesheet.set_variables(self.get_css_variables())
         return named is not None
+
+    @work(exclusive=True, group="profiles", description="list the profiles")
+    async def action_profile_switch(self) -> None:
+        from kvtui.ui.choosing import choose_profile  # noqa: PLC0415 - what is chosen loads when first asked for
+
+        await choose_profile(self)
 
     def action_app_theme(self) -> None:
         from kvtui.ui.choosing import choose_theme  # noqa: PLC0415

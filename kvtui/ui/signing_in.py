@@ -10,10 +10,10 @@ from kvtui.domain.errors import AuthenticationRequired
 from kvtui.ui.dialogs.sign_in import SignInDialog
 
 if TYPE_CHECKING:
-    from kvtui.ui.app import KvtuiApp
+    from kvtui.ui.entering import EnteringApp
 
 
-async def sign_in(app: KvtuiApp, note: str, error: AuthenticationRequired) -> None:
+async def sign_in(app: EnteringApp, note: str, error: AuthenticationRequired) -> None:
     """Open the session's store; whoever leaves that sees why it is not open."""
 
     def signed_in(done: bool | None) -> None:
@@ -23,7 +23,7 @@ async def sign_in(app: KvtuiApp, note: str, error: AuthenticationRequired) -> No
     app.push_screen(SignInDialog(app.session, note), signed_in)
 
 
-def sign_in_again(app: KvtuiApp, error: AuthenticationRequired) -> None:
+def sign_in_again(app: EnteringApp, error: AuthenticationRequired) -> None:
     """Open it again; forms, staged changes and marks stay."""
     if any(isinstance(screen, SignInDialog) for screen in app.screen_stack):
         return
