@@ -103,6 +103,8 @@ class Word:
     def __init__(self, word: str) -> None:
         self.text = word
         self.folded = fold(word)
+        self.in_line = self.folded.replace("\n", " ")
+        """As names are laid out to be searched, each on a line of its own."""
         self._says_little = says_little(self.folded)
         # Possessive: each piece stops at the first fitting character and never gives back, so this is linear.
         letters = [re.escape(ch) for ch in self.folded]

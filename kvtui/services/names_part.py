@@ -137,8 +137,7 @@ class NamesPart:
         found = (1 << len(self)) - 1
         if self.segments is not None:
             for each in words:
-                text = each.folded.replace("\n", " ")
-                found &= self.segments.zones.in_order(text) | self.told(text)
+                found &= self.segments.zones.in_order(each.in_line) | self.told(each.in_line)
         return found
 
     def told(self, text: str) -> int:

@@ -137,7 +137,7 @@ class _Part:
 
     def __init__(self, names: NamesPart, query: Query, words: Sequence[Word]) -> None:
         self._names, self._query, self._words = names, query, words
-        self._texts = [each.folded.replace("\n", " ") for each in words]
+        self._texts = [each.in_line for each in words]
         self._passing = names.passing(query)
         self._has_filtered = literally(query) if any(field == "path" for field, _ in query.filters) else None
         self._reached = [0] * len(words)

@@ -97,8 +97,8 @@ class ListingConformance(Suite):
     @needs_hook("plant")
     def test_an_old_name_is_found_by_its_exact_path_whatever_it_looks_like(self, name: str) -> None:
         store = self.plant(_history(f"{name}/{name}"))
-        if store is None:  # as half a character in a store whose names are JSON
-            pytest.skip("no program can give this store such a name")
+        if store is None:
+            pytest.skip(f"half a character, {name!a}, cannot be said in the JSON that gives this store its names")
         with store:
             assert [entry.path for entry in store.list().entries] == [name]
             assert [entry.path for entry in store.list(name).entries] == [f"{name}/{name}"]

@@ -56,6 +56,10 @@ class Transaction:
     @property
     def connection(self) -> apsw.Connection:
         """With every row in the tables that has been inserted here."""
+        self._insert_kept_back()
+        return self._connection
+
+    def _insert_kept_back(self) -> None:
         if self._secrets:
             self._connection.executemany(_NEW_SECRET, self._secrets)
             self._sum.add_all(self._secrets)
@@ -64,7 +68,6 @@ class Transaction:
             self._connection.executemany(_NEW_VERSION, self._versions)
             self._sum.add_all(self._versions)
             self._versions.clear()
-        return self._connection
 
     def finish(self) -> None:
         """Write the search index, generation and accumulator; the commit follows."""
