@@ -43,24 +43,14 @@ def out_of_turn(monkeypatch: pytest.MonkeyPatch) -> Callable[[Screen], Drawn]:
     return begin
 
 
+@pytest.mark.parametrize("keys", ["j", "jkjkj"], ids=["alone", "the last of those that wait"])
 async def test_a_key_right_after_a_frame_is_drawn_at_once(
-    running: Running, out_of_turn: Callable[[Screen], Drawn]
+    running: Running, out_of_turn: Callable[[Screen], Drawn], keys: str
 ) -> None:
     async with running() as screen:
         await screen.go_to("app/api")
         drawn = out_of_turn(screen)
-        burst(screen, "j")
-        await nothing_is_due()
-        assert drawn == ["app/db"]
-
-
-async def test_of_keys_that_wait_only_the_last_is_drawn_out_of_turn(
-    running: Running, out_of_turn: Callable[[Screen], Drawn]
-) -> None:
-    async with running() as screen:
-        await screen.go_to("app/api")
-        drawn = out_of_turn(screen)
-        burst(screen, *"jkjkj")
+        burst(screen, *keys)
         await nothing_is_due()
         assert drawn == ["app/db"]
 
