@@ -11,6 +11,7 @@ import resource
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -29,6 +30,8 @@ _umask: list[int] = []
 """The umask we were started with, once `harden` has changed it."""
 _added: set[str] = set()
 """Variables that nobody gave us."""
+_found: list[list[Any]] = []
+"""The terminal's attributes before `typing_unseen`, until a screen has taken them."""
 
 
 def harden() -> None:
@@ -80,6 +83,36 @@ def scrub_environment() -> None:
     """
     for name in [name for name in os.environ if name.startswith("TEXTUAL")]:
         del os.environ[name]
+
+
+@contextmanager
+def typing_unseen() -> Iterator[None]:
+    """While a screen loads, the terminal echoes nothing and keeps what is typed for it: a passphrase typed before its
+    prompt is up would stay in the window's history. Where no screen came, what was typed is dropped."""
+    import termios  # noqa: PLC0415 - for a screen only
+
+    try:
+        found = termios.tcgetattr(0)
+    except termios.error:  # nobody types at a file
+        yield
+        return
+    iflag, oflag, cflag, lflag, *others = found
+    # An enter is to be one for the screen too, where it is not a line's end.
+    quiet = [iflag & ~termios.ICRNL, oflag, cflag, lflag & ~(termios.ECHO | termios.ICANON), *others]
+    termios.tcsetattr(0, termios.TCSANOW, quiet)
+    _found.append(found)
+    try:
+        yield
+    finally:
+        if _found:
+            with suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(0, termios.TCSAFLUSH, _found.pop())
+
+
+def take_terminal_found() -> list[Any] | None:
+    """What the terminal is to be set to when the screen goes, in the form of `termios.tcgetattr`; only once, and None
+    where `typing_unseen` has not changed it."""
+    return _found.pop() if _found else None
 
 
 def child_environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ import gc
 
 from kvtui.cli.context import Context
 from kvtui.domain.errors import Unavailable
+from kvtui.hardening import typing_unseen
 from kvtui.services.session import Opening, Session
 
 _YOUNG = 700
@@ -24,6 +25,11 @@ def require_terminal(context: Context) -> None:
 def launch(context: Context, path: str | None = None, *, session: Session | None = None) -> int:
     """The screen on the current profile or on an open session, at a path. Returns the exit code."""
     require_terminal(context)
+    with typing_unseen():
+        return _launch(context, path, session)
+
+
+def _launch(context: Context, path: str | None, session: Session | None) -> int:
     profiles, config = context.profiles, context.config
     context.keymap()
     opening = None

@@ -17,6 +17,8 @@ from typing import Any
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.drivers.linux_driver import LinuxDriver
 
+from kvtui.hardening import take_terminal_found
+
 _TAKING_TURNS = 0.001
 """Seconds after which a thread that runs Python gives it to one that waits for it, while the loop waits. A key is read,
 answered and written by three threads, each of which would wait for the usual 5 ms."""
@@ -96,9 +98,14 @@ class Loop(asyncio.SelectorEventLoop):
 
 class LoopDriver(LinuxDriver):
     """Has its thread write what is drawn before the loop goes on, and a frame in one go: its beginning, its picture and
-    its end, as Textual writes them, would be three turns of that thread."""
+    its end, as Textual writes them, would be three turns of that thread. The terminal is left as the program found it.
+    """
 
     _frame: list[str] | None = None
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.attrs_before = take_terminal_found() or self.attrs_before
 
     def write(self, data: str) -> None:
         if data == SYNC_START:

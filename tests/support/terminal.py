@@ -9,6 +9,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -257,6 +258,11 @@ class Terminal:
         """Whether a DEC private mode was left set (True) or reset (False); None when it was never touched."""
         found = re.findall(rb"\x1b\[\?%d([hl])" % number, self.raw[since:])
         return found[-1] == b"h" if found else None
+
+    @property
+    def unread(self) -> int:
+        """How much of what was typed nobody has read: bytes the next program at this terminal would get."""
+        return int.from_bytes(fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     @property
     def is_restored(self) -> bool:
