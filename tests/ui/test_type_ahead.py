@@ -112,7 +112,7 @@ async def test_keys_that_wait_get_their_turn_on_a_machine_that_stands_still_mean
     async with running() as screen:
         monkeypatch.setattr(_time, "get_time", stalling)
         burst(screen, "/", *"tok")
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the loop hands the burst over in its next round
         async with asyncio.timeout(60):
             while screen.app._waiting or screen.app._looking:  # noqa: ASYNC110 - each round of the loop brings it nearer
                 await asyncio.sleep(0)
