@@ -45,7 +45,8 @@ class QuickCompositor(Compositor):
     def render_partial_update(self) -> Pieces | None:  # type: ignore[override]  # another kind of update
         dirty = self._dirty_regions.copy()
         self._dirty_regions.clear()
-        wanted: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)  # by line, from which column to which
+        # By line, from top to bottom: from which column to which.
+        wanted: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         for y, start, end in self._regions_to_spans(dirty):
             wanted[y].append((start, end))
         if not wanted:
@@ -56,31 +57,40 @@ class QuickCompositor(Compositor):
             seen = region.intersection(clip)
             if not around.overlaps(seen):
                 continue
-            lines = [y for y in wanted if seen.y <= y < seen.bottom and _overlap(wanted[y], seen)]
-            if not lines:
+            cuts = _taken(wanted, *seen.corners)
+            if not cuts:
                 continue
-            first, last = min(lines), max(lines)
+            first, last = cuts[0][0], cuts[-1][0]
             strips = widget.render_lines(Region(0, first - region.y, region.width, last - first + 1))
-            for y in lines:
-                left: list[tuple[int, int]] = []
-                for start, end in wanted[y]:
-                    here, there = max(start, seen.x), min(end, seen.right)
-                    if here >= there:
-                        left.append((start, end))
-                        continue
-                    pieces.append((y, here, strips[y - first].crop(here - region.x, there - region.x)))
-                    left += [span for span in ((start, here), (there, end)) if span[0] < span[1]]
-                if left:
-                    wanted[y] = left
-                else:
-                    del wanted[y]
+            at = region.x
+            pieces += [(y, here, strips[y - first].crop(here - at, there - at)) for y, here, there in cuts]
             if not wanted:
                 break
         return Pieces(sorted(pieces, key=itemgetter(0, 1)))
 
 
-def _overlap(spans: Sequence[tuple[int, int]], seen: Region) -> bool:
-    return any(start < seen.right and end > seen.x for start, end in spans)
+def _taken(
+    wanted: dict[int, list[tuple[int, int]]], left: int, top: int, right: int, bottom: int
+) -> list[tuple[int, int, int]]:
+    """What is wanted of a part of the screen: line, and from which column to which. It is wanted no more."""
+    cuts: list[tuple[int, int, int]] = []
+    for y in [y for y in wanted if top <= y < bottom]:
+        rest: list[tuple[int, int]] = []
+        for start, end in wanted[y]:
+            here, there = max(start, left), min(end, right)
+            if here >= there:
+                rest.append((start, end))
+                continue
+            cuts.append((y, here, there))
+            if start < here:
+                rest.append((start, here))
+            if there < end:
+                rest.append((there, end))
+        if rest:
+            wanted[y] = rest
+        else:
+            del wanted[y]
+    return cuts
 
 
 def draw_now(screen: Screen[Any]) -> None:

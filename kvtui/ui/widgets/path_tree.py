@@ -349,10 +349,10 @@ class PathTree(TreeView, can_focus=True, inherit_bindings=False):
     def _place(self, line: int) -> None:
         line = max(min(line, len(self._model) - 1), min(0, len(self._model) - 1))
         if line != self._line:
-            for changed in (self._line, line):
-                self.refresh_lines(changed)
             left, self._line = self._line, line
-            if left < self.scroll_offset.y:  # it may be one of the folders that stay in sight
+            top = self.scroll_offset.y
+            self._refresh((left - top, line - top))
+            if left < top:  # it may be one of the folders that stay in sight
                 self.redraw()
         self._announce()
         self._keep_cursor_visible()

@@ -106,6 +106,9 @@ def _name(name: str, matched: set[int], plain: Style, style: Styles) -> Iterator
     at = 0
     for piece, escaped in texts.name_spans(name):
         look = plain + Style(dim=True, italic=True) + style("escape") if escaped else plain
+        if not matched:  # nearly all
+            yield Segment(piece, look)
+            continue
         units = _UNIT.findall(piece) if escaped else list(piece)
         for hit, group in groupby(enumerate(units, at), key=lambda unit: unit[0] in matched):
             yield Segment("".join(unit for _, unit in group), look + style("match") if hit else look)

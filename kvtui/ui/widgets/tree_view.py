@@ -4,7 +4,7 @@ number, and a line is drawn again only when it looks otherwise."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
@@ -222,35 +222,48 @@ class TreeView(ScrollView, inherit_bindings=False):
 
     def redraw(self) -> None:
         """Draw what looks otherwise than it was drawn last."""
-        width, stuck = self.scrollable_content_region.width, self._stuck(self.scroll_offset.y)
-        changed = [y for y in range(self._page) if self._on_screen.get(y) != self._look(y, width, stuck)]
-        if changed:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+        looks = self._looks(range(self._page), self._stuck(self.scroll_offset.y))
+        self._refresh([y for y, look in enumerate(looks) if self._on_screen.get(y) != look])
 
-    def _look(self, y: int, width: int, stuck: Sequence[int]) -> _Look:
-        index = stuck[y] if y < len(stuck) else y + self.scroll_offset.y
-        return self._line_at(index), width, "cursor" if index == self._line else "stuck" if y < len(stuck) else ""
+    def _refresh(self, lines: Iterable[int]) -> None:
+        """Draw these lines of the view, but nothing of the scroll bar beside them."""
+        width = self.scrollable_content_region.width
+        if regions := [Region(0, y, width, 1) for y in lines]:
+            self.refresh(*regions)
+
+    def _looks(self, lines: Iterable[int], stuck: Sequence[int]) -> list[_Look]:
+        """How these lines of the view look, the first of them stuck."""
+        width, top = self.scrollable_content_region.width, self.scroll_offset.y
+        looks: list[_Look] = []
+        for y in lines:
+            index = stuck[y] if y < len(stuck) else top + y
+            special = "cursor" if index == self._line else "stuck" if y < len(stuck) else ""
+            looks.append((self._line_at(index), width, special))
+        return looks
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """As any widget without border, padding, tint and opacity does it. What looks the same is the same strip, and
         the terminal's sequences are kept with it."""
-        width, stuck = self.scrollable_content_region.width, self._stuck(self.scroll_offset.y)
+        stuck = self._stuck(self.scroll_offset.y)
         self._above = len(stuck)
-        return [self._rendered(y, width, stuck).crop(crop.x, crop.right) for y in crop.line_range]
+        looks = self._looks(crop.line_range, stuck)
+        self._on_screen |= zip(crop.line_range, looks, strict=True)
+        return [self._drawn(look).crop(crop.x, crop.right) for look in looks]
 
     def render_line(self, y: int) -> Strip:
-        return self._rendered(y, self.scrollable_content_region.width, self._stuck(self.scroll_offset.y))
+        return self.render_lines(Region(0, y, self.scrollable_content_region.width, 1))[0]
 
-    def _rendered(self, y: int, width: int, stuck: Sequence[int]) -> Strip:
-        look = self._on_screen[y] = self._look(y, width, stuck)
+    def _drawn(self, look: _Look) -> Strip:
         strip = self._strips.get(look)
         if strip is None:
-            strip = self._draw(*look)
             if self._filters is None:
                 self._filters = self.get_line_filters(), self.background_colors[1]
             line_filters, background = self._filters
+            drawn = self._draw(*look)
+            segments = list(drawn)
             for line_filter in line_filters:
-                strip = strip.apply_filter(line_filter, background)
+                segments = line_filter.apply(segments, background)
+            strip = Strip(segments, drawn.cell_length)
             if len(self._strips) >= _DRAWN_LINES:
                 self._strips.clear()
             self._strips[look] = strip
