@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from kvtui.actions import BY_ID
 from kvtui.services.profiles import Profile
 from kvtui.ui.dialogs.find import FindDialog
 from tests.doubles.server import Reply, Seen
@@ -244,6 +245,22 @@ async def test_a_filter_shows_the_denied_folder_with_its_reason(
         await screen.keys("l")
         await screen.until("denied: The token's policies")
         await screen.go_to("secret/app/db")
+
+
+async def test_the_tree_is_filtered_and_folded_also_with_the_cursor_on_what_may_not_be_listed(
+    narrow: VaultDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(as_somebody(narrow, monkeypatch)) as screen:
+        await screen.until("▸ secret")
+        await screen.go_to("secret/prod")
+        assert screen.app.main is not None
+        await screen.until(lambda: screen.app.main.why_not(BY_ID["tree.unfold_all"]))  # its limits are known
+        await screen.keys("slash", *"api")
+        await screen.until("• api", lambda: "▸ prod" not in screen.text)
+        await screen.keys("escape")
+        await screen.until("▸ prod")
+        await screen.keys("z")
+        await screen.until("▸ secret")
 
 
 async def test_the_trash_has_the_rest_and_counts_what_was_not_listed(
