@@ -160,6 +160,20 @@ async def test_rows_of_a_query_that_come_late_do_not_stand_under_the_next_one(
         assert {row.key for row in dialog.rows.rows} == {"app/db"}
 
 
+async def test_find_says_when_there_is_more_than_it_shows(running: Running) -> None:
+    def fill(backend: Backend) -> None:
+        for number in range(find.SHOWN + 1):
+            backend.write(f"wide/item-{number:03}", {"value": SecretValue("x")})
+
+    async with running(contents=fill) as screen:
+        assert "201 names · the first 200 shown" in await screen.press("ctrl+f")
+        assert "the first" not in await screen.type("200")
+        assert "the first 200 shown" in await screen.press("ctrl+u", *"item")
+        await screen.type("x")
+        assert "201 names" in screen.text
+        assert "the first" not in screen.text
+
+
 async def test_the_palette_runs_an_action_by_name(running: Running) -> None:
     async with running() as screen:
         await screen.go_to("app/db")

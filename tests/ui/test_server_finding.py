@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -13,6 +15,7 @@ from kvtui.ui.dialogs.find import FindDialog
 from tests.doubles.server import Reply, Seen
 from tests.doubles.vault import VaultDouble
 from tests.ui.serving import ALL, Served, fill, profile_of, served
+from tests.vault.places import Place
 
 FOLDERS, EACH = 500, 20
 
@@ -231,6 +234,21 @@ async def test_find_counts_what_was_not_listed_and_so_does_the_status_line(
         assert "secret/prod" not in text
         await screen.keys("escape")
         await screen.until("not listed: 1 denied")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_what_was_denied_is_not_cut_off_by_what_else_is_said(
+    narrow: VaultDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    vaults = [
+        Profile(f"vault-{one}", "file", MappingProxyType({"path": str(Place(tmp_path / one).path)})) for one in "abcd"
+    ]
+    async with served(as_somebody(narrow, monkeypatch), *vaults, size=size) as screen:
+        await screen.until("▸ secret")
+        await screen.keys("ctrl+f")
+        await screen.until("3 names as of", "1 not listed: 1 denied")
+        await screen.keys("ctrl+t")
+        await screen.until("3 names as of", "1 not listed: 1 denied", "vault-a:", "locked.")
 
 
 async def test_a_filter_shows_the_denied_folder_with_its_reason(

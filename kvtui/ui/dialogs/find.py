@@ -96,6 +96,8 @@ class FindDialog(SurveyDialog):
         self._to_ask = self._asked = ""
         """What the server is asked in a moment, and what it was asked last."""
         self._rows: dict[Located, Row] = {}
+        self._shown = ""
+        """How many of what was found the rows are, where they are not all."""
         self._known: dict[str, Sequence[str]] = {}
         """What was read of the secrets of servers, by the key of their rows."""
 
@@ -201,10 +203,12 @@ class FindDialog(SurveyDialog):
         super().tell()
 
     def told(self) -> str:
-        report = self._report
-        kept = f" · {report.note}" if report.note else ""
+        return f"{self._told_names(self._report)}{self._told_server(self._report)}"
+
+    def told_beside(self) -> str:
+        kept = f" · {note}" if (note := self._report.note) else ""
         scope = self._told_others() or (" · ctrl+t: all stores" if self._others else "")
-        return f"{self._told_names(report)}{self._told_server(report)}{kept}{scope}"
+        return f"{self._shown}{kept}{scope}"
 
     def _told_others(self) -> str:
         """How far the other stores are, and which are left out for what."""
@@ -212,7 +216,7 @@ class FindDialog(SurveyDialog):
         for report in self._finding.reports()[1:]:
             left_out = f", not listed: {report.left_out.counts}" if report.left_out else ""
             reading = ", still reading…" if report.is_reading else ""
-            told = f"{report.count:,}{left_out}{reading}" if report.error is None else "left out: " + str(report.error)
+            told = f"left out: {error.message}" if (error := report.error) else f"{report.count:,}{left_out}{reading}"
             said += f" · {report.profile}: {told}"
         return said
 
@@ -245,7 +249,7 @@ class FindDialog(SurveyDialog):
             self._search(query)
         else:
             self.workers.cancel_group(self, "search")  # its rows would come after these
-            self._show_found(self._found(query), query)
+            self._show_found(*self._found(query), query)
 
     @property
     def _is_searching(self) -> bool:
@@ -253,11 +257,15 @@ class FindDialog(SurveyDialog):
 
     @work(exclusive=True, group="search", description="search")
     async def _search(self, query: str) -> None:
-        self._show_found(await asyncio.to_thread(self._found, query), query)
+        self._show_found(*await asyncio.to_thread(self._found, query), query)
 
-    def _show_found(self, rows: dict[Located, Row], query: str) -> None:
+    def _show_found(self, rows: dict[Located, Row], has_more: bool, query: str) -> None:
         self._rows = rows
         self.show_rows(list(rows.values()))
+        shown = f" · the first {len(rows):,} shown" if has_more else ""
+        if shown != self._shown:
+            self._shown = shown
+            self.tell()
         if query and self._report.asks and self._to_ask != query:
             self._to_ask = query
             self._ask(query)
@@ -270,12 +278,14 @@ class FindDialog(SurveyDialog):
         self._finding.ask(query, SHOWN)
         self.tell()
 
-    def _found(self, query: str) -> dict[Located, Row]:
-        """Most of what is found while names come was found before: those rows are the same. Also on a thread."""
-        before, matches = self._rows, self._finding.query(query, SHOWN, at_once=True).matches
+    def _found(self, query: str) -> tuple[dict[Located, Row], bool]:
+        """Most of what is found while names come was found before: those rows are the same. And whether there is more.
+        Also on a thread."""
+        before, result = self._rows, self._finding.query(query, SHOWN, at_once=True)
         return {
-            found: before.get(found) or Row(self._key(found), DrawnLine(partial(self._row, found))) for found in matches
-        }
+            found: before.get(found) or Row(self._key(found), DrawnLine(partial(self._row, found)))
+            for found in result.matches
+        }, result.more
 
     def _row(self, found: Located) -> Content:
         row = matched(found.path, found.match.positions)

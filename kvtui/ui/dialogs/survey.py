@@ -57,6 +57,10 @@ class SurveyDialog(ListDialog):
     def told(self) -> str:
         """What is known so far."""
 
+    def told_beside(self) -> str:
+        """What else there is to say, which comes last: it is what a narrow screen has no room for."""
+        return ""
+
     @abstractmethod
     def update(self) -> None:
         """Show what there is for the query by now."""
@@ -89,7 +93,7 @@ class SurveyDialog(ListDialog):
         said = self.told()
         if self.left_out:
             said += f" · {len(self.left_out):,} not listed: {self.left_out.counts}"
-        self.query_one("#told", Static).update(show(said), layout=False)
+        self.query_one("#told", Static).update(show(said + self.told_beside()), layout=False)
 
     def narrow(self, query: str) -> None:
         if query != self.query_text:
