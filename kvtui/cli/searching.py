@@ -37,7 +37,7 @@ def _arguments(parser: Parser) -> None:
 
 
 def _search(context: Context, args: Namespace) -> int:
-    if args.value or ("value:" in (args.query or "") and not args.exact):
+    if args.value or ("value:" in (args.query or "").lower() and not args.exact):
         from kvtui.cli.searching_values import by_value  # noqa: PLC0415 - values are searched only when asked
         from kvtui.services.value_search import parse  # noqa: PLC0415
 

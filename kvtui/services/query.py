@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from kvtui.services.matcher import fold, word
 
-_TOKEN = re.compile(r'(?:(?P<field>type|tag|owner|desc|path):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))')
+_FIELD = "type|tags?|owner|desc|description|path"
+_TOKEN = re.compile(rf'(?:(?P<field>{_FIELD}):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))', re.IGNORECASE)
+_HALF_TYPED = re.compile(f"(?:{_FIELD}):", re.IGNORECASE)
+_SHORT = {"tags": "tag", "description": "desc"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,9 @@ class Query:
         for found in _TOKEN.finditer(text):
             value = found["plain"] if found["quoted"] is None else found["quoted"]
             if found["field"] and value:
-                filters.append((found["field"], fold(value)))
-            elif value and not re.fullmatch("(?:type|tag|owner|desc|path):", value):
+                field = found["field"].lower()
+                filters.append((_SHORT.get(field, field), fold(value)))
+            elif value and not _HALF_TYPED.fullmatch(value):
                 words.append(value)
         return cls(tuple(words), tuple(filters))
 

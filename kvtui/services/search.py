@@ -8,7 +8,8 @@ A query is words and filters, all of which must fit:
     desc:text      literally in the description
     tag:text       one of the tags; type:text and owner:text likewise (a type may be shortened)
 
-Nothing of it heeds case. An exact query is one literal piece of a path, case and all.
+`description:` and `tags:` are the same as `desc:` and `tag:`. Nothing of it heeds case. An exact query is one literal
+piece of a path, case and all.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ _CHUNK_THERE = 4
 """Secrets that one thread reads before it tells: their values are gone then."""
 _ENOUGH = 3
 """Reads that fail one after the other, not denied, end the search: the server has other trouble."""
-_VALUE = re.compile(r'(?:^|(?<=\s))value:(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S*))')
+_VALUE = re.compile(r'(?:^|(?<=\s))value:(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S*))', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,8 @@ def test_a_value_is_asked_for_at_a_terminal_without_echo(two: Cli) -> None:
 
 def test_a_value_on_the_command_line_is_refused_and_not_echoed(two: Cli) -> None:
     sought = secrets.token_hex(8)
-    for argv in ((f"value:{sought}",), (f'app value:"{sought}"', "--json"), ("--value", f"value:{sought}")):
+    values = (f"value:{sought}", f"app Value:{sought}")
+    for argv in (*((one,) for one in values), (f'app value:"{sought}"', "--json"), ("--value", f"value:{sought}")):
         ran = two("search", *argv, stdin=b"")
         assert ran.code == 2
         assert sought not in ran.text + ran.err

@@ -55,6 +55,13 @@ async def test_a_value_is_typed_unseen_and_what_holds_it_is_told_by_path_and_gon
         assert screen.app.main.at_cursor[0] == "app/db"
 
 
+async def test_a_value_is_hidden_also_behind_the_word_as_it_stands_on_the_screen(running: Running) -> None:
+    async with running() as screen:
+        await screen.press("ctrl+f")
+        assert "hunter2" not in await screen.type("app Value:hunter2")
+        assert isinstance(screen.app.screen, FindValuesDialog)
+
+
 async def test_values_of_a_server_are_read_once_it_was_told_how_many_and_esc_ends_it(
     server: VaultDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,8 @@ def found(query: str, rows: list[Indexed] = ROWS, **options: object) -> list[str
         ("owner:ALICE", ["app/api", "app/db/password"]),
         ("owner:alice type:password", ["app/db/password"]),
         ("desc:database", ["app/db/password"]),
+        ("description:database", ["app/db/password"]),
+        ("Tags:prod OWNER:alice", ["app/db/password"]),
         ("path:db/", ["app/db/password", "app/db/user"]),
         ("tag:", ["Legacy/İstanbul", "app/api", "app/db/password", "app/db/user", "odd\nname/db"]),
         ("app: db", []),
@@ -104,6 +106,7 @@ def test_a_query_is_taken_apart() -> None:
         ("db", "x y"), (("tag", "a"), ("owner", "bob b"), ("desc", "open path: kv:x"))
     )
     assert Query.parse("kv:x type: \t") == Query(("kv:x",))
+    assert Query.parse("Description: description") == Query(("description",))
 
 
 PATHS = st.lists(st.text(alphabet="ab/D\n", min_size=1, max_size=8), unique=True, max_size=12)

@@ -45,7 +45,7 @@ _ROOM = 40
 """Lines of a screen that has room for more than rows."""
 _AT_ONCE = 50_000
 """Names that are looked through before a thread would have got its turn: a few milliseconds."""
-_VALUE = re.compile(r"(?:^|\s)value:")
+_VALUE = re.compile(r"(?:^|\s)value:", re.IGNORECASE)
 
 
 class FindInput(QueryInput):
