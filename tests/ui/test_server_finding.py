@@ -199,6 +199,22 @@ async def test_a_filter_shows_what_has_come_and_is_left_with_escape(
         await screen.until("last-key")
 
 
+async def test_the_detail_does_not_say_that_a_folder_is_still_read_once_all_is_there(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/first-key", "z/last-key"):
+        gated.write("secret", name, {"value": "x"})
+    gated.held = "z"
+    async with served(as_root(gated, monkeypatch)) as screen:
+        await screen.until("▸ secret")
+        await screen.keys("slash", *"key")
+        await screen.until("first-key", lambda: gated.waiting)
+        await screen.keys("down", "up")
+        await screen.until("│ not complete: Still reading…")
+        gated.gate.set()
+        await screen.until("last-key", "No secret selected.")
+
+
 @pytest.mark.parametrize("count", [5_000, pytest.param(20_000, marks=pytest.mark.slow)])
 async def test_a_folder_with_very_many_secrets_opens_and_is_gone_through(
     server: VaultDouble, monkeypatch: pytest.MonkeyPatch, count: int

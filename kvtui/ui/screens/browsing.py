@@ -164,6 +164,7 @@ class Browsing(Watching):
                         break
         except BaseException:
             tree.show_growth(growing.rest("Not all of it was read. ctrl+r reads it again."))
+            self.tell_trouble()
             raise
         if growing.is_full:
             only = f"Only the first {MOST_FILTERED:,} secrets are filtered. ctrl+f finds all."
@@ -171,6 +172,7 @@ class Browsing(Watching):
             self.say(only)
         else:
             tree.show_growth(growing.end())
+        self.tell_trouble()
         for what in survey.left_out.places:
             self.show_not_listed(what.path, what.error)
         self.status.not_listed = survey.left_out.counts

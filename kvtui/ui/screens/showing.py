@@ -199,6 +199,7 @@ class Showing(Workbench):
                 self.path_tree.show_growth([Growth(folder, part.entries, part.note)])
                 last, part = part, await self.call(next, parts, None)
             if last.complete:
+                self.tell_trouble()
                 return
         self._listed(folder, last)
 
@@ -213,7 +214,7 @@ class Showing(Workbench):
             if not folder:
                 empty = not came.entries and self.session.can(Capability.WRITE)
                 self._nothing = NOTHING_YET if empty else ""
-        self._tell_trouble()
+        self.tell_trouble()
 
     def show_not_listed(self, folder: str, error: KvtuiError) -> None:
         self.in_trouble(error)
@@ -222,9 +223,9 @@ class Showing(Workbench):
             self.path_tree.show_error(folder, said, "denied", "J goes inside")
         else:
             self.path_tree.show_error(folder, str(error), "not listed")
-        self._tell_trouble()
+        self.tell_trouble()
 
-    def _tell_trouble(self) -> None:
+    def tell_trouble(self) -> None:
         """While no secret is selected, the detail says why the folder at the cursor is not listed: a row of the tree
         has no room for it."""
         said = self.path_tree.trouble or self._nothing
@@ -240,7 +241,7 @@ class Showing(Workbench):
         if self._settle_timer is not None:
             self._settle_timer.stop()
         self._limits = {}
-        self._tell_trouble()
+        self.tell_trouble()
         if (path := event.path) is not None:
             self._settle_timer = self.set_timer(SETTLE_SECONDS, lambda: self._settled(path, event.kind))
         if event.path is not None and event.kind is EntryKind.SECRET:
