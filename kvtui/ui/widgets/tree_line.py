@@ -103,12 +103,12 @@ def draw_line(line: TreeLine, width: int, signs: Signs, style: Styles) -> Strip:
 
 def _name(name: str, matched: set[int], plain: Style, style: Styles) -> Iterator[Segment]:
     """A name as it is safe to show, escapes and matched characters set off."""
+    if not matched and texts.show_name(name) == name:  # nearly all
+        yield Segment(name, plain)
+        return
     at = 0
     for piece, escaped in texts.name_spans(name):
         look = plain + Style(dim=True, italic=True) + style("escape") if escaped else plain
-        if not matched:  # nearly all
-            yield Segment(piece, look)
-            continue
         units = _UNIT.findall(piece) if escaped else list(piece)
         for hit, group in groupby(enumerate(units, at), key=lambda unit: unit[0] in matched):
             yield Segment("".join(unit for _, unit in group), look + style("match") if hit else look)

@@ -181,7 +181,8 @@ class TreeView(ScrollView, inherit_bindings=False):
         return self._model.stuck(top, min(_STUCK_LINES, self._page // 3))
 
     def _keep_cursor_visible(self) -> None:
-        if self._line < 0 or not self._page:
+        page = self._page
+        if self._line < 0 or not page:
             return
         top = self.scroll_offset.y
         if self._line < top + len(self._stuck(top)):
@@ -189,8 +190,8 @@ class TreeView(ScrollView, inherit_bindings=False):
             while top and self._line < top + len(self._stuck(top)):
                 top -= 1
             self._scroll(top)
-        elif self._line >= top + self._page:
-            self._scroll(self._line - self._page + 1)
+        elif self._line >= top + page:
+            self._scroll(self._line - page + 1)
 
     def _scroll(self, top: int) -> None:
         self.scroll_to(y=top, animate=False, force=True)
@@ -265,7 +266,7 @@ class TreeView(ScrollView, inherit_bindings=False):
                 segments = line_filter.apply(segments, background)
             strip = Strip(segments, drawn.cell_length)
             if len(self._strips) >= _DRAWN_LINES:
-                self._strips.clear()
+                del self._strips[next(iter(self._strips))]  # the oldest
             self._strips[look] = strip
         return strip
 
