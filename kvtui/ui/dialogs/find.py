@@ -74,7 +74,7 @@ class FindDialog(SurveyDialog):
         & > #dialog { width: 100%; max-width: 100%; height: 100%; }
         #dialog-body { height: 1fr; overflow: hidden; }
         #rows { height: 1fr; max-height: 100%; }
-        &.-all #told { height: 3; }
+        &.-all #told { height: 3; text-wrap: wrap; }
         #preview { height: 7; border-top: solid $panel; display: none; }
     }
     """

@@ -26,7 +26,7 @@ class SurveyDialog(ListDialog):
 
     BESIDE: ClassVar[int] = 10
     DEFAULT_CSS = """
-    SurveyDialog #told { height: 1; color: $text-muted; }
+    SurveyDialog #told { height: 1; text-wrap: nowrap; text-overflow: ellipsis; color: $text-muted; }
     """
 
     def __init__(self, session: Session, title: str, *, placeholder: str, main: str, empty: str) -> None:
