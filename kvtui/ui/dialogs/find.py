@@ -262,7 +262,7 @@ class FindDialog(SurveyDialog):
     def _show_found(self, rows: dict[Located, Row], has_more: bool, query: str) -> None:
         self._rows = rows
         self.show_rows(list(rows.values()))
-        shown = f" · the first {len(rows):,} shown" if has_more else ""
+        shown = f" · the {'best' if query else 'first'} {len(rows):,} shown" if has_more else ""
         if shown != self._shown:
             self._shown = shown
             self.tell()
