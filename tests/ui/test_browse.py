@@ -12,6 +12,7 @@ from kvtui.domain.secret import Outline
 from kvtui.domain.value import SecretValue
 from kvtui.services.finding import Finding, Findings
 from kvtui.ui.dialogs import find
+from kvtui.ui.widgets.row_list import RowList
 from tests.support.variants import QUIET, use
 from tests.ui.conftest import SENTINEL, Running
 
@@ -181,6 +182,19 @@ async def test_the_palette_runs_an_action_by_name(running: Running) -> None:
         await screen.type("Versions")
         text = await screen.press("enter")
         assert "current" in text
+
+
+async def test_the_palette_has_the_cursor_on_the_best_match_of_all_that_was_typed(running: Running) -> None:
+    async with running() as screen:
+        await screen.press(":")
+        await screen.type("unfold")
+        await screen.press("enter", ":")
+        await screen.type("un")
+        rows = screen.app.screen.query_one(RowList)
+        assert rows.key == "tree.unfold_all"  # as it was done lately
+        await screen.type("del")
+        assert [row.key for row in rows.rows][:2] == ["secret.undelete", "tree.unfold_all"]
+        assert rows.key == "secret.undelete"
 
 
 async def test_help_lists_every_key_of_the_table(running: Running) -> None:

@@ -68,6 +68,7 @@ class PaletteDialog(ListDialog):
             paths = self._completions.found(query, _PATHS)
             rows += [Row(f"path:{each.path}", [_said(matched(each.path, each.positions), "path")]) for each in paths]
         self.show_rows(rows)
+        self.rows.move_to_top()  # enter does what matches best, not what did before the last letter
 
     def _how_long_ago(self, action: Action) -> int:
         """Of equal matches, as all are while nothing is typed, what was done lately comes first."""
