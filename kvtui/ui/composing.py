@@ -100,8 +100,14 @@ def draw_now(screen: Screen[Any]) -> None:
     16 ms later. What has to be laid out first still waits: more of that may come, and Textual tells a widget its size
     only where it is drawn first after being laid out.
     """
-    dirty = screen._dirty_widgets  # noqa: SLF001
-    if not dirty or screen._layout_required or screen._scroll_required or screen.app._batch_count:  # noqa: SLF001
+    if screen._layout_required or screen._scroll_required or screen.app._batch_count:  # noqa: SLF001
         return
-    if dirty <= screen._compositor.visible_widgets.keys():  # noqa: SLF001
+    dirty, visible = screen._dirty_widgets, screen._compositor.visible_widgets.keys()  # noqa: SLF001
+    if any(widget._layout_required or widget._scroll_required for widget in visible):  # noqa: SLF001
+        return
+    for widget in visible - {screen}:
+        if widget._repaint_required:  # noqa: SLF001 - which it would tell the screen by a message
+            widget._repaint_required = False  # noqa: SLF001
+            dirty.add(widget)
+    if dirty and dirty <= visible:
         screen._on_timer_update()  # noqa: SLF001

@@ -106,6 +106,8 @@ class TypeAheadApp(SafeApp[ReturnType]):
         target = self.focused or self.screen
         if event.rounds < ROUNDS and target.post_message(Handled(event.number, event.rounds + 1)):
             self._carrier = target
+            if event.rounds == 1 and not self._waiting:
+                draw_now(self.screen)  # what follows from it may take a while
             return
         self._carrier = None
         if self._waiting:

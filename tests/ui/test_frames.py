@@ -55,6 +55,19 @@ async def test_a_key_right_after_a_frame_is_drawn_at_once(
         assert drawn == ["app/db"]
 
 
+async def test_what_a_key_changes_is_drawn_before_what_follows_from_it(
+    running: Running, out_of_turn: Callable[[Screen], Drawn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running() as screen:
+        await screen.go_to("app/api")
+        assert screen.app.main is not None
+        drawn = out_of_turn(screen)
+        monkeypatch.setattr(screen.app.main, "mask", lambda: drawn.append("told of the move"))
+        burst(screen, "j")
+        await nothing_is_due()
+        assert drawn == ["app/db", "told of the move"]
+
+
 async def test_what_no_key_changed_waits_for_its_turn(running: Running, out_of_turn: Callable[[Screen], Drawn]) -> None:
     async with running() as screen:
         await screen.go_to("app/api")
@@ -83,6 +96,25 @@ async def test_what_is_not_laid_out_yet_is_not_drawn_out_of_turn() -> None:
             app.screen._dirty_widgets = set(dirty)
             draw_now(app.screen)
             assert app.screen._dirty_widgets == left
+
+
+async def test_what_a_widget_has_not_told_its_screen_is_drawn_unless_it_has_to_be_laid_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Host(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Static("as high as its text", id="shown")
+
+    app = Host()
+    async with app.run_test() as pilot:
+        await wait_for_idle(pilot)
+        drawn: list[str] = []
+        monkeypatch.setattr(app.screen, "_compositor_refresh", lambda: drawn.append("frame"))
+        shown = app.query_one("#shown", Static)
+        for layout, frames in ((False, ["frame"]), (True, ["frame"])):
+            shown.update("two\nlines", layout=layout)
+            draw_now(app.screen)
+            assert drawn == frames
 
 
 def test_a_frame_is_one_turn_of_the_thread_that_writes_it() -> None:
