@@ -8,7 +8,7 @@ import pytest
 from textual.screen import Screen as TextualScreen
 
 from kvtui.backends.contract import Backend
-from kvtui.domain.secret import Outline
+from kvtui.domain.secret import EntryKind, Outline
 from kvtui.domain.value import SecretValue
 from kvtui.services.finding import Finding, Findings
 from kvtui.ui.dialogs import find
@@ -159,6 +159,17 @@ async def test_rows_of_a_query_that_come_late_do_not_stand_under_the_next_one(
         await asyncio.to_thread(ended.wait, 60)
         await screen.press("down")
         assert {row.key for row in dialog.rows.rows} == {"app/db"}
+
+
+async def test_after_a_filter_that_nothing_matches_the_cursor_is_where_it_was(running: Running) -> None:
+    async with running() as screen:
+        await screen.go_to("app/db")
+        main = screen.app.main
+        assert main is not None
+        assert "nothing loaded matches" in await screen.press("/", *"zzzz")
+        assert main.at_cursor[0] is None
+        await screen.press("enter", "/", "escape")
+        assert main.at_cursor == ("app/db", EntryKind.SECRET)
 
 
 async def test_find_says_when_there_is_more_than_it_shows(running: Running) -> None:

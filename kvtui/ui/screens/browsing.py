@@ -15,6 +15,7 @@ from kvtui.ui.widgets.path_tree import PathTree
 from kvtui.ui.widgets.row_list import QueryInput, RowList
 
 if TYPE_CHECKING:
+    from kvtui.domain.secret import EntryKind
     from kvtui.services.bookmarks import Bookmarks
     from kvtui.services.completing import Completions
 
@@ -34,6 +35,8 @@ class Browsing(Watching):
     """Hidden where nothing is filtered. By itself, as a class would make every widget of the screen look for its style
     anew before the first letter is taken."""
     _is_filter_due = False
+    _before_filter: tuple[str, EntryKind] | None = None
+    """Where the cursor was, for a filter that nothing matches."""
 
     @property
     def _list(self) -> PathTree | RowList:
@@ -143,6 +146,7 @@ class Browsing(Watching):
     def action_tree_filter(self) -> None:
         self._add_filter()
         if self._filter_input is not None:
+            self._before_filter = self.path_tree.cursor or self._before_filter
             self._filter_input.display = True
             self.set_focus(self._filter_input)
             self.work(self._load_all, "long", "read all names")
@@ -197,12 +201,12 @@ class Browsing(Watching):
 
     def _end_filter(self, shown: Input) -> None:
         """The whole tree again, the cursor where it was found."""
-        found, kind = self.at_cursor
+        found = self.path_tree.cursor or self._before_filter
         shown.display = False
         shown.value = ""
         self.path_tree.filter("")
         if found is not None:
-            self.path_tree.select(found, kind)
+            self.path_tree.select(*found)
         self.path_tree.focus()
 
     # -- marks and folds
