@@ -25,6 +25,7 @@ _DROP_VERSION = "DELETE FROM version WHERE secret = ? AND number = ?"
 # ten times slower. For the same reason it is not kept by triggers.
 _INDEX_NEW = """INSERT INTO search(rowid, path, description, tags)
   SELECT id, path, description, tags FROM secret WHERE id >= ?"""
+_INDEXED = frozenset({"path", "description", "tags"})
 _INDEX = "INSERT INTO search(rowid, path, description, tags) VALUES(?, ?, ?, ?)"
 _UNINDEX = "INSERT INTO search(search, rowid, path, description, tags) VALUES('delete', ?, ?, ?, ?)"
 _STATE = "UPDATE state SET generation = generation + 1, accumulator = ?, row_count = ?"
@@ -56,7 +57,8 @@ class Transaction:
     @property
     def connection(self) -> apsw.Connection:
         """With every row in the tables that has been inserted here."""
-        self._insert_kept_back()
+        if self._secrets or self._versions:
+            self._insert_kept_back()
         return self._connection
 
     def _insert_kept_back(self) -> None:
@@ -98,13 +100,13 @@ class Transaction:
 
     def update_secret(self, old: SecretRow, new: SecretRow) -> None:
         """Write the columns that differ."""
-        changed = [name for name, before, after in zip(old._fields, old, new, strict=True) if before != after]
+        changed = {name: after for name, before, after in zip(old._fields, old, new, strict=True) if before != after}
         if not changed:
             return
-        columns = ", ".join(f"{name} = ?" for name in changed)
-        values = (*(getattr(new, name) for name in changed), old.id)
-        self.connection.execute(f"UPDATE secret SET {columns} WHERE id = ?", values)  # noqa: S608 - our column names
-        if {"path", "description", "tags"}.intersection(changed):
+        columns = " = ?, ".join(changed)
+        update = f"UPDATE secret SET {columns} = ? WHERE id = ?"  # noqa: S608 - our column names
+        self.connection.execute(update, (*changed.values(), old.id))
+        if not _INDEXED.isdisjoint(changed):
             self._unindex(old)
             self._index(new)
         self._removed(old)
