@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from kvtui.backends.file.columns import from_column, join_tags, split_tags, to_column
 from kvtui.backends.file.schema import DELETED, DESTROYED, LIVE, SecretRow, VersionRow
+from kvtui.domain import json_text
 from kvtui.domain.errors import Corrupt, InvalidInput
 from kvtui.domain.metadata import Metadata, SecretType, check_tags, due_from
 from kvtui.domain.secret import Deleted, Entry, EntryKind, Indexed, Scheduled, Version, VersionState
@@ -37,13 +38,16 @@ def from_micros(micros: int | None) -> datetime | None:
 def with_metadata(row: SecretRow, metadata: Metadata, written_at: datetime | None) -> SecretRow:
     """The row with this metadata; `written_at` is when its current version was made, from which rotation counts.
 
-    Raises InvalidInput for an empty tag, an interval outside of a second to 36500 days, custom values other than text.
+    Raises InvalidInput for an empty tag, an interval outside of a second to 36500 days, custom values other than text,
+    or of text that JSON would change.
     """
     interval = metadata.rotation
     if interval is not None and not timedelta(0) < interval <= _LONGEST:
         raise InvalidInput("The rotation interval is out of range.", hint="Write it as 90d, up to 36500d.")
     if not all(isinstance(part, str) for pair in metadata.custom.items() for part in pair):
         raise InvalidInput("Custom metadata is text.", hint="Put it in quotes.")
+    for part in (part for pair in metadata.custom.items() for part in pair):
+        json_text.check_text(part)
     rotation = None if interval is None else interval // _MICROSECOND
     start = to_micros(written_at)
     return row._replace(
