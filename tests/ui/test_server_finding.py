@@ -101,6 +101,21 @@ async def test_names_are_found_and_keys_answered_while_ten_thousand_are_still_re
         assert chosen in await screen.until(lambda: chosen in screen.text and screen.app.screen is screen.app.main)
 
 
+async def test_enter_typed_before_there_is_anything_goes_to_the_first_that_comes(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(gated)
+    gated.held = "app"
+    async with served(as_root(gated, monkeypatch)) as screen:
+        await screen.until("▸ secret")
+        await screen.keys("ctrl+f", *"appdb", "enter")
+        await screen.until("Nothing so far…", lambda: gated.waiting)
+        assert dialog_of(screen).is_reading
+        gated.gate.set()
+        await screen.until(lambda: screen.app.screen is screen.app.main)
+        await screen.until(lambda: screen.app.main.at_cursor[0] == "secret/app/db")
+
+
 async def test_leaving_find_ends_its_threads_and_requests(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(gated)
     gated.held = "app"

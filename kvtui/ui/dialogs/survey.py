@@ -114,13 +114,17 @@ class SurveyDialog(ListDialog):
         if not self._is_shown:
             self._is_shown = True
             self.rows.move_to_top()
-        if self._finishes:
+        if self._finishes and self._is_answered:
             self._finishes = False
             super().finish()
 
     def finish(self) -> None:
-        """What was typed is looked for first."""
-        if self._is_shown:
+        """What was typed is looked for first, until there is something of it or nothing left to read."""
+        if self._is_shown and self._is_answered:
             super().finish()
         else:
             self._finishes = True
+
+    @property
+    def _is_answered(self) -> bool:
+        return self.rows.key is not None or not self.is_reading
