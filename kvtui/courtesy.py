@@ -7,11 +7,9 @@ network or for their turn. All of it is courtesy: no wait here is long, and noth
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 AT_ONCE = 2
 """Threads in the background that are at work. One would leave the processor idle until the next one has woken."""
@@ -19,8 +17,6 @@ LONGEST_TURN = 0.05
 """Seconds after which a thread goes on without its turn: who has it may wait for something not known here."""
 LONGEST_PAUSE = 0.02
 """Seconds that somebody may keep the background waiting until one of its threads does a piece of work all the same."""
-BEHIND = 10
-"""How much nicer than the screen, as the system counts it, a thread in the background is."""
 
 _nobody_waits = threading.Event()
 _nobody_waits.set()
@@ -31,7 +27,6 @@ _first_in_line = threading.Lock()
 class _Here(threading.local):
     in_background = False
     has_turn = False
-    stands_back = False
 
 
 _here = _Here()
@@ -55,11 +50,8 @@ def make_way() -> None:
 
 @contextmanager
 def in_turn() -> Iterator[None]:
-    """What this thread does in here is in the background: one of many that do the same. Where somebody waits it stands
-    back for good, as far as the system is concerned: it should have nothing else to do."""
+    """What this thread does in here is in the background: one of many that do the same."""
     _here.in_background = True
-    if not _nobody_waits.is_set():
-        _stand_back()
     _take_turn()
     try:
         yield
@@ -81,15 +73,6 @@ def waiting() -> Iterator[None]:
     finally:
         make_way()
         _take_turn()
-
-
-def _stand_back() -> None:
-    """Python goes to whoever waits for it, but a processor that others want too goes to who had least of it: a screen
-    would come after ten threads that had a little each."""
-    if sys.platform == "linux" and not _here.stands_back:
-        _here.stands_back = True
-        with suppress(OSError):  # a sandbox may forbid it
-            os.nice(BEHIND)  # on Linux of this thread alone
 
 
 def _take_turn() -> None:

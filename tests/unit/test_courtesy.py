@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import socket
 import sys
 import threading
@@ -109,27 +108,6 @@ def test_a_turn_ends_with_its_thread_whatever_happens(monkeypatch: pytest.Monkey
     with courtesy.in_turn():
         assert courtesy._here.has_turn
     assert not courtesy._here.has_turn
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux alone")
-def test_threads_in_the_background_stand_back_once_where_somebody_waits_and_no_others_do() -> None:
-    found: list[int] = []
-
-    def note() -> None:
-        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    def work() -> None:
-        for _ in range(2):
-            with courtesy.in_turn():
-                note()
-
-    assert ended(on_threads(1, work))
-    courtesy.somebody_waits(True)
-    assert ended(on_threads(1, work))
-    note()
-    usual = found[-1]
-    behind = min(usual + courtesy.BEHIND, 19)  # the most there is
-    assert found == [usual, usual, behind, behind, usual]
 
 
 def test_what_is_not_in_the_background_takes_no_turns() -> None:
