@@ -1,8 +1,8 @@
 """All benchmarks in one command; they make their own data. Prints a table of the goals, and the numbers behind it.
 
-python -m benchmarks                                    everything; a quarter of an hour on two processors
+python -m benchmarks                                    everything; twenty minutes on two processors
 python -m benchmarks start keys                         some of it
-python -m benchmarks --repeats 3 --json numbers.json    ten minutes, and kept for `python -m benchmarks.page`
+python -m benchmarks --repeats 3 --json numbers.json    a quarter of an hour, and kept for `python -m benchmarks.page`
 """
 
 from __future__ import annotations

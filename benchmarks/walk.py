@@ -29,8 +29,8 @@ LATENCIES = (0.0, 0.02)
 """Seconds a request takes longer."""
 CONNECTIONS = (WIDTH, 64)
 """Of the load generator: as many as kvtui has, and what brings a server to its limit."""
-KEYS = 100
-"""Of each row of the screen, at least: the 99th percentile of fewer would be their longest."""
+KEYS = 300
+"""Of each row of the screen, at least: of fewer, the 99th percentile would be one or two moments of the machine."""
 KEYS_PER_SECOND = 30
 QUIET_SECONDS = 0.2
 """How long nothing passes the proxy until a walk is over, in every sense: what came is sorted and shown by then."""
