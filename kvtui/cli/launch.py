@@ -39,6 +39,10 @@ def _launch(context: Context, path: str | None, session: Session | None) -> int:
         opening = Opening(session, context.given_credential())
     gc.disable()  # what a start makes stays: looking through it again and again is a tenth of it
     gc.set_threshold(_YOUNG)
-    from kvtui.ui.app import run  # noqa: PLC0415 - Textual is loaded for the screen alone
+    try:
+        from kvtui.ui.app import run  # noqa: PLC0415 - Textual is loaded for the screen alone
 
-    return run(profiles, config, path=path, session=session, opening=opening)
+        return run(profiles, config, path=path, session=session, opening=opening)
+    finally:
+        if opening is not None:
+            opening.leave()

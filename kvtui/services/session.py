@@ -417,6 +417,10 @@ class Session:
         return self.journal.around(act, change.path, to=change.to)
 
 
+_LEAVING = 2.0
+"""Seconds, longer than deriving a key takes."""
+
+
 class Opening:
     """A session being entered on a thread, while whoever needs it still loads."""
 
@@ -433,6 +437,11 @@ class Opening:
             self._state = session.enter(credential)
         except Exception as error:  # noqa: BLE001 - raised where the result is asked for
             self._error = error
+
+    def leave(self) -> None:
+        """Nobody asks for the result any more. A moment is waited for the end, as a program must not end under a thread
+        that loads a library; a server that does not answer is not waited for."""
+        self._thread.join(_LEAVING)
 
     def result(self) -> StoreState:
         """Wait for it. Raises what entering raised."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from tests.support.terminal import Terminal
 from tests.vault.places import PASSPHRASE, Place
 
 LOADING = """
-import os, sys
+import os, sys, time
 from importlib.abc import MetaPathFinder
 
 class Held(MetaPathFinder):
@@ -24,7 +23,8 @@ class Held(MetaPathFinder):
         if name == "kvtui.ui.app":
             sys.meta_path.remove(self)
             os.write(1, b"loading")
-            open(held, "rb").read()
+            while os.path.exists(held):
+                time.sleep(0.01)  # which a signal ends, other than a wait that has not quite begun
         return None
 
 held = sys.argv.pop(1)
@@ -32,14 +32,14 @@ sys.meta_path.insert(0, Held())
 from kvtui.__main__ import main
 sys.exit(main())
 """
-"""The program, which waits where it loads Textual until a pipe has been opened and closed."""
+"""The program, which waits where it loads Textual until a file is gone."""
 
 
 @pytest.fixture
 def held(tmp_path: Path) -> Path:
-    pipe = tmp_path / "held"
-    os.mkfifo(pipe)
-    return pipe
+    file = tmp_path / "held"
+    file.touch()
+    return file
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_passphrase_typed_before_the_screen_is_up_opens_the_vault_unseen(
     terminal.send(typed())
     assert not terminal.read()
     assert terminal.raw == written
-    held.write_bytes(b"")
+    held.unlink()
     terminal.wait_for("▸ app")
     terminal.press("q")
     assert terminal.wait_end() == 0
