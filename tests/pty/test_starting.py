@@ -24,7 +24,7 @@ class Held(MetaPathFinder):
             sys.meta_path.remove(self)
             os.write(1, b"loading")
             while os.path.exists(held):
-                time.sleep(0.01)  # which a signal ends, other than a wait that has not quite begun
+                time.sleep(0.01)  # a call that blocks misses a signal that comes right before it
         return None
 
 held = sys.argv.pop(1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -196,9 +197,9 @@ async def test_enter_waits_for_the_rows_of_what_was_typed(gated: Gated, monkeypa
         await screen.until(lambda: screen.app.main is not None and screen.app.main.at_cursor[0] == "secret/app/api")
 
 
-async def test_a_filter_shows_what_has_come_and_is_left_with_escape(
-    gated: Gated, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@asynccontextmanager
+async def filtering(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
+    """A tree filtered by "key" while the second of its two folders is still being read."""
     for name in ("a/first-key", "z/last-key"):
         gated.write("secret", name, {"value": "x"})
     gated.held = "z"
@@ -206,6 +207,13 @@ async def test_a_filter_shows_what_has_come_and_is_left_with_escape(
         await screen.until("▸ secret")
         await screen.keys("slash", *"key")
         await screen.until("first-key", lambda: gated.waiting)
+        yield screen
+
+
+async def test_a_filter_shows_what_has_come_and_is_left_with_escape(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with filtering(gated, monkeypatch) as screen:
         await screen.keys("escape")
         await screen.until("Cancelled.", lambda: not walking())
         await screen.keys("escape")
@@ -217,13 +225,7 @@ async def test_a_filter_shows_what_has_come_and_is_left_with_escape(
 async def test_the_detail_does_not_say_that_a_folder_is_still_read_once_all_is_there(
     gated: Gated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("a/first-key", "z/last-key"):
-        gated.write("secret", name, {"value": "x"})
-    gated.held = "z"
-    async with served(as_root(gated, monkeypatch)) as screen:
-        await screen.until("▸ secret")
-        await screen.keys("slash", *"key")
-        await screen.until("first-key", lambda: gated.waiting)
+    async with filtering(gated, monkeypatch) as screen:
         await screen.keys("down", "up")
         await screen.until("│ not complete: Still reading…")
         gated.gate.set()
