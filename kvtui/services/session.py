@@ -415,37 +415,3 @@ class Session:
 
     def _journaled(self, act: Act, change: Change) -> AbstractContextManager[Callable[[Applied], None]]:
         return self.journal.around(act, change.path, to=change.to)
-
-
-_LEAVING = 2.0
-"""Seconds, longer than deriving a key takes."""
-
-
-class Opening:
-    """A session being entered on a thread, while whoever needs it still loads."""
-
-    def __init__(self, session: Session, credential: Credential | None) -> None:
-        self._state: StoreState | None = None
-        self._error: Exception | None = None
-        if credential is not None:
-            session.profile.factory.prepare()
-        self._thread = threading.Thread(target=self._enter, args=(session, credential), name="opening", daemon=True)
-        self._thread.start()
-
-    def _enter(self, session: Session, credential: Credential | None) -> None:
-        try:
-            self._state = session.enter(credential)
-        except Exception as error:  # noqa: BLE001 - raised where the result is asked for
-            self._error = error
-
-    def leave(self) -> None:
-        """Nobody asks for the result any more. A moment is waited for the end, as a program must not end under a thread
-        that loads a library; a server that does not answer is not waited for."""
-        self._thread.join(_LEAVING)
-
-    def result(self) -> StoreState:
-        """Wait for it. Raises what entering raised."""
-        self._thread.join()
-        if self._state is None:
-            raise self._error or RuntimeError("the store was not opened")
-        return self._state

@@ -21,7 +21,7 @@ from kvtui.config import Config
 from kvtui.hardening import install_excepthooks
 from kvtui.locations import themes_dir
 from kvtui.services.profiles import Profiles
-from kvtui.services.session import Opening, Session
+from kvtui.services.session import Session
 from kvtui.ui.entering import EnteringApp
 from kvtui.ui.keymap import bindings, overrides
 from kvtui.ui.loop import Loop, LoopDriver, collect_from_here, handle_signals
@@ -29,6 +29,7 @@ from kvtui.ui.show import show
 from kvtui.ui.themes import load_theme
 
 if TYPE_CHECKING:
+    from kvtui.backends.factory import StoreState
     from kvtui.clipboard import Clipboard, CopyResult
     from kvtui.services.changes import Change
 
@@ -72,11 +73,11 @@ class KvtuiApp(EnteringApp):
         *,
         path: str | None = None,
         session: Session | None = None,
-        opening: Opening | None = None,
+        opened: Callable[[], StoreState] | None = None,
         clock: Callable[[], float] = suspended_clock,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__(profiles, config, path, session, opening)
+        super().__init__(profiles, config, path, session, opened)
         self.keys = Keymap(config.keymap)
         self.lately: list[str] = []
         """Ids of actions chosen in the palette, the last one first; of this run, and written nowhere."""
@@ -302,13 +303,13 @@ def run(
     *,
     path: str | None = None,
     session: Session | None = None,
-    opening: Opening | None = None,
+    opened: Callable[[], StoreState] | None = None,
 ) -> int:
     """Open the screen; returns the exit code. Raises InvalidInput for a keymap that cannot work.
 
-    `session` may be open already, or be opened by `opening` meanwhile.
+    `session` may be open already. It may be opened meanwhile: `opened` waits for that, and raises what went wrong.
     """
-    app = KvtuiApp(profiles, config, path=path, session=session, opening=opening)
+    app = KvtuiApp(profiles, config, path=path, session=session, opened=opened)
     try:
         with asyncio.Runner(loop_factory=Loop) as runner:
             result = runner.run(app.run_async(mouse=config.ui.mouse))

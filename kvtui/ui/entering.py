@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual import work
@@ -13,7 +14,7 @@ from kvtui.backends.factory import StoreState
 from kvtui.config import Config
 from kvtui.domain.errors import AuthenticationRequired, Corrupt, KvtuiError, WrongCredential
 from kvtui.services.profiles import Profile, Profiles, rescued
-from kvtui.services.session import Opening, Session
+from kvtui.services.session import Session
 from kvtui.ui.screens.main import MainScreen, Place
 from kvtui.ui.type_ahead import TypeAheadApp
 
@@ -26,13 +27,18 @@ class EnteringApp(TypeAheadApp[int]):
     """One profile at a time, each at the place where it was left."""
 
     def __init__(
-        self, profiles: Profiles, config: Config, path: str | None, session: Session | None, opening: Opening | None
+        self,
+        profiles: Profiles,
+        config: Config,
+        path: str | None,
+        session: Session | None,
+        opened: Callable[[], StoreState] | None,
     ) -> None:
         super().__init__()
         self.profiles, self.config = profiles, config
         self.session = session or Session(profiles.current)
         self._sessions = {self.session.profile.name: self.session}
-        self._opening = opening
+        self._opened = opened
         self._name_keys: NameKeys | None = None
         self._places: dict[str, Place] = {self.session.profile.name: Place(cursor=path)} if path else {}
         self._note = ""
@@ -64,8 +70,8 @@ class EnteringApp(TypeAheadApp[int]):
         """Show what the current session needs: creation, a passphrase, or the tree."""
         session = self.session
         try:
-            opening, self._opening = self._opening, None  # a lock asks again
-            state = await asyncio.to_thread(session.enter if opening is None else opening.result)
+            opened, self._opened = self._opened, None  # a lock asks again
+            state = await asyncio.to_thread(opened or session.enter)
         except WrongCredential as error:
             self._note = str(error)
             if session.profile.factory.signs_in:

@@ -12,11 +12,10 @@ from kvtui.domain.errors import Conflict, InvalidInput, Locked, NotFound, Permis
 from kvtui.domain.metadata import MetadataPatch
 from kvtui.domain.secret import VersionState
 from kvtui.domain.value import Fields, SecretValue, same_fields
-from kvtui.services import session as sessions
 from kvtui.services.changes import Change, Op
 from kvtui.services.journal import Act
 from kvtui.services.profiles import Profile
-from kvtui.services.session import Opening, Session
+from kvtui.services.session import Session
 
 
 def fields(**values: Any) -> Fields:
@@ -225,29 +224,6 @@ def test_what_cannot_be_undone_leaves_nothing_older_to_undo(session: Session) ->
     session.apply(Change(Op.SET, "app/db", fields(value="2"), base_version=1))
     session.apply(Change(Op.DESTROY, "app/db"))
     assert session.undoable is None
-
-
-@pytest.mark.parametrize("answers", [True, False])
-def test_an_opening_is_left_when_its_thread_has_ended_but_a_server_is_not_waited_for_long(
-    answers: bool, session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go_on, ended = threading.Event(), threading.Event()
-
-    def enter(_credential: object) -> StoreState:
-        go_on.wait(60)
-        ended.set()
-        raise Locked("The store is locked.")
-
-    monkeypatch.setattr(session, "enter", enter)
-    monkeypatch.setattr(sessions, "_LEAVING", 60 if answers else 0.01)
-    opening = Opening(session, None)
-    if answers:
-        threading.Timer(0.05, go_on.set).start()
-    opening.leave()
-    assert ended.is_set() == answers
-    go_on.set()
-    with pytest.raises(Locked):
-        opening.result()
 
 
 def test_staged_changes_are_applied_one_by_one_and_what_fails_stays(session: Session) -> None:
